@@ -1,0 +1,116 @@
+#pragma once
+
+// Delivering what was committed: in the background, or once in the foreground.
+//
+//     outbox::Dispatcher dispatcher{"app.db", outbox::track_api({.credentials = …})};
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "outbox/connection.hpp"
+#include "outbox/export.hpp"
+#include "outbox/track_api.hpp"
+
+namespace outbox {
+inline namespace v0 {
+
+struct DispatcherOptions {
+  /// The lane that is delivered. Defaults to "track".
+  std::string destination = "track";
+  /// Most events in one request; 1 to 1,000 (the Track API's limit). Defaults to 100, as it
+  /// recommends.
+  std::size_t batch_events = 100;
+  /// Most bytes in one request; 1,000 to 2,000,000 (the Track API's limit). Defaults to 1,900,000.
+  std::size_t batch_bytes = 1'900'000;
+  /// Requests under way at once; 1 to 64. With 1 (default) events arrive in commit order; with
+  /// more, requests start in commit order and only events with the same ordering key keep it.
+  std::size_t connections = 1;
+  /// First wait after the endpoint failed; doubles up to `backoff_max`, half of it random.
+  std::chrono::milliseconds backoff_min = std::chrono::seconds{1};
+  /// Longest wait. Defaults to 10 min; not below `backoff_min`, at most 24 h.
+  std::chrono::milliseconds backoff_max = std::chrono::minutes{10};
+};
+
+/// What a dispatcher has done and how it is. Never holds a payload or a token.
+struct Stats {
+  std::uint64_t delivered = 0;  ///< Events, since the dispatcher was made.
+  std::uint64_t dead = 0;       ///< Events that can never be sent.
+  std::uint64_t requests = 0;   ///< Requests that were answered or failed.
+  bool is_active =
+      false;  ///< False: another dispatcher serves the destination; this one stands by.
+  bool is_paused = false;  ///< By a person.
+  std::string hold = {};   ///< Why the destination waits, e.g. "HTTP 503"; empty: it does not.
+  std::string database_trouble = {};  ///< The last error of the database, until a round succeeds.
+};
+
+/// Delivers a destination's events on a thread of its own, with a connection of its own, until it
+/// is stopped or destroyed. Of several dispatchers of a destination, in one process or many, one
+/// delivers and the others stand by.
+///
+/// Lifetime: may outlive the app's connections, and the other way round.
+class OUTBOX_API Dispatcher {
+ public:
+  /// Starts the thread. Trouble of the endpoint or a busy database is no error: the dispatcher
+  /// waits.
+  ///
+  /// Throws: `std::invalid_argument` for a memory database or options out of range; `schema_error`
+  /// when the database is not migrated or newer; `database_error` when it cannot be opened.
+  Dispatcher(DatabaseFile database, Endpoint endpoint, DispatcherOptions options = {});
+  /// As `stop()`.
+  ~Dispatcher();
+  Dispatcher(const Dispatcher&) = delete;
+  Dispatcher& operator=(const Dispatcher&) = delete;
+
+  /// Look now rather than at the next poll (every 20 ms with recent traffic, else every 250 ms).
+  /// Call it after a commit. Threads: any; never blocks.
+  void notify() noexcept;
+
+  /// Takes no more events, waits up to `deadline` for requests under way, aborts the rest (they
+  /// stay pending and are sent again), records, and joins the thread. Further calls do nothing.
+  /// Returns true when no request had to be aborted. Threads: any.
+  bool stop(std::chrono::milliseconds deadline = std::chrono::seconds{1});
+
+  /// Threads: any.
+  Stats stats() const;
+
+ private:
+  class State;
+  std::unique_ptr<State> state_;
+};
+
+/// What one call of `deliver_once` did.
+struct DeliverReport {
+  std::uint64_t delivered = 0;
+  std::uint64_t dead = 0;
+  std::uint64_t requests = 0;
+  std::uint64_t remaining = 0;       ///< Due events that are still pending: 0 when all is done.
+  bool is_paused = false;            ///< A person paused the destination: nothing was sent.
+  bool is_unauthorized = false;      ///< The endpoint refused the credentials.
+  bool is_served_elsewhere = false;  ///< A dispatcher is at work; nothing was sent by this call.
+  std::string hold = {};             ///< Why the destination waits; empty: it does not.
+};
+
+/// Delivers what is due, on the caller's thread, and returns when nothing is due any more or after
+/// `time_max`, or at once when the credentials are refused. Starts with a single event when the
+/// destination is on hold, however long the hold still lasts.
+///
+/// Requires: no transaction open on `connection`. Works on memory databases.
+/// Throws: as the constructor of `Dispatcher`; `std::logic_error` inside a transaction;
+/// `database_error` when the database fails on the way (what was delivered and could not be
+/// recorded is sent again). Threads: the caller's, which must own `connection`.
+OUTBOX_API DeliverReport deliver_once(ConnectionRef connection, const Endpoint& endpoint,
+                                      const DispatcherOptions& options = {},
+                                      std::chrono::milliseconds time_max = std::chrono::seconds{
+                                          30});
+
+/// The same on a connection of its own.
+OUTBOX_API DeliverReport deliver_once(const DatabaseFile& database, const Endpoint& endpoint,
+                                      const DispatcherOptions& options = {},
+                                      std::chrono::milliseconds time_max = std::chrono::seconds{
+                                          30});
+
+}  // namespace v0
+}  // namespace outbox

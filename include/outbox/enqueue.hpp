@@ -1,0 +1,112 @@
+#pragma once
+
+// Recording events in the app's own transaction.
+//
+//     SQLite::Transaction transaction{db, SQLite::TransactionBehavior::IMMEDIATE};
+//     save_invite(db, invite);
+//     outbox::enqueue(db, outbox::InviteSent{.user_id = …, .group_id = …, .invitee = {…}});
+//     transaction.commit();  // both, or neither
+
+#include <chrono>
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+#include <initializer_list>
+#include <memory>
+#include <ranges>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "outbox/connection.hpp"
+#include "outbox/events.hpp"
+#include "outbox/export.hpp"
+
+namespace outbox {
+inline namespace v0 {
+
+/// How the events of one call are queued.
+struct EnqueueOptions {
+  /// The lane; must match `[a-z0-9][a-z0-9_-]{0,31}`. Defaults to "track".
+  std::string destination = "track";
+  /// Events with the same key are delivered one after the other, in commit order, also with several
+  /// connections. Empty: no order beyond commit order. At most 256 bytes.
+  std::string ordering_key = {};
+  /// One event per destination and key, while its row lives: a second one is not stored. Empty:
+  /// none. Only for calls with one event. At most 256 bytes.
+  std::string dedupe_key = {};
+  /// Not sent before this instant. The epoch (default): at once.
+  std::chrono::system_clock::time_point not_before = {};
+  /// Write the event id into `context.event_id`, for receivers that deduplicate. Off by default:
+  /// the Track API's documents know no such field. Not for `Payload`, whose bytes are yours.
+  bool event_id_in_context = false;
+  /// Larger events are refused. Defaults to 256 KiB; 1 to 1,000,000 bytes.
+  std::size_t event_bytes_max = std::size_t{256} * 1024;
+};
+
+/// What became of one event.
+struct Enqueued {
+  std::int64_t id = 0;        ///< The row, in commit order; what people type.
+  std::string event_id = {};  ///< UUIDv7, made once. Of a duplicate: the event that was there.
+  bool duplicate = false;     ///< True when `dedupe_key` was there already; nothing was stored.
+};
+
+/// Records one event in the transaction that is open on `connection`.
+///
+/// Requires: an open transaction on `connection`, and a migrated `main` database.
+/// Throws: `not_in_transaction`; `invalid_event` when the event breaks a rule;
+/// `std::invalid_argument` when the options do; `schema_error` without a schema; `database_error`
+/// when SQLite refuses. Validation happens before the first statement; after any exception the
+/// transaction holds what it held before, unless SQLite itself rolled it back (disk full, I/O
+/// error). Threads: the caller's, which must own `connection`.
+OUTBOX_API Enqueued enqueue(ConnectionRef connection, const Event& event,
+                            const EnqueueOptions& options = {});
+
+/// Records several events, all or none. Default timestamps are 1 ms apart, as the Track API
+/// advises. Errors and threads: as above. The results are in the order of the events.
+OUTBOX_API std::vector<Enqueued> enqueue(ConnectionRef connection, std::span<const Event> events,
+                                         const EnqueueOptions& options = {});
+
+inline std::vector<Enqueued> enqueue(ConnectionRef connection, std::initializer_list<Event> events,
+                                     const EnqueueOptions& options = {}) {
+  return enqueue(connection, std::span<const Event>{events.begin(), events.size()}, options);
+}
+
+/// Any range of one kind of event, such as `std::vector<outbox::InviteSent>`.
+template <std::ranges::input_range Events>
+requires(std::constructible_from<Event, std::ranges::range_reference_t<Events>> &&
+         !std::convertible_to<const Events&, std::span<const Event>> &&
+         !std::convertible_to<const Events&, Event>)
+    std::vector<Enqueued> enqueue(ConnectionRef connection, const Events& events,
+                                  const EnqueueOptions& options = {}) {
+  const std::vector<Event> copies(std::ranges::begin(events), std::ranges::end(events));
+  return enqueue(connection, std::span<const Event>{copies}, options);
+}
+
+/// `enqueue` with its statement kept prepared, for hot paths.
+///
+/// Default timestamps also increase from call to call, by at least 1 ms.
+/// Lifetime: must be destroyed before its connection is closed.
+/// Threads: one at a time, the one that uses the connection.
+class OUTBOX_API Writer {
+ public:
+  /// Throws: `schema_error` without a schema; `database_error`.
+  explicit Writer(ConnectionRef connection);
+  ~Writer();
+  Writer(const Writer&) = delete;
+  Writer& operator=(const Writer&) = delete;
+
+  Enqueued enqueue(const Event& event, const EnqueueOptions& options = {});
+  std::vector<Enqueued> enqueue(std::span<const Event> events, const EnqueueOptions& options = {});
+  std::vector<Enqueued> enqueue(std::initializer_list<Event> events,
+                                const EnqueueOptions& options = {}) {
+    return enqueue(std::span<const Event>{events.begin(), events.size()}, options);
+  }
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace v0
+}  // namespace outbox

@@ -1,0 +1,62 @@
+#pragma once
+
+// What the library throws on the app's thread. Names are in the standard library's style, because
+// they are caught beside std::invalid_argument and its kin. Trouble of the network is never an
+// exception: it is an outcome that the dispatcher records.
+
+#include <cstddef>
+#include <stdexcept>
+#include <string>
+
+#include "outbox/export.hpp"
+
+namespace outbox {
+inline namespace v0 {
+
+/// An event breaks a rule of the Track API. `what()` reads "events[3].user_id: required". It never
+/// holds the offending value, since values are people.
+class OUTBOX_API invalid_event : public std::invalid_argument {
+ public:
+  invalid_event(std::size_t element, std::string field, std::string reason);
+
+  /// Index of the event in the call, from 0.
+  std::size_t element() const noexcept { return element_; }
+  /// The field, e.g. "user_id" or "properties.invitee_email"; empty when the whole event is wrong.
+  const std::string& field() const noexcept { return field_; }
+  const std::string& reason() const noexcept { return reason_; }
+
+ private:
+  std::size_t element_;
+  std::string field_;
+  std::string reason_;
+};
+
+/// `enqueue` was called outside a transaction: the event could not be atomic with the app's own
+/// rows.
+class OUTBOX_API not_in_transaction : public std::logic_error {
+ public:
+  not_in_transaction();
+};
+
+/// SQLite refused. The enclosing transaction is as `sqlite3_get_autocommit` says.
+class OUTBOX_API database_error : public std::runtime_error {
+ public:
+  database_error(int code, const std::string& what);
+
+  /// SQLite's extended result code (sqlite.org/rescode.html).
+  int code() const noexcept { return code_; }
+  /// True for SQLITE_BUSY and its kin: another connection writes; trying again can help.
+  bool is_busy() const noexcept;
+
+ private:
+  int code_;
+};
+
+/// The database has no outbox schema, or one that is newer than this library.
+class OUTBOX_API schema_error : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
+};
+
+}  // namespace v0
+}  // namespace outbox

@@ -1,0 +1,81 @@
+#pragma once
+
+// The events that an app records.
+//
+//     outbox::InviteSent{.user_id = inviter.id,
+//                        .group_id = account.id,
+//                        .invitee = {.email = "amy@achme.com", .first_name = "Amy"}}
+
+#include <chrono>
+#include <string>
+#include <utility>
+#include <variant>
+
+#include "outbox/export.hpp"
+
+namespace outbox {
+inline namespace v0 {
+
+/// When something happened: ISO 8601 text with a four-digit year and a zone, kept as written, or a
+/// time point, written in UTC with six digits ("2024-10-20T15:51:35.059000Z"). A default one means
+/// the moment of `enqueue`.
+class OUTBOX_API Timestamp {
+ public:
+  Timestamp() = default;
+  Timestamp(std::string iso8601) : text_{std::move(iso8601)} {}
+  Timestamp(const char* iso8601) : text_{iso8601} {}
+  Timestamp(std::chrono::system_clock::time_point instant);
+
+  /// The text that is sent; empty: the moment of `enqueue`. It is checked by `enqueue`.
+  const std::string& text() const noexcept { return text_; }
+
+ private:
+  std::string text_;
+};
+
+/// The person who is invited. Empty members are left out of the event, but `email` is required.
+struct Invitee {
+  std::string email = {};  ///< One `@` with something on both sides, no spaces, at most 320 bytes.
+  std::string first_name = {};
+  std::string last_name = {};
+  std::string role = {};  ///< The permission group, e.g. "Developer".
+};
+
+/// A user invited another one: the Track API's `invite_sent`.
+///
+/// Covers an invite to the app, to an existing account (`group_id`) and to a team (`team_name`).
+/// Several invitees are several events in one call of `enqueue`.
+struct InviteSent {
+  std::string user_id = {};   ///< Who invites; required, opaque.
+  std::string group_id = {};  ///< `context.group_id`: the account invited to; left out when empty.
+  Invitee invitee = {};
+  std::string feature_name = {};  ///< Where in the product the invitation was made.
+  std::string team_name = {};     ///< The team invited to.
+  Timestamp timestamp = {};
+  /// More properties, as the text of a JSON object: R"({"source_url":"/team"})". May not repeat a
+  /// property that is set above. For nlohmann values see outbox/json.hpp.
+  std::string properties = {};
+  /// More context, likewise.
+  std::string context = {};
+};
+
+/// Any event of the Track API, e.g. `signed_up` or one of your own.
+struct TrackEvent {
+  std::string event_name = {};  ///< Required.
+  std::string user_id = {};     ///< Required, opaque.
+  Timestamp timestamp = {};
+  std::string properties = {};  ///< The text of a JSON object; empty: `{}`.
+  std::string context = {};     ///< The text of a JSON object; empty: `{}`.
+};
+
+/// A whole event as the text of one JSON object, sent byte for byte as given. It is checked like
+/// the others: `event_name`, `user_id` and `timestamp` are required.
+struct Payload {
+  std::string text = {};
+};
+
+/// Anything `enqueue` takes.
+using Event = std::variant<InviteSent, TrackEvent, Payload>;
+
+}  // namespace v0
+}  // namespace outbox

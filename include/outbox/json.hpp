@@ -1,0 +1,36 @@
+#pragma once
+
+// Events from nlohmann values. Header only, so that no nlohmann type crosses the compiled boundary:
+// its types carry its version in their names.
+//
+//     outbox::enqueue(db, outbox::payload(nlohmann::json{{"event_name", "signed_up"}, …}));
+//     outbox::TrackEvent{.event_name = "signed_up", .user_id = id,
+//                        .properties = outbox::json_text({{"plan", "pro"}})}
+
+#include <nlohmann/json.hpp>
+#include <string>
+
+#include "outbox/events.hpp"
+
+namespace outbox {
+inline namespace v0 {
+
+/// The text of `value`, for the `properties` and `context` members of events.
+/// Throws: `nlohmann::json::type_error` when a string in it is not UTF-8.
+inline std::string json_text(const nlohmann::json& value) {
+  return value.dump();
+}
+inline std::string json_text(const nlohmann::ordered_json& value) {
+  return value.dump();
+}
+
+/// A whole event. Throws: as `json_text`; what is missing in it is found by `enqueue`.
+inline Payload payload(const nlohmann::json& event) {
+  return Payload{.text = event.dump()};
+}
+inline Payload payload(const nlohmann::ordered_json& event) {
+  return Payload{.text = event.dump()};
+}
+
+}  // namespace v0
+}  // namespace outbox

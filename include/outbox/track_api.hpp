@@ -1,0 +1,61 @@
+#pragma once
+
+// The Track API as a place to send events to.
+//
+//     outbox::track_api({.credentials = outbox::bearer_from_file("thrivestack.token")})
+
+#include <chrono>
+#include <memory>
+#include <string>
+
+#include "outbox/credentials.hpp"
+#include "outbox/export.hpp"
+
+namespace outbox {
+inline namespace v0 {
+
+class Sink;  // lib/core/sink.hpp: the seam between the dispatcher and the network
+
+/// Where events go: an opaque, movable handle that a `Dispatcher` or `deliver_once` uses.
+/// Threads: used by one of them at a time.
+class OUTBOX_API Endpoint {
+ public:
+  explicit Endpoint(std::unique_ptr<Sink> sink);
+  ~Endpoint();
+  Endpoint(Endpoint&&) noexcept;
+  Endpoint& operator=(Endpoint&&) noexcept;
+
+  Sink& sink() const noexcept { return *sink_; }
+
+ private:
+  std::unique_ptr<Sink> sink_;
+};
+
+/// Where `http://` is allowed; `https://` always is, with the certificate verified.
+enum class PlainHttp {
+  to_loopback,  ///< Only to 127.0.0.0/8, ::1 and localhost.
+  to_anyone,    ///< Tokens and people's data cross the network in the clear.
+};
+
+/// The Track API's endpoint. Redirects are never followed.
+struct TrackApi {
+  Credentials credentials = {};
+  std::string url = "https://api.app.thrivestack.ai/api/track";
+  /// For connecting, TLS included; 1 ms to 5 min. Defaults to 10 s.
+  std::chrono::milliseconds connect_timeout = std::chrono::seconds{10};
+  /// For one request as a whole; 1 ms to 10 min. Defaults to 30 s.
+  std::chrono::milliseconds timeout = std::chrono::seconds{30};
+  /// PEM file of the authorities to trust; empty: the system's.
+  std::string ca_file = {};
+  /// URL of a proxy; "none": no proxy; empty: what the environment's https_proxy and no_proxy say.
+  /// Never used to reach loopback.
+  std::string proxy = {};
+  PlainHttp plain_http = PlainHttp::to_loopback;
+};
+
+/// Throws: `std::invalid_argument` when the URL is not http(s), carries a user, password or
+/// fragment, or is plain HTTP where that is not allowed; or when a timeout is out of its range.
+OUTBOX_API Endpoint track_api(TrackApi options);
+
+}  // namespace v0
+}  // namespace outbox

@@ -1,0 +1,29 @@
+#pragma once
+
+// What came back for a request, as plain facts. What they mean is `judge`'s business.
+
+#include <chrono>
+#include <string>
+
+namespace outbox::core {
+
+enum class Arrival {
+  answered,       // an HTTP status was received, whatever happened to the body
+  not_sent,       // certain: the request never left (no name, no connection, no TLS)
+  untrusted,      // the certificate could not be verified; nothing was sent
+  no_credential,  // the token could not be had, so no request was made
+  lost,           // sent, and no answer: it may have been accepted
+};
+
+struct Answer {
+  Arrival arrival = Arrival::lost;
+  int status = 0;  // HTTP status; 0: none
+  std::string content_type = {};
+  std::string retry_after = {};  // header values as received
+  std::string date = {};
+  std::string body = {};   // at most 64 KiB of it
+  std::string error = {};  // of the transport, without personal data
+  std::chrono::milliseconds took{0};
+};
+
+}  // namespace outbox::core

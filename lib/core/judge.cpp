@@ -1,0 +1,134 @@
+#include "core/judge.hpp"
+
+#include <algorithm>
+#include <cctype>
+#include <nlohmann/json.hpp>
+
+#include "core/limits.hpp"
+#include "core/text.hpp"
+
+namespace outbox::core {
+
+namespace {
+
+using Json = nlohmann::json;
+
+constexpr std::size_t response_id_bytes_max = 128;
+constexpr std::size_t warnings_bytes_max = 1024;
+
+std::string lower(std::string_view text) {
+  std::string result{text};
+  std::transform(result.begin(), result.end(), result.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  return result;
+}
+
+bool is_web_page(const Answer& answer) {
+  const std::string type = lower(answer.content_type);
+  if (type.find("text/html") != std::string::npos || type.find("xhtml") != std::string::npos) {
+    return true;
+  }
+  std::string_view body = answer.body;
+  if (body.substr(0, 3) == "\xEF\xBB\xBF") body.remove_prefix(3);
+  return trimmed(body).substr(0, 1) == "<";
+}
+
+// The first member of `names` that is a string.
+std::string text_member(const Json& object, std::initializer_list<const char*> names,
+                        std::size_t bytes_max) {
+  for (const char* name : names) {
+    const auto member = object.find(name);
+    if (member != object.end() && member->is_string()) {
+      return sanitised(member->get_ref<const std::string&>(), bytes_max);
+    }
+  }
+  return {};
+}
+
+std::string with_detail(std::string text, const std::string& detail) {
+  if (!detail.empty()) text += ": " + detail;
+  return sanitised(text, error_bytes_max);
+}
+
+Verdict verdict_of_status(int status) {
+  switch (status) {
+    case 401:
+    case 403:
+    case 407:
+      return Verdict::unauthorized;
+    case 404:
+    case 405:
+    case 410:
+    case 415:
+    case 501:
+    case 505:
+      return Verdict::misconfigured;
+    case 408:
+    case 409:
+    case 421:
+    case 425:
+    case 429:
+      return Verdict::unavailable;
+    default:
+      break;
+  }
+  if (status >= 300 && status < 400) return Verdict::misconfigured;
+  if (status >= 400 && status < 500) return Verdict::refused;
+  return Verdict::unavailable;
+}
+
+Outcome judge_answered(const Answer& answer) {
+  const std::string status_text = "HTTP " + std::to_string(answer.status);
+  const bool is_success = answer.status >= 200 && answer.status < 300;
+  if (is_success && is_web_page(answer)) {
+    return {Verdict::misconfigured, status_text + " with a web page: not the Track API", {}, {}};
+  }
+
+  Outcome outcome;
+  // A body cut short or malformed after a 2xx changes nothing: the endpoint has said yes.
+  const Json body = Json::parse(answer.body, nullptr, false);
+  if (body.is_object()) {
+    outcome.response_id = text_member(body, {"response_id", "eventId"}, response_id_bytes_max);
+    const auto warnings = body.find("warnings");
+    if (warnings != body.end() && warnings->is_array() && !warnings->empty()) {
+      outcome.warnings = sanitised(warnings->dump(-1, ' ', false, Json::error_handler_t::replace),
+                                   warnings_bytes_max);
+    }
+  }
+
+  const auto success = body.is_object() ? body.find("success") : body.end();
+  const bool says_no =
+      body.is_object() && success != body.end() && success->is_boolean() && !success->get<bool>();
+  if (is_success && !says_no) {
+    outcome.verdict = Verdict::delivered;
+    if (!body.is_object() && !trimmed(answer.body).empty()) {
+      outcome.warnings = "the answer's body is no JSON object";
+    }
+    return outcome;
+  }
+  outcome.verdict = is_success ? Verdict::refused : verdict_of_status(answer.status);
+  const std::string message =
+      body.is_object() ? text_member(body, {"message", "error"}, error_bytes_max) : std::string{};
+  outcome.reason = with_detail(status_text, message);
+  return outcome;
+}
+
+}  // namespace
+
+Outcome judge(const Answer& answer) {
+  switch (answer.arrival) {
+    case Arrival::answered:
+      return judge_answered(answer);
+    case Arrival::no_credential:
+      return {Verdict::unauthorized, with_detail("no credential", answer.error), {}, {}};
+    case Arrival::untrusted:
+      return {Verdict::misconfigured, with_detail("certificate not trusted", answer.error), {}, {}};
+    case Arrival::not_sent:
+      return {Verdict::unavailable, with_detail("could not connect", answer.error), {}, {}};
+    case Arrival::lost:
+      return {Verdict::unavailable, with_detail("no answer", answer.error), {}, {}};
+  }
+  return {};
+}
+
+}  // namespace outbox::core

@@ -1,0 +1,25 @@
+#pragma once
+
+// The numbers of the wire, each with its source.
+
+#include <cstddef>
+
+namespace outbox::core {
+
+// "at most 1,000 events or 2 MB per request", the Track API's documentation; MB read as 10^6 bytes.
+inline constexpr std::size_t request_events_max = 1'000;
+inline constexpr std::size_t request_bytes_max = 2'000'000;
+
+// The brackets around a batch of one: a payload beyond this can never be sent.
+inline constexpr std::size_t payload_bytes_max = request_bytes_max - 2;
+
+// What the table's CHECK allows, in characters; the library keeps to it in bytes.
+inline constexpr std::size_t stored_bytes_max = 1'000'000;
+
+// Deeper JSON has crashed parsers that recurse; no event of the Track API comes near.
+inline constexpr std::size_t depth_max = 64;
+
+// Error texts that are stored or shown.
+inline constexpr std::size_t error_bytes_max = 256;
+
+}  // namespace outbox::core

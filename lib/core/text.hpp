@@ -1,0 +1,23 @@
+#pragma once
+
+// Text that comes from outside: is it UTF-8, and what of it may be stored and shown.
+
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace outbox::core {
+
+/// Index of the first byte that is not well-formed UTF-8 (Unicode 15, table 3-7); none: all is.
+std::optional<std::size_t> first_invalid_utf8(std::string_view text);
+
+/// `text` made fit to be stored as an error and shown on a terminal: control, bidi and invalid
+/// bytes become '?', what looks like an e-mail address is masked ("a**@achme.com"), and the rest is
+/// cut to `bytes_max`.
+std::string sanitised(std::string_view text, std::size_t bytes_max);
+
+/// `text` without white space of JSON at its ends.
+std::string_view trimmed(std::string_view text);
+
+}  // namespace outbox::core

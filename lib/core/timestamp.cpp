@@ -1,0 +1,117 @@
+#include "core/timestamp.hpp"
+
+#include <array>
+#include <cstdio>
+
+namespace outbox::core {
+
+namespace {
+
+constexpr auto expected = "must be an ISO 8601 instant such as 2024-10-20T15:51:35.059000Z";
+
+bool is_digit(char c) {
+  return c >= '0' && c <= '9';
+}
+
+// Reads a text from left to right; the first thing that does not fit makes it fail for good.
+class Reader {
+ public:
+  explicit Reader(std::string_view text) : rest_{text} {}
+
+  int number(std::size_t digits) {
+    if (rest_.size() < digits) return fail();
+    int value = 0;
+    for (std::size_t i = 0; i < digits; ++i) {
+      if (!is_digit(rest_[i])) return fail();
+      value = value * 10 + (rest_[i] - '0');
+    }
+    rest_.remove_prefix(digits);
+    return value;
+  }
+
+  bool accept(char c) {
+    if (rest_.empty() || rest_.front() != c) return false;
+    rest_.remove_prefix(1);
+    return true;
+  }
+
+  void expect(char c) {
+    if (!accept(c)) fail();
+  }
+
+  void skip_digits() {
+    while (!rest_.empty() && is_digit(rest_.front())) rest_.remove_prefix(1);
+  }
+
+  bool starts_with_digit() const { return !rest_.empty() && is_digit(rest_.front()); }
+  bool is_at_end() const { return rest_.empty(); }
+  bool has_failed() const { return has_failed_; }
+
+ private:
+  int fail() {
+    has_failed_ = true;
+    rest_ = {};
+    return 0;
+  }
+
+  std::string_view rest_;
+  bool has_failed_ = false;
+};
+
+// "Z", "+02:00", "+0200" or "-05".
+bool reads_zone(Reader& reader) {
+  if (reader.accept('Z')) return true;
+  if (!reader.accept('+') && !reader.accept('-')) return false;
+  const int hours = reader.number(2);
+  const int minutes = reader.accept(':') || reader.starts_with_digit() ? reader.number(2) : 0;
+  return hours <= 23 && minutes <= 59;
+}
+
+}  // namespace
+
+std::string utc_text(std::chrono::sys_time<std::chrono::microseconds> instant) {
+  using namespace std::chrono;
+  const auto day = floor<days>(instant);
+  const year_month_day date{day};
+  const hh_mm_ss time{instant - day};
+  std::array<char, 48> text{};
+  const int length = std::snprintf(
+      text.data(), text.size(), "%04d-%02u-%02uT%02d:%02d:%02d.%06dZ",
+      static_cast<int>(date.year()), static_cast<unsigned>(date.month()),
+      static_cast<unsigned>(date.day()), static_cast<int>(time.hours().count()),
+      static_cast<int>(time.minutes().count()), static_cast<int>(time.seconds().count()),
+      static_cast<int>(time.subseconds().count()));
+  return {text.data(), static_cast<std::size_t>(length)};
+}
+
+std::optional<std::string> timestamp_problem(std::string_view text) {
+  using namespace std::chrono;
+  Reader reader{text};
+  const int year_number = reader.number(4);
+  reader.expect('-');
+  const int month_number = reader.number(2);
+  reader.expect('-');
+  const int day_number = reader.number(2);
+  reader.expect('T');
+  const int hours = reader.number(2);
+  reader.expect(':');
+  const int minutes = reader.number(2);
+  reader.expect(':');
+  const int seconds = reader.number(2);
+  if (reader.accept('.')) {
+    reader.number(1);
+    reader.skip_digits();
+  }
+  if (reader.has_failed()) return expected;
+  if (!reads_zone(reader) || reader.has_failed() || !reader.is_at_end()) {
+    return std::string{expected} + ", with a zone at its end";
+  }
+  const year_month_day date{year{year_number}, month{static_cast<unsigned>(month_number)},
+                            day{static_cast<unsigned>(day_number)}};
+  // 60: a leap second (RFC 3339, 5.6).
+  if (!date.ok() || hours > 23 || minutes > 59 || seconds > 60)
+    return "names no real date and time";
+  return std::nullopt;
+}
+
+}  // namespace outbox::core

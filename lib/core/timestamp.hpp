@@ -1,0 +1,19 @@
+#pragma once
+
+// The two ways in which the wire writes time.
+
+#include <chrono>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace outbox::core {
+
+/// "2024-10-20T15:51:35.059000Z": UTC with six digits, as in the Track API's sample.
+std::string utc_text(std::chrono::sys_time<std::chrono::microseconds> instant);
+
+/// Why `text` is no ISO 8601 instant such as "2024-10-20T15:51:35.059000Z" or
+/// "2024-10-20T17:51:35+02:00"; none: it is one. The year has four digits and a zone is needed.
+std::optional<std::string> timestamp_problem(std::string_view text);
+
+}  // namespace outbox::core

@@ -1,0 +1,107 @@
+#include <sqlite3.h>
+
+#include <algorithm>
+#include <optional>
+#include <random>
+#include <stdexcept>
+
+#include "dispatch/lock.hpp"
+#include "dispatch/round.hpp"
+#include "dispatch/sigpipe.hpp"
+#include "dispatch/system_clock.hpp"
+#include "outbox/dispatcher.hpp"
+#include "storage/database.hpp"
+#include "storage/store.hpp"
+
+namespace outbox {
+
+namespace dispatch {
+
+namespace {
+
+using std::chrono::milliseconds;
+using SteadyTime = std::chrono::steady_clock::time_point;
+
+milliseconds left_until(SteadyTime deadline) {
+  const auto left = std::chrono::ceil<milliseconds>(deadline - std::chrono::steady_clock::now());
+  return std::max(left, milliseconds{0});
+}
+
+void add(DeliverReport& sum, const RoundReport& round) {
+  sum.delivered += round.delivered;
+  sum.dead += round.dead;
+  sum.requests += round.requests;
+  sum.is_paused = round.is_paused;
+  sum.is_unauthorized = round.failure == core::Verdict::unauthorized;
+  sum.hold = round.hold ? round.hold->reason : std::string{};
+}
+
+// Rounds until nothing is due, nothing can be done about it, or time is up.
+DeliverReport run_rounds(storage::Store& store, Sink& sink, const core::Clock& clock,
+                         const DispatcherOptions& options, SteadyTime deadline) {
+  Round round{sink, clock, options, std::random_device{}()};
+  round.probe_now();  // a person asks: however long a hold still lasts
+  DeliverReport report;
+  int idle_rounds = 0;
+  for (;;) {
+    const RoundReport last = round.run(store, left_until(deadline));
+    add(report, last);
+    const bool is_over = left_until(deadline) == milliseconds{0};
+    if (report.is_paused || report.is_unauthorized || is_over) break;
+    const bool is_idle = !round.has_in_flight() && !last.has_more && last.requests == 0;
+    idle_rounds = is_idle ? idle_rounds + 1 : 0;
+    if (!is_idle) continue;
+    if (store.due_count(clock.now()) == 0) break;
+    if (last.hold) {
+      const auto wait = std::max(last.hold->until - clock.now(), milliseconds{1});
+      sink.collect(std::min(wait, left_until(deadline)));
+    } else if (idle_rounds > 1) {
+      break;  // what is left waits behind an earlier event of its ordering key
+    }
+  }
+  round.abort();
+  report.remaining = static_cast<std::uint64_t>(store.due_count(clock.now()));
+  return report;
+}
+
+DeliverReport deliver(sqlite3* db, const Endpoint& endpoint, const DispatcherOptions& options,
+                      milliseconds time_max) {
+  require_options(options);
+  if (sqlite3_get_autocommit(db) == 0) {
+    throw std::logic_error{"outbox: deliver_once inside a transaction: commit first"};
+  }
+  const auto deadline = std::chrono::steady_clock::now() + time_max;
+  const SystemClock clock;
+  storage::Store store{db, options.destination};
+  const std::string path = storage::path_of(db);
+  std::optional<Lock> lock;
+  if (!path.empty()) {  // a memory database has no other dispatcher
+    lock.emplace(path, options.destination);
+    if (!lock->try_acquire(clock.now())) {
+      return {.remaining = static_cast<std::uint64_t>(store.due_count(clock.now())),
+              .is_served_elsewhere = true};
+    }
+  }
+  const HeldSigpipe held;
+  store.serve(endpoint.sink().name(), clock.now());
+  return run_rounds(store, endpoint.sink(), clock, options, deadline);
+}
+
+}  // namespace
+}  // namespace dispatch
+
+inline namespace v0 {
+
+DeliverReport deliver_once(ConnectionRef connection, const Endpoint& endpoint,
+                           const DispatcherOptions& options, std::chrono::milliseconds time_max) {
+  return dispatch::deliver(connection.handle(), endpoint, options, time_max);
+}
+
+DeliverReport deliver_once(const DatabaseFile& database, const Endpoint& endpoint,
+                           const DispatcherOptions& options, std::chrono::milliseconds time_max) {
+  const auto own = storage::open_database(storage::with_absolute_path(database));
+  return dispatch::deliver(storage::handle_of(own), endpoint, options, time_max);
+}
+
+}  // namespace v0
+}  // namespace outbox

@@ -1,0 +1,148 @@
+#include "dispatch/lock.hpp"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <sstream>
+#include <stdexcept>
+#include <thread>
+#include <utility>
+
+namespace outbox::dispatch {
+
+namespace {
+
+std::string lock_path(const std::string& database_path, const std::string& destination) {
+  return database_path + "-outbox-" + destination + ".lock";
+}
+
+// Closes at the end of a scope.
+class Descriptor {
+ public:
+  explicit Descriptor(int file) : file_{file} {}
+  ~Descriptor() {
+    if (file_ >= 0) close(file_);
+  }
+  Descriptor(const Descriptor&) = delete;
+  Descriptor& operator=(const Descriptor&) = delete;
+  int get() const { return file_; }
+  int give() { return std::exchange(file_, -1); }
+
+ private:
+  int file_;
+};
+
+// The lock file may be opened by whoever may open the database, and by nobody else.
+mode_t mode_of(const std::string& database_path) {
+  struct stat facts {};
+  return stat(database_path.c_str(), &facts) == 0 ? facts.st_mode & 0666U : 0600U;
+}
+
+std::string host_name() {
+  std::array<char, 256> name{};
+  return gethostname(name.data(), name.size() - 1) == 0 ? name.data() : "unknown";
+}
+
+std::string read_text(int file) {
+  std::array<char, 512> buffer{};
+  const ssize_t length = pread(file, buffer.data(), buffer.size(), 0);
+  return {buffer.data(), length > 0 ? static_cast<std::size_t>(length) : 0};
+}
+
+}  // namespace
+
+Lock::Lock(std::string database_path, std::string destination)
+    : database_path_{std::move(database_path)}, path_{lock_path(database_path_, destination)} {}
+
+Lock::~Lock() {
+  release();
+}
+
+bool Lock::try_acquire(core::Instant now) {
+  // A probe holds the lock for an instant; it must not make an election fail.
+  for (int tries = 0; tries < 3; ++tries) {
+    if (try_once(now)) return true;
+    std::this_thread::sleep_for(std::chrono::milliseconds{1});
+  }
+  return false;
+}
+
+bool Lock::try_once(core::Instant now) {
+  const mode_t mode = mode_of(database_path_);
+  Descriptor file{open(path_.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, mode)};
+  if (file.get() < 0) {
+    throw std::runtime_error{"outbox: cannot open " + path_ + ": " + std::strerror(errno)};
+  }
+  if (flock(file.get(), LOCK_EX | LOCK_NB) != 0) return false;
+  file_ = file.give();
+  if (!is_same_file()) {  // removed between open and flock
+    release();
+    return false;
+  }
+  // The umask may have narrowed it. Not ours to change if another user made it: then it is as it
+  // is.
+  static_cast<void>(fchmod(file_, mode));
+  write_owner(now);
+  return true;
+}
+
+bool Lock::keep() {
+  if (!is_same_file()) {
+    release();
+    return false;
+  }
+  futimens(file_, nullptr);
+  return true;
+}
+
+void Lock::release() noexcept {
+  if (file_ >= 0) close(file_);
+  file_ = -1;
+}
+
+bool Lock::is_same_file() const {
+  struct stat ours {};
+  struct stat there {};
+  return fstat(file_, &ours) == 0 && stat(path_.c_str(), &there) == 0 &&
+         ours.st_dev == there.st_dev && ours.st_ino == there.st_ino;
+}
+
+// For people: liveness is the lock itself.
+void Lock::write_owner(core::Instant now) const {
+  const std::string owner = std::to_string(getpid()) + " " +
+                            std::to_string(now.time_since_epoch().count()) + " " + host_name() +
+                            "\n";
+  const bool is_written =
+      ftruncate(file_, 0) == 0 &&
+      pwrite(file_, owner.data(), owner.size(), 0) == static_cast<ssize_t>(owner.size());
+  static_cast<void>(is_written);  // a full disk takes away the name, not the lock
+}
+
+std::optional<Serving> serving(const std::string& database_path, const std::string& destination) {
+  if (database_path.empty()) return std::nullopt;
+  const Descriptor file{
+      open(lock_path(database_path, destination).c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW)};
+  if (file.get() < 0) return std::nullopt;
+  if (flock(file.get(), LOCK_SH | LOCK_NB) == 0) return std::nullopt;  // closing frees it again
+
+  Serving found;
+  std::int64_t since_ms = 0;
+  std::istringstream owner{read_text(file.get())};
+  owner >> found.pid >> since_ms >> found.host;
+  found.since = core::Instant{std::chrono::milliseconds{since_ms}};
+  struct stat facts {};
+  if (fstat(file.get(), &facts) == 0) {
+    found.last_round = std::chrono::system_clock::time_point{
+        std::chrono::seconds{facts.st_mtim.tv_sec} +
+        std::chrono::duration_cast<std::chrono::system_clock::duration>(
+            std::chrono::nanoseconds{facts.st_mtim.tv_nsec})};
+  }
+  return found;
+}
+
+}  // namespace outbox::dispatch

@@ -1,0 +1,48 @@
+#pragma once
+
+// One active dispatcher per database and destination: an flock on a file of its own beside the
+// database. The kernel frees it the moment its process dies. Never a lock on the database's own
+// files: opening and closing those would drop SQLite's locks (sqlite.org/howtocorrupt.html, 2.2).
+
+#include <optional>
+#include <string>
+
+#include "core/clock.hpp"
+#include "outbox/inspect.hpp"
+
+namespace outbox::dispatch {
+
+class Lock {
+ public:
+  /// Requires: `database_path` is as SQLite resolved it, and `destination` is a valid name.
+  Lock(std::string database_path, std::string destination);
+  ~Lock();
+  Lock(const Lock&) = delete;
+  Lock& operator=(const Lock&) = delete;
+
+  /// True: this object is the elected one. Does not wait.
+  /// Throws: `std::runtime_error` when the file cannot be made.
+  bool try_acquire(core::Instant now);
+
+  /// Touches the file, which is the heartbeat. False: someone has removed or replaced the file, so
+  /// that another dispatcher may have been elected; the lock is given up. Requires: acquired.
+  bool keep();
+
+  void release() noexcept;
+  bool is_held() const { return file_ >= 0; }
+
+ private:
+  bool try_once(core::Instant now);
+  bool is_same_file() const;
+  void write_owner(core::Instant now) const;
+
+  std::string database_path_;
+  std::string path_;
+  int file_ = -1;
+};
+
+/// Who serves `destination` of the database now; none: nobody. Takes no lock that could make an
+/// election fail for more than an instant.
+std::optional<Serving> serving(const std::string& database_path, const std::string& destination);
+
+}  // namespace outbox::dispatch

@@ -1,0 +1,92 @@
+#pragma once
+
+// One pass of the dispatcher, without a thread: take → plan → deliver → judge → settle → record.
+
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <random>
+#include <unordered_set>
+
+#include "core/clock.hpp"
+#include "core/destination.hpp"
+#include "core/outcome.hpp"
+#include "core/plan.hpp"
+#include "core/settle.hpp"
+#include "core/sink.hpp"
+#include "outbox/dispatcher.hpp"
+#include "storage/store.hpp"
+
+namespace outbox::dispatch {
+
+/// Throws: `std::invalid_argument` when an option is out of its range.
+void require_options(const DispatcherOptions& options);
+
+/// What one round did, and what the next one should know.
+struct RoundReport {
+  std::uint64_t delivered = 0;
+  std::uint64_t dead = 0;
+  std::uint64_t requests = 0;
+  bool has_more = false;  // there may be more to take at once
+  bool is_paused = false;
+  std::optional<core::HoldState> hold = {};
+  std::optional<core::Verdict> failure = {};  // of the newest attempt that failed
+};
+
+/// Keeps between rounds what is in flight and what could not be recorded.
+/// Lifetime: `sink` and `clock` must outlive it. Threads: one at a time.
+class Round {
+ public:
+  /// Requires: `options` are in range.
+  Round(Sink& sink, const core::Clock& clock, const DispatcherOptions& options, std::uint64_t seed);
+
+  /// Runs one round on `store`. Waits up to `wait_max` for an answer when something is in flight,
+  /// and not at all otherwise.
+  ///
+  /// Throws: `database_error`, `schema_error`. What was delivered by then and not recorded is kept,
+  /// and recorded by a later call, on the same or another store, before anything new is sent.
+  RoundReport run(storage::Store& store, std::chrono::milliseconds wait_max);
+
+  /// The next round tries although the destination is on hold.
+  void probe_now() { probes_now_ = true; }
+  /// From now on nothing new is sent.
+  void stop_sending() { is_sending_ = false; }
+  /// Forgets what is in flight: it stays pending.
+  void abort();
+
+  bool has_in_flight() const { return !in_flight_.empty(); }
+
+ private:
+  struct InFlight {
+    std::vector<std::int64_t> ids;
+    std::size_t bytes;
+    core::Instant started;
+  };
+
+  bool may_send(const core::DestinationState& state) const;
+  core::Plan take_and_plan(storage::Store& store, bool is_probe, RoundReport& report);
+  void deliver(std::vector<core::Batch> batches);
+  std::vector<core::Attempt> collect(std::chrono::milliseconds wait_max);
+  void judge(const std::vector<Sink::Reply>& replies, std::vector<core::Attempt>& attempts);
+  void record(storage::Store& store);
+  void follow_nudges(storage::Store& store, const core::DestinationState& state);
+  double chance() { return std::uniform_real_distribution<double>{0.0, 1.0}(random_); }
+
+  Sink& sink_;
+  const core::Clock& clock_;
+  DispatcherOptions options_;
+  core::Backoff backoff_;
+  std::mt19937_64 random_;
+
+  std::map<std::uint64_t, InFlight> in_flight_;
+  std::unordered_set<std::int64_t> ids_in_flight_;
+  core::Settlement unrecorded_;
+  std::uint64_t next_token_ = 1;
+  std::int64_t nudges_ = -1;  // as last seen; -1: not yet
+  core::Instant looked_everywhere_ = {};
+  bool probes_now_ = false;
+  bool is_sending_ = true;
+};
+
+}  // namespace outbox::dispatch

@@ -1,0 +1,15 @@
+#pragma once
+
+#include "core/clock.hpp"
+
+namespace outbox::dispatch {
+
+/// The clock of real life.
+class SystemClock final : public core::Clock {
+ public:
+  core::Instant now() const override {
+    return std::chrono::floor<std::chrono::milliseconds>(std::chrono::system_clock::now());
+  }
+};
+
+}  // namespace outbox::dispatch

@@ -1,0 +1,24 @@
+#pragma once
+
+// From a secret to a header line.
+
+#include <optional>
+#include <stdexcept>
+#include <string>
+
+#include "outbox/credentials.hpp"
+
+namespace outbox::sinks {
+
+/// Why a secret cannot be sent. The text never holds the secret.
+class CredentialProblem : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
+};
+
+/// The header line that carries the secret of `credentials`; none: there are no credentials.
+/// Throws: `CredentialProblem` when the secret cannot be had or may not stand in a header, whatever
+/// a callback throws.
+std::optional<std::string> header_line(const Credentials& credentials);
+
+}  // namespace outbox::sinks

@@ -1,0 +1,79 @@
+#pragma once
+
+// The only libcurl: one POST (HttpTransfer), and what libcurl needs once (start, URL checks).
+
+#include <curl/curl.h>
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "core/answer.hpp"
+
+namespace outbox::sinks {
+
+/// Where requests go, and how long they may take.
+struct HttpTarget {
+  std::string url;
+  std::chrono::milliseconds connect_timeout;
+  std::chrono::milliseconds timeout;
+  std::string ca_file;
+  std::string proxy;  // as in TrackApi
+};
+
+/// Starts libcurl, once in a process and before anything else of it. Never stopped: a host may use
+/// libcurl too. Throws: `std::runtime_error`.
+void start_curl();
+
+/// What `require_url` found out.
+struct UrlFacts {
+  bool is_https = false;
+  bool is_loopback = false;
+};
+
+/// Throws: `std::invalid_argument` unless `url` is http(s) with a host and without user, password
+/// or fragment.
+UrlFacts require_url(const std::string& url);
+
+/// A POST under way, from its body to its answer.
+/// Lifetime: must be out of every multi handle before it is destroyed. Does not move: libcurl
+/// points into it.
+class HttpTransfer {
+ public:
+  explicit HttpTransfer(const HttpTarget& target);
+  HttpTransfer(const HttpTransfer&) = delete;
+  HttpTransfer& operator=(const HttpTransfer&) = delete;
+
+  /// Prepares the next request on the same handle, with these header lines.
+  void prepare(std::uint64_t token, std::string body, const std::vector<std::string>& header_lines);
+
+  CURL* handle() const { return easy_.get(); }
+  std::uint64_t token() const { return token_; }
+
+  /// The facts of the finished transfer. Requires: libcurl said that it is done, with `result`.
+  core::Answer answer(CURLcode result);
+
+ private:
+  struct CloseEasy {
+    void operator()(CURL* easy) const { curl_easy_cleanup(easy); }
+  };
+  struct FreeList {
+    void operator()(curl_slist* list) const { curl_slist_free_all(list); }
+  };
+
+  static std::size_t on_body(char* data, std::size_t size, std::size_t count, void* self);
+  static std::size_t on_header(char* data, std::size_t size, std::size_t count, void* self);
+  void set_target(const HttpTarget& target);
+
+  std::unique_ptr<CURL, CloseEasy> easy_;
+  std::unique_ptr<curl_slist, FreeList> headers_;
+  char error_[CURL_ERROR_SIZE] = {};
+  std::uint64_t token_ = 0;
+  std::string body_;
+  std::size_t received_ = 0;
+  core::Answer answer_;
+};
+
+}  // namespace outbox::sinks

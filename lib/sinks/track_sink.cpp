@@ -1,0 +1,127 @@
+#include "sinks/track_sink.hpp"
+
+#include <algorithm>
+#include <new>
+#include <optional>
+#include <stdexcept>
+#include <utility>
+
+#include "sinks/credentials.hpp"
+
+namespace outbox {
+
+namespace sinks {
+
+namespace {
+
+using std::chrono::milliseconds;
+
+void require(bool is_met, const char* what) {
+  if (!is_met) throw std::invalid_argument{std::string{"outbox: "} + what};
+}
+
+HttpTarget target_of(const TrackApi& options) {
+  const UrlFacts facts = require_url(options.url);
+  require(facts.is_https || facts.is_loopback || options.plain_http == PlainHttp::to_anyone,
+          "url: plain http:// goes only to loopback, since it would show the token to the network");
+  require(options.connect_timeout >= milliseconds{1} &&
+              options.connect_timeout <= std::chrono::minutes{5},
+          "connect_timeout: must be 1 ms to 5 min");
+  require(options.timeout >= milliseconds{1} && options.timeout <= std::chrono::minutes{10},
+          "timeout: must be 1 ms to 10 min");
+  return {.url = options.url,
+          .connect_timeout = options.connect_timeout,
+          .timeout = options.timeout,
+          .ca_file = options.ca_file,
+          .proxy = options.proxy};
+}
+
+}  // namespace
+
+TrackSink::TrackSink(TrackApi options)
+    : target_{target_of(options)}, credentials_{std::move(options.credentials)} {
+  start_curl();
+  multi_.reset(curl_multi_init());
+  if (!multi_) throw std::bad_alloc{};
+}
+
+TrackSink::~TrackSink() {
+  abort();
+}
+
+void TrackSink::submit(std::uint64_t token, std::string body) {
+  // `Expect:` empty: libcurl would wait a second for a 100 Continue before bodies over 1 MB.
+  std::vector<std::string> lines = {"Content-Type: application/json", "Accept: application/json",
+                                    "Expect:"};
+  try {
+    if (auto line = header_line(credentials_)) lines.push_back(std::move(*line));
+  } catch (const CredentialProblem& problem) {
+    replies_.push_back({token, {.arrival = core::Arrival::no_credential, .error = problem.what()}});
+    return;
+  }
+  std::unique_ptr<HttpTransfer> transfer = idle_transfer();
+  transfer->prepare(token, std::move(body), lines);
+  if (curl_multi_add_handle(multi_.get(), transfer->handle()) != CURLM_OK) throw std::bad_alloc{};
+  under_way_.push_back(std::move(transfer));
+}
+
+std::vector<Sink::Reply> TrackSink::collect(milliseconds time_max) {
+  const auto deadline = std::chrono::steady_clock::now() + time_max;
+  for (;;) {
+    int running = 0;
+    curl_multi_perform(multi_.get(), &running);
+    // Read before polling: a finished transfer that nobody read makes the next poll wait in vain.
+    gather_finished();
+    const auto left = std::chrono::ceil<milliseconds>(deadline - std::chrono::steady_clock::now());
+    if (!replies_.empty() || is_woken_.exchange(false) || left <= milliseconds{0}) break;
+    curl_multi_poll(multi_.get(), nullptr, 0, static_cast<int>(left.count()), nullptr);
+  }
+  return std::exchange(replies_, {});
+}
+
+void TrackSink::wake() noexcept {
+  is_woken_.store(true);
+  curl_multi_wakeup(multi_.get());
+}
+
+void TrackSink::abort() noexcept {
+  for (const auto& transfer : under_way_)
+    curl_multi_remove_handle(multi_.get(), transfer->handle());
+  under_way_.clear();
+  replies_.clear();
+}
+
+std::unique_ptr<HttpTransfer> TrackSink::idle_transfer() {
+  if (idle_.empty()) return std::make_unique<HttpTransfer>(target_);
+  std::unique_ptr<HttpTransfer> transfer = std::move(idle_.back());
+  idle_.pop_back();
+  return transfer;
+}
+
+void TrackSink::gather_finished() {
+  int left = 0;
+  while (const CURLMsg* message = curl_multi_info_read(multi_.get(), &left)) {
+    if (message->msg != CURLMSG_DONE) continue;
+    const auto done = std::find_if(under_way_.begin(), under_way_.end(), [&](const auto& transfer) {
+      return transfer->handle() == message->easy_handle;
+    });
+    if (done == under_way_.end()) continue;
+    const CURLcode result = message->data.result;  // gone once the handle is removed
+    std::unique_ptr<HttpTransfer> transfer = std::move(*done);
+    under_way_.erase(done);
+    replies_.push_back({transfer->token(), transfer->answer(result)});
+    curl_multi_remove_handle(multi_.get(), transfer->handle());
+    idle_.push_back(std::move(transfer));
+  }
+}
+
+}  // namespace sinks
+
+inline namespace v0 {
+
+Endpoint track_api(TrackApi options) {
+  return Endpoint{std::make_unique<sinks::TrackSink>(std::move(options))};
+}
+
+}  // namespace v0
+}  // namespace outbox

@@ -1,0 +1,49 @@
+#pragma once
+
+// The Track API as a sink: batches as JSON arrays in POSTs, several at once over libcurl's multi
+// interface.
+
+#include <atomic>
+#include <deque>
+#include <memory>
+#include <vector>
+
+#include "core/sink.hpp"
+#include "outbox/track_api.hpp"
+#include "sinks/http.hpp"
+
+namespace outbox::sinks {
+
+class TrackSink final : public Sink {
+ public:
+  /// Throws: as `track_api`.
+  explicit TrackSink(TrackApi options);
+  ~TrackSink() override;
+  TrackSink(const TrackSink&) = delete;
+  TrackSink& operator=(const TrackSink&) = delete;
+
+  std::string name() const override { return target_.url; }
+  void submit(std::uint64_t token, std::string body) override;
+  std::vector<Reply> collect(std::chrono::milliseconds time_max) override;
+  void wake() noexcept override;
+  void abort() noexcept override;
+
+ private:
+  struct CloseMulti {
+    void operator()(CURLM* multi) const { curl_multi_cleanup(multi); }
+  };
+  using Transfers = std::vector<std::unique_ptr<HttpTransfer>>;
+
+  std::unique_ptr<HttpTransfer> idle_transfer();
+  void gather_finished();
+
+  HttpTarget target_;
+  Credentials credentials_;
+  std::unique_ptr<CURLM, CloseMulti> multi_;
+  Transfers under_way_;
+  Transfers idle_;  // kept, so that their connections are
+  std::vector<Reply> replies_;
+  std::atomic<bool> is_woken_ = false;
+};
+
+}  // namespace outbox::sinks

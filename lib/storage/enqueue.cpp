@@ -1,0 +1,211 @@
+#include "outbox/enqueue.hpp"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <optional>
+
+#include "core/clock.hpp"
+#include "core/limits.hpp"
+#include "core/names.hpp"
+#include "core/payload.hpp"
+#include "core/text.hpp"
+#include "core/timestamp.hpp"
+#include "core/uuid.hpp"
+#include "outbox/errors.hpp"
+#include "storage/statement.hpp"
+#include "storage/transaction.hpp"
+
+namespace outbox {
+
+namespace storage {
+
+namespace {
+
+using Microseconds = std::chrono::sys_time<std::chrono::microseconds>;
+using std::chrono::milliseconds;
+
+// The same bytes in a forked child would be the same ids, so the kernel is asked each time.
+std::array<std::uint8_t, 10> random_bytes() {
+  std::array<std::uint8_t, 10> bytes{};
+  if (getentropy(bytes.data(), bytes.size()) != 0) {
+    throw std::runtime_error{"outbox: the system gives no random bytes"};
+  }
+  return bytes;
+}
+
+void require_key(const char* name, const std::string& key) {
+  if (key.size() > 256) {
+    throw std::invalid_argument{std::string{"outbox: "} + name + ": longer than 256 bytes"};
+  }
+  if (core::first_invalid_utf8(key) || key.find('\0') != std::string::npos) {
+    throw std::invalid_argument{std::string{"outbox: "} + name + ": not UTF-8 text"};
+  }
+}
+
+void require_options(std::span<const Event> events, const EnqueueOptions& options) {
+  core::require_destination_name(options.destination);
+  require_key("ordering_key", options.ordering_key);
+  require_key("dedupe_key", options.dedupe_key);
+  if (!options.dedupe_key.empty() && events.size() > 1) {
+    throw std::invalid_argument{"outbox: dedupe_key: names one event, but the call has several"};
+  }
+  if (options.event_bytes_max < 1 || options.event_bytes_max > core::stored_bytes_max) {
+    throw std::invalid_argument{"outbox: event_bytes_max: must be 1 to 1,000,000"};
+  }
+  const bool has_payload = std::any_of(events.begin(), events.end(), [](const Event& event) {
+    return std::holds_alternative<Payload>(event);
+  });
+  if (options.event_id_in_context && has_payload) {
+    throw std::invalid_argument{
+        "outbox: event_id_in_context: a Payload is sent as given; use TrackEvent"};
+  }
+}
+
+std::int64_t due_at_ms(const EnqueueOptions& options) {
+  const auto due = std::chrono::ceil<milliseconds>(options.not_before.time_since_epoch());
+  return std::max<std::int64_t>(due.count(), 0);
+}
+
+std::optional<std::string_view> text_or_null(const std::string& text) {
+  return text.empty() ? std::nullopt : std::optional<std::string_view>{text};
+}
+
+}  // namespace
+
+// INSERT … SELECT … WHERE NOT EXISTS, because OR IGNORE and ON CONFLICT burn an AUTOINCREMENT id.
+// It is a statement of its own: reading the table it writes costs SQLite a temporary table.
+constexpr auto insert_row =
+    "insert into main.outbox_events (event_id, destination, payload, validated, ordering_key,"
+    " dedupe_key, due_at_ms, enqueued_at_ms) values (?1, ?2, ?3, 1, ?4, ?5, ?6, ?7)";
+constexpr auto insert_unless_there =
+    "insert into main.outbox_events (event_id, destination, payload, validated, ordering_key,"
+    " dedupe_key, due_at_ms, enqueued_at_ms) select ?1, ?2, ?3, 1, ?4, ?5, ?6, ?7 where not exists"
+    " (select 1 from main.outbox_events where destination = ?2 and dedupe_key = ?5)";
+
+// An event that has passed every check and only needs its row.
+struct Draft {
+  std::string event_id;
+  std::string payload;
+};
+
+// The statements that store events on one connection.
+class Inserter {
+ public:
+  explicit Inserter(sqlite3* db, Use use) : db_{db}, insert_{db, insert_row, "enqueue", use} {}
+
+  std::vector<Enqueued> enqueue(std::span<const Event> events, const EnqueueOptions& options) {
+    if (sqlite3_get_autocommit(db_) != 0) throw not_in_transaction{};
+    require_options(events, options);
+    const std::vector<Draft> drafts = drafts_of(events, options);
+
+    const KeptRowid kept{db_};
+    std::vector<Enqueued> results;
+    results.reserve(drafts.size());
+    if (drafts.size() == 1) {  // one statement is atomic by itself
+      results.push_back(store(drafts.front(), options));
+    } else if (!drafts.empty()) {
+      Savepoint savepoint{db_, "enqueue"};
+      for (const Draft& draft : drafts) results.push_back(store(draft, options));
+      savepoint.release();
+    }
+    return results;
+  }
+
+ private:
+  std::vector<Draft> drafts_of(std::span<const Event> events, const EnqueueOptions& options) {
+    const auto now =
+        std::chrono::floor<std::chrono::microseconds>(std::chrono::system_clock::now());
+    enqueued_at_ms_ = std::chrono::floor<milliseconds>(now).time_since_epoch().count();
+    // "When multiple events fire in the same handler, offset each by 1 ms": the Track API's advice.
+    Microseconds timestamp = std::max(now, last_timestamp_ + milliseconds{1});
+    std::vector<Draft> drafts;
+    drafts.reserve(events.size());
+    for (const Event& event : events) {
+      Draft draft{
+          .event_id = core::uuid7(core::Instant{milliseconds{enqueued_at_ms_}}, random_bytes()),
+          .payload = {}};
+      const std::string timestamp_text = core::utc_text(timestamp);
+      draft.payload = core::payload_text(
+          event, drafts.size(),
+          {.timestamp = timestamp_text,
+           .event_id = options.event_id_in_context ? std::string_view{draft.event_id} : "",
+           .bytes_max = options.event_bytes_max});
+      drafts.push_back(std::move(draft));
+      last_timestamp_ = timestamp;
+      timestamp += milliseconds{1};
+    }
+    return drafts;
+  }
+
+  Enqueued store(const Draft& draft, const EnqueueOptions& options) {
+    if (options.dedupe_key.empty()) {
+      bind_row(insert_, draft, options).run();
+    } else {
+      // The write comes first: reading first could not be upgraded beside another writer.
+      Statement insert{db_, insert_unless_there, "enqueue"};
+      bind_row(insert, draft, options).run();
+      if (sqlite3_changes(db_) == 0) return stored_before(options);
+    }
+    return {.id = sqlite3_last_insert_rowid(db_), .event_id = draft.event_id};
+  }
+
+  Statement& bind_row(Statement& insert, const Draft& draft, const EnqueueOptions& options) const {
+    return insert.bind(1, draft.event_id)
+        .bind(2, options.destination)
+        .bind(3, draft.payload)
+        .bind(4, text_or_null(options.ordering_key))
+        .bind(5, text_or_null(options.dedupe_key))
+        .bind(6, due_at_ms(options))
+        .bind(7, enqueued_at_ms_);
+  }
+
+  Enqueued stored_before(const EnqueueOptions& options) const {
+    Statement there{db_,
+                    "select id, event_id from main.outbox_events"
+                    " where destination = ?1 and dedupe_key = ?2",
+                    "enqueue"};
+    there.bind(1, options.destination).bind(2, options.dedupe_key).step();
+    return {.id = there.integer(0), .event_id = there.text(1), .duplicate = true};
+  }
+
+  sqlite3* db_;
+  Statement insert_;
+  std::int64_t enqueued_at_ms_ = 0;
+  Microseconds last_timestamp_ = {};
+};
+
+}  // namespace storage
+
+inline namespace v0 {
+
+std::vector<Enqueued> enqueue(ConnectionRef connection, std::span<const Event> events,
+                              const EnqueueOptions& options) {
+  return storage::Inserter{connection.handle(), storage::Use::once}.enqueue(events, options);
+}
+
+Enqueued enqueue(ConnectionRef connection, const Event& event, const EnqueueOptions& options) {
+  return enqueue(connection, std::span{&event, 1}, options).front();
+}
+
+struct Writer::State {
+  storage::Inserter inserter;
+};
+
+Writer::Writer(ConnectionRef connection)
+    : state_{new State{storage::Inserter{connection.handle(), storage::Use::often}}} {}
+
+Writer::~Writer() = default;
+
+std::vector<Enqueued> Writer::enqueue(std::span<const Event> events,
+                                      const EnqueueOptions& options) {
+  return state_->inserter.enqueue(events, options);
+}
+
+Enqueued Writer::enqueue(const Event& event, const EnqueueOptions& options) {
+  return enqueue(std::span{&event, 1}, options).front();
+}
+
+}  // namespace v0
+}  // namespace outbox

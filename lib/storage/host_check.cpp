@@ -1,0 +1,33 @@
+#include "outbox/migrate.hpp"
+#include "storage/statement.hpp"
+
+namespace outbox {
+inline namespace v0 {
+
+std::vector<HostProblem> check_host(ConnectionRef connection) {
+  sqlite3* const db = connection.handle();
+  constexpr auto action = "check the host";
+  std::vector<HostProblem> problems;
+  const std::string journal = storage::query_text(db, "pragma main.journal_mode", action);
+  if (journal == "memory") {
+    problems.push_back(
+        {"journal_mode",
+         "this is a memory database: a dispatcher needs a file; deliver_once works on "
+         "this connection"});
+  } else if (journal != "wal") {
+    problems.push_back({"journal_mode", "journal_mode is " + journal +
+                                            ": run PRAGMA journal_mode=WAL once, so that the "
+                                            "dispatcher and the host do not lock each other out"});
+  }
+  // Also 0 when the host has a busy handler of its own, which SQLite does not show.
+  if (storage::query_integer(db, "pragma busy_timeout", action).value_or(0) <= 0) {
+    problems.push_back({"busy_timeout",
+                        "no busy timeout: call sqlite3_busy_timeout(db, 5000) on every connection "
+                        "that writes (unless it has a busy handler of its own), and begin "
+                        "transactions that write with BEGIN IMMEDIATE"});
+  }
+  return problems;
+}
+
+}  // namespace v0
+}  // namespace outbox

@@ -1,0 +1,39 @@
+#include "storage/transaction.hpp"
+
+#include "storage/statement.hpp"
+
+namespace outbox::storage {
+
+WriteTransaction::WriteTransaction(sqlite3* db, const char* action) : db_{db}, action_{action} {
+  while_busy([&] { execute(db_, "begin immediate", action_); });
+}
+
+WriteTransaction::~WriteTransaction() {
+  if (is_open_ && sqlite3_get_autocommit(db_) == 0) {
+    sqlite3_exec(db_, "rollback", nullptr, nullptr, nullptr);
+  }
+}
+
+void WriteTransaction::commit() {
+  // A busy COMMIT leaves the transaction open and may be tried again (lang_transaction.html, 2.3).
+  while_busy([&] { execute(db_, "commit", action_); });
+  is_open_ = false;
+}
+
+Savepoint::Savepoint(sqlite3* db, const char* action) : db_{db}, action_{action} {
+  execute(db_, "savepoint outbox_change", action_);
+}
+
+Savepoint::~Savepoint() {
+  if (is_open_ && sqlite3_get_autocommit(db_) == 0) {
+    sqlite3_exec(db_, "rollback to outbox_change; release outbox_change", nullptr, nullptr,
+                 nullptr);
+  }
+}
+
+void Savepoint::release() {
+  execute(db_, "release outbox_change", action_);
+  is_open_ = false;
+}
+
+}  // namespace outbox::storage

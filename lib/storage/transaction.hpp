@@ -1,0 +1,97 @@
+#pragma once
+
+// Guards for what the library does inside a connection: write transactions of its own, savepoints
+// in the host's, and the host's last_insert_rowid. They ask SQLite whether a transaction is still
+// open, since SQLite itself rolls back when the disk is full or fails
+// (sqlite.org/lang_transaction.html, 3).
+
+#include <sqlite3.h>
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+
+#include "outbox/errors.hpp"
+
+namespace outbox::storage {
+
+/// How long a statement is tried again while another connection writes. A host's own connection may
+/// have no busy timeout, and it is not ours to set.
+inline constexpr std::chrono::milliseconds busy_patience{5'000};
+
+/// Calls `action` until it does not end in a busy `database_error`, for `busy_patience` at most.
+template <class Action>
+auto while_busy(Action action) {
+  const auto deadline = std::chrono::steady_clock::now() + busy_patience;
+  for (;;) {
+    try {
+      return action();
+    } catch (const database_error& error) {
+      if (!error.is_busy() || std::chrono::steady_clock::now() >= deadline) throw;
+      sqlite3_sleep(2);
+    }
+  }
+}
+
+/// BEGIN IMMEDIATE … COMMIT; rolled back unless committed.
+/// Requires: no transaction is open on `db`.
+class WriteTransaction {
+ public:
+  WriteTransaction(sqlite3* db, const char* action);
+  ~WriteTransaction();
+  WriteTransaction(const WriteTransaction&) = delete;
+  WriteTransaction& operator=(const WriteTransaction&) = delete;
+
+  void commit();
+
+ private:
+  sqlite3* db_;
+  const char* action_;
+  bool is_open_ = true;
+};
+
+/// A savepoint in the transaction that is open on `db`; undone unless released.
+class Savepoint {
+ public:
+  Savepoint(sqlite3* db, const char* action);
+  ~Savepoint();
+  Savepoint(const Savepoint&) = delete;
+  Savepoint& operator=(const Savepoint&) = delete;
+
+  void release();
+
+ private:
+  sqlite3* db_;
+  const char* action_;
+  bool is_open_ = true;
+};
+
+/// Puts `last_insert_rowid()` back, which the host may be about to read.
+class KeptRowid {
+ public:
+  explicit KeptRowid(sqlite3* db) : db_{db}, rowid_{sqlite3_last_insert_rowid(db)} {}
+  ~KeptRowid() { sqlite3_set_last_insert_rowid(db_, rowid_); }
+  KeptRowid(const KeptRowid&) = delete;
+  KeptRowid& operator=(const KeptRowid&) = delete;
+
+ private:
+  sqlite3* db_;
+  std::int64_t rowid_;
+};
+
+/// Runs `change` in a transaction of its own, or as a savepoint of the one that is open.
+template <class Change>
+void change_atomically(sqlite3* db, const char* action, Change change) {
+  const KeptRowid kept{db};
+  if (sqlite3_get_autocommit(db) != 0) {
+    WriteTransaction transaction{db, action};
+    change();
+    transaction.commit();
+  } else {
+    Savepoint savepoint{db, action};
+    change();
+    savepoint.release();
+  }
+}
+
+}  // namespace outbox::storage

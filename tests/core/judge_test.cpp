@@ -1,0 +1,117 @@
+#include "core/judge.hpp"
+
+#include <doctest/doctest.h>
+
+#include "support/fakes.hpp"
+
+using namespace outbox::core;
+using support::answer_of;
+
+TEST_CASE("every status has its meaning") {
+  const auto expected = [](int status) {
+    switch (status) {
+      case 401:
+      case 403:
+      case 407:
+        return Verdict::unauthorized;
+      case 404:
+      case 405:
+      case 410:
+      case 415:
+      case 501:
+      case 505:
+        return Verdict::misconfigured;
+      case 408:
+      case 409:
+      case 421:
+      case 425:
+      case 429:
+        return Verdict::unavailable;
+      default:
+        break;
+    }
+    if (status >= 200 && status < 300) return Verdict::delivered;
+    if (status >= 300 && status < 400) return Verdict::misconfigured;
+    if (status >= 400 && status < 500) return Verdict::refused;
+    return Verdict::unavailable;
+  };
+  for (int status = 200; status < 600; ++status) {
+    CAPTURE(status);
+    CHECK(judge(answer_of(status)).verdict == expected(status));
+  }
+}
+
+TEST_CASE("a 2xx is delivered unless it says no or is a web page") {
+  struct Row {
+    const char* type;
+    std::string body;
+    Verdict verdict;
+  };
+  const Row rows[] = {
+      {"application/json", "", Verdict::delivered},
+      {"application/json", R"({"success":true,"eventId":"e"})", Verdict::delivered},
+      {"", R"({"eventId":"e"})", Verdict::delivered},
+      {"text/plain", "OK", Verdict::delivered},
+      {"application/json", R"({"success":true,"mess)", Verdict::delivered},  // cut short
+      {"application/json", R"({"success":"false"})", Verdict::delivered},
+      {"application/json", R"({"success":false})", Verdict::refused},
+      {"text/html; charset=utf-8", "welcome", Verdict::misconfigured},
+      {"TEXT/HTML", "", Verdict::misconfigured},
+      {"application/xhtml+xml", "", Verdict::misconfigured},
+      {"application/json", "  \n<!doctype html>", Verdict::misconfigured},
+      {"", "\xEF\xBB\xBF<html>", Verdict::misconfigured},
+      {"application/json", std::string(64 * 1024, '['), Verdict::delivered},
+  };
+  for (const Row& row : rows) {
+    CAPTURE(row.type);
+    CAPTURE(row.body.substr(0, 40));
+    Answer answer = answer_of(200, row.body);
+    answer.content_type = row.type;
+    CHECK(judge(answer).verdict == row.verdict);
+  }
+}
+
+TEST_CASE("what the endpoint says of a batch is kept, without people") {
+  const Outcome outcome = judge(answer_of(
+      200, R"({"success":true,"response_id":"r-1","warnings":["amy@achme.com has no plan"]})"));
+
+  CHECK(outcome.response_id == "r-1");
+  CHECK(outcome.warnings == R"(["a**@achme.com has no plan"])");
+  CHECK(outcome.reason.empty());
+}
+
+TEST_CASE("text that is no JSON after a 2xx is delivered with a warning") {
+  CHECK(judge(answer_of(200, "OK")).warnings == "the answer's body is no JSON object");
+  CHECK(judge(answer_of(200, " ")).warnings.empty());
+}
+
+TEST_CASE("a failure has a reason for people, and for nobody's terminal to obey") {
+  CHECK(judge(answer_of(503)).reason == "HTTP 503");
+  CHECK(judge(answer_of(400, R"({"message":"events[3].user_id:\u001b[31m required"})")).reason ==
+        "HTTP 400: events[3].user_id:?[31m required");
+  CHECK(judge(answer_of(200, R"({"success":false,"message":"no amy@achme.com"})")).reason ==
+        "HTTP 200: no a**@achme.com");
+  CHECK(judge(answer_of(400, R"({"message":")" + std::string(1000, 'x') + "\"}")).reason.size() ==
+        256);
+  CHECK(judge(answer_of(200, "<html>")).verdict == Verdict::misconfigured);
+}
+
+TEST_CASE("every failure of the transport is the destination's trouble, never the events'") {
+  struct Row {
+    Arrival arrival;
+    Verdict verdict;
+    const char* reason;
+  };
+  const Row rows[] = {
+      {Arrival::not_sent, Verdict::unavailable, "could not connect: why"},
+      {Arrival::untrusted, Verdict::misconfigured, "certificate not trusted: why"},
+      {Arrival::no_credential, Verdict::unauthorized, "no credential: why"},
+      {Arrival::lost, Verdict::unavailable, "no answer: why"},
+  };
+  for (const Row& row : rows) {
+    CAPTURE(row.reason);
+    const Outcome outcome = judge({.arrival = row.arrival, .error = "why"});
+    CHECK(outcome.verdict == row.verdict);
+    CHECK(outcome.reason == row.reason);
+  }
+}

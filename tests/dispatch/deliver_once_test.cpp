@@ -1,0 +1,199 @@
+#include <doctest/doctest.h>
+
+#include <nlohmann/json.hpp>
+#include <set>
+
+#include "support/database.hpp"
+#include "track_server/server.hpp"
+
+using namespace outbox;
+using namespace std::chrono_literals;
+using track_server::TrackServer;
+
+namespace {
+
+Endpoint endpoint_of(const TrackServer& server) {
+  return track_api({.credentials = bearer("t0ken"), .url = server.url()});
+}
+
+}  // namespace
+
+TEST_CASE("the seed's Amy arrives at the Track API as in its sample") {
+  const auto sample = nlohmann::json::parse(R"({
+    "event_name": "invite_sent",
+    "properties": {
+      "invitee_email": "amy@achme.com",
+      "invitee_first_name": "Amy",
+      "invitee_last_name": "Frank",
+      "invitee_role": "Developer",
+      "feature_name": "CUSTOMER_JOURNEY"
+    },
+    "user_id": "766b3aef-5904-46fe-af05-a293fee8h345",
+    "timestamp": "2024-10-20T15:51:35.059000Z",
+    "context": { "group_id": "bp497d1a-0159-4009-9454-8a1b0e7c0a60" }
+  })");
+  TrackServer server;
+  support::AppDatabase app;
+  app.enqueue(support::amy());
+
+  const DeliverReport report = deliver_once(app.path(), endpoint_of(server));
+
+  CHECK(report.delivered == 1);
+  CHECK(report.remaining == 0);
+  REQUIRE(server.events().size() == 1);
+  CHECK(nlohmann::json::parse(server.events()[0]) == sample);
+}
+
+TEST_CASE("everything due is delivered, once and in order, on the caller's own connection") {
+  TrackServer server;
+  support::AppDatabase app;
+  app.enqueue_many(1'234);
+
+  const DeliverReport report = deliver_once(app.db(), endpoint_of(server), {.batch_events = 100});
+
+  CHECK(report.delivered == 1'234);
+  CHECK(report.requests == 13);
+  const auto events = server.events();
+  REQUIRE(events.size() == 1'234);
+  for (std::size_t i = 0; i < events.size(); ++i) {
+    CHECK(nlohmann::json::parse(events[i]).at("user_id") == "user-" + std::to_string(i));
+  }
+}
+
+TEST_CASE("with several connections everything arrives once") {
+  TrackServer server;
+  support::AppDatabase app;
+  app.enqueue_many(3'000);
+  const DeliverReport report =
+      deliver_once(app.path(), endpoint_of(server), {.batch_events = 50, .connections = 8});
+  CHECK(report.delivered == 3'000);
+  const auto events = server.events();
+  CHECK(events.size() == 3'000);
+  CHECK(std::set<std::string>(events.begin(), events.end()).size() == 3'000);
+}
+
+TEST_CASE("a memory database is delivered on its own connection") {
+  TrackServer server;
+  SQLite::Database db{":memory:", SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE};
+  migrate(db);
+  db.exec("begin");
+  enqueue(db, support::amy());
+  db.exec("commit");
+  CHECK(deliver_once(db, endpoint_of(server)).delivered == 1);
+  CHECK(deliver_once(db, endpoint_of(server)).delivered == 0);
+  CHECK(server.request_count() == 1);
+}
+
+TEST_CASE("a memory database cannot be opened by path, and the error names the way out") {
+  TrackServer server;
+  for (const char* path : {":memory:", "", "file::memory:?cache=shared", "file:x?mode=memory"}) {
+    CAPTURE(path);
+    CHECK_THROWS_WITH_AS(deliver_once(path, endpoint_of(server)), doctest::Contains("deliver_once"),
+                         std::invalid_argument);
+  }
+}
+
+TEST_CASE("nothing is created at a mistyped path") {
+  TrackServer server;
+  support::TemporaryFolder folder;
+  CHECK_THROWS_AS(deliver_once(folder.file("typo.db"), endpoint_of(server)), database_error);
+  CHECK(std::filesystem::is_empty(folder.path()));
+}
+
+TEST_CASE("deliver_once inside a transaction is refused") {
+  TrackServer server;
+  support::AppDatabase app;
+  app.db().exec("begin");
+  CHECK_THROWS_AS(deliver_once(app.db(), endpoint_of(server)), std::logic_error);
+}
+
+TEST_CASE("a scheduled event is left for its time") {
+  TrackServer server;
+  support::AppDatabase app;
+  app.enqueue(support::amy(), {.not_before = std::chrono::system_clock::now() + 1h});
+  app.enqueue(support::event_of("now"));
+  const DeliverReport report = deliver_once(app.path(), endpoint_of(server));
+  CHECK(report.delivered == 1);
+  CHECK(report.remaining == 0);
+  CHECK(app.count("state = 0") == 1);
+}
+
+TEST_CASE("an event behind a scheduled one of its key is left too, without waiting") {
+  TrackServer server;
+  support::AppDatabase app;
+  app.enqueue(support::amy(),
+              {.ordering_key = "k", .not_before = std::chrono::system_clock::now() + 1h});
+  app.enqueue(support::amy(), {.ordering_key = "k"});
+  const DeliverReport report = deliver_once(app.path(), endpoint_of(server), {}, 60s);
+  CHECK(report.delivered == 0);
+  CHECK(report.remaining == 1);
+}
+
+TEST_CASE("an endpoint that comes back in time gets everything") {
+  TrackServer server;
+  server.misbehave({.status = 503, .requests_max = 3});
+  support::AppDatabase app;
+  app.enqueue_many(10);
+  const DeliverReport report =
+      deliver_once(app.path(), endpoint_of(server), {.backoff_min = 1ms, .backoff_max = 4ms});
+  CHECK(report.delivered == 10);
+  CHECK(report.requests == 5);  // three failures, a single event, the rest
+  CHECK(report.hold.empty());
+}
+
+TEST_CASE("an endpoint that stays away leaves everything pending, with the reason") {
+  TrackServer server;
+  server.misbehave({.status = 503});
+  support::AppDatabase app;
+  app.enqueue_many(10);
+  const DeliverReport report =
+      deliver_once(app.path(), endpoint_of(server), {.backoff_min = 1ms, .backoff_max = 2ms}, 50ms);
+  CHECK(report.delivered == 0);
+  CHECK(report.remaining == 10);
+  CHECK(report.hold.rfind("HTTP 503", 0) == 0);
+  CHECK(app.count("state = 0 and attempts = 0") == 10);
+}
+
+TEST_CASE("refused credentials end it at once") {
+  TrackServer server{{.token = "another"}};
+  support::AppDatabase app;
+  app.enqueue_many(10);
+  const DeliverReport report = deliver_once(app.path(), endpoint_of(server), {}, 60s);
+  CHECK(report.is_unauthorized);
+  CHECK(report.remaining == 10);
+  CHECK(server.request_count() == 1);
+}
+
+TEST_CASE("a person who asks does not wait for the end of a hold") {
+  TrackServer server;
+  support::AppDatabase app;
+  app.enqueue_many(10);
+  server.misbehave({.status = 500});
+  deliver_once(app.path(), endpoint_of(server), {.backoff_min = 1h, .backoff_max = 1h}, 20ms);
+  server.behave();
+  CHECK(deliver_once(app.path(), endpoint_of(server), {.backoff_min = 1h, .backoff_max = 1h})
+            .delivered == 10);
+}
+
+TEST_CASE("a pause holds for a person who asks, too") {
+  TrackServer server;
+  support::AppDatabase app;
+  app.enqueue_many(1);
+  pause(app.db(), "track", "why");
+  const DeliverReport report = deliver_once(app.path(), endpoint_of(server));
+  CHECK(report.is_paused);
+  CHECK(report.remaining == 1);
+  CHECK(server.request_count() == 0);
+}
+
+TEST_CASE("while a dispatcher is at work deliver_once leaves the work to it") {
+  TrackServer server;
+  support::AppDatabase app;
+  Dispatcher dispatcher{app.path(), endpoint_of(server)};
+  app.enqueue_many(1);
+  dispatcher.notify();
+  REQUIRE(server.wait_for_events(1, 20s));
+  const DeliverReport report = deliver_once(app.path(), endpoint_of(server));
+  CHECK(report.is_served_elsewhere);
+  CHECK(report.requests == 0);
+}

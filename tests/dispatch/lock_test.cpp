@@ -1,0 +1,99 @@
+#include "dispatch/lock.hpp"
+
+#include <doctest/doctest.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <fstream>
+
+#include "support/database.hpp"
+
+using outbox::core::Instant;
+using outbox::dispatch::Lock;
+using outbox::dispatch::serving;
+
+namespace {
+
+constexpr Instant now{std::chrono::milliseconds{1'800'000'000'000}};
+
+struct Place {
+  Place() { std::ofstream{path} << "x"; }
+  support::TemporaryFolder folder;
+  std::string path = folder.file("app.db");
+  std::string lock_file = path + "-outbox-track.lock";
+};
+
+}  // namespace
+
+TEST_CASE("of two dispatchers of a destination one is elected, and the other when that one goes") {
+  Place place;
+  Lock first{place.path, "track"};
+  Lock second{place.path, "track"};
+  CHECK(first.try_acquire(now));
+  CHECK_FALSE(second.try_acquire(now));
+  CHECK(first.keep());
+  first.release();
+  CHECK(second.try_acquire(now));
+}
+
+TEST_CASE("each destination has a lock of its own") {
+  Place place;
+  Lock track{place.path, "track"};
+  Lock other{place.path, "other"};
+  CHECK(track.try_acquire(now));
+  CHECK(other.try_acquire(now));
+}
+
+TEST_CASE("people can see who holds the lock, and that nobody does") {
+  Place place;
+  CHECK_FALSE(serving(place.path, "track"));
+  Lock lock{place.path, "track"};
+  REQUIRE(lock.try_acquire(now));
+  const auto seen = serving(place.path, "track");
+  REQUIRE(seen);
+  CHECK(seen->pid == getpid());
+  CHECK(seen->since == now);
+  CHECK_FALSE(seen->host.empty());
+  lock.release();
+  CHECK_FALSE(serving(place.path, "track"));
+  CHECK_FALSE(serving("", "track"));
+}
+
+TEST_CASE("a holder whose file was removed gives up, since another may have been elected") {
+  Place place;
+  Lock first{place.path, "track"};
+  REQUIRE(first.try_acquire(now));
+  std::filesystem::remove(place.lock_file);
+  Lock second{place.path, "track"};
+  CHECK(second.try_acquire(now));
+  CHECK_FALSE(first.keep());
+  CHECK_FALSE(first.is_held());
+  CHECK(second.keep());
+}
+
+TEST_CASE("the lock of a process dies with it") {
+  Place place;
+  const pid_t child = fork();
+  REQUIRE(child >= 0);
+  if (child == 0) {
+    auto* const lock = new Lock{place.path, "track"};  // never destroyed, as in a crash
+    _exit(lock->try_acquire(now) ? 0 : 1);
+  }
+  int status = -1;
+  waitpid(child, &status, 0);
+  CHECK(status == 0);
+  Lock lock{place.path, "track"};
+  CHECK(lock.try_acquire(now));
+}
+
+TEST_CASE("the lock file is for those who may open the database") {
+  Place place;
+  REQUIRE(chmod(place.path.c_str(), 0640) == 0);
+  Lock lock{place.path, "track"};
+  REQUIRE(lock.try_acquire(now));
+  struct stat facts {};
+  REQUIRE(stat(place.lock_file.c_str(), &facts) == 0);
+  CHECK((facts.st_mode & 0777U) == 0640U);
+}

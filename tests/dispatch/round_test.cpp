@@ -1,0 +1,296 @@
+#include "dispatch/round.hpp"
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+
+#include "support/database.hpp"
+#include "support/fakes.hpp"
+
+using namespace outbox;
+using namespace std::chrono_literals;
+using dispatch::Round;
+using dispatch::RoundReport;
+using support::answer_of;
+
+namespace {
+
+// A whole dispatcher but for its thread: the real round and store, a fake clock and endpoint.
+struct Desk {
+  explicit Desk(DispatcherOptions options = {}) : round{sink, clock, options, 1} {
+    store.serve("fake", clock.now());
+  }
+  RoundReport run() { return round.run(store, 0ms); }
+
+  support::AppDatabase app;
+  support::FakeClock clock;
+  support::FakeSink sink;
+  storage::Store store{app.db().getHandle(), "track"};
+  Round round;
+};
+
+std::size_t events_in(const std::string& body) {
+  std::size_t count = 0;
+  for (std::size_t at = body.find("\"user_id\""); at != std::string::npos;
+       at = body.find("\"user_id\"", at + 1)) {
+    ++count;
+  }
+  return count;
+}
+
+}  // namespace
+
+TEST_CASE("a round takes, sends, and records what was delivered") {
+  Desk desk;
+  desk.app.enqueue_many(3);
+
+  const RoundReport report = desk.run();
+
+  CHECK(report.delivered == 3);
+  CHECK(report.requests == 1);
+  CHECK(desk.sink.bodies.size() == 1);
+  CHECK(desk.app.count("state = 1") == 3);
+  CHECK(desk.run().requests == 0);
+}
+
+TEST_CASE("the body is the stored bytes") {
+  Desk desk;
+  desk.app.insert(
+      R"({ "event_name":"e", "user_id":"u" ,"timestamp":"2024-10-20T15:51:35Z","n":1.10})");
+  desk.run();
+  CHECK(desk.sink.bodies.at(0) ==
+        R"([{ "event_name":"e", "user_id":"u" ,"timestamp":"2024-10-20T15:51:35Z","n":1.10}])");
+}
+
+TEST_CASE("an event that is not yet committed is not sent, and one rolled back never is") {
+  Desk desk;
+  SQLite::Database other = desk.app.connect();
+  other.exec("begin immediate");
+  enqueue(other, support::amy());
+  CHECK(desk.run().requests == 0);
+  other.exec("rollback");
+  CHECK(desk.run().requests == 0);
+  CHECK(desk.sink.bodies.empty());
+}
+
+TEST_CASE("a backlog goes in batches, in order, each event once") {
+  Desk desk{{.batch_events = 7}};
+  desk.app.enqueue_many(30);
+  int rounds = 0;
+  while (desk.run().has_more) ++rounds;
+
+  CHECK(desk.sink.bodies.size() == 5);
+  std::string all;
+  for (const std::string& body : desk.sink.bodies) all += body;
+  CHECK(events_in(all) == 30);
+  std::size_t at = 0;
+  for (int i = 0; i < 30; ++i) {
+    at = all.find("\"user-" + std::to_string(i) + "\"", at);
+    CHECK(at != std::string::npos);
+  }
+}
+
+TEST_CASE(
+    "events that cannot be sent die without a request, and the ones around them are delivered") {
+  Desk desk;
+  desk.app.insert(support::payload_of("first"));
+  desk.app.insert(R"({"event":"invite_sent","user_id":"u","timestamp":"2024-10-20T15:51:35Z"})");
+  desk.app.insert(R"({"event_name":"e","user_id":"u","timestamp":"20-11-23T22:28:55.111Z"})");
+  desk.app.insert(R"({"event_name":"e","timestamp":"2024-10-20T15:51:35Z"})");
+  desk.app.insert("{broken");
+  desk.app.insert(support::payload_of("last"));
+
+  const RoundReport report = desk.run();
+
+  CHECK(report.delivered == 2);
+  CHECK(report.dead == 4);
+  CHECK(desk.sink.bodies.size() == 1);
+  CHECK(desk.app.text("select group_concat(last_error, '|') from outbox_events where state = 2") ==
+        "unsendable: event_name: required (\"event\" is no field of the Track API)|"
+        "unsendable: timestamp: must be an ISO 8601 instant such as 2024-10-20T15:51:35.059000Z|"
+        "unsendable: user_id: required|unsendable: not valid JSON at byte 1");
+}
+
+TEST_CASE("after a failure everything is pending, and the destination waits longer each time") {
+  Desk desk;
+  desk.app.enqueue_many(3);
+  desk.sink.answer = [](const std::string&) { return answer_of(503); };
+
+  CHECK(desk.run().hold->reason == "HTTP 503");
+  CHECK(desk.app.count("state = 0 and attempts = 0 and last_error is null") == 3);
+  CHECK(desk.run().requests == 0);  // it waits
+
+  std::vector<std::chrono::milliseconds> waits;
+  for (int i = 0; i < 5; ++i) {
+    const auto hold = desk.store.destination().hold;
+    waits.push_back(hold->until - desk.clock.now());
+    desk.clock.set(hold->until);
+    CHECK(desk.run().requests == 1);
+  }
+  CHECK(std::is_sorted(waits.begin(), waits.end()));
+  CHECK(desk.store.destination().hold->tries == 6);
+}
+
+TEST_CASE("after the wait one single event asks, and its delivery sends the rest at full speed") {
+  Desk desk;
+  desk.app.enqueue_many(250);
+  desk.sink.answer = [](const std::string&) { return answer_of(500); };
+  desk.run();
+  desk.clock.advance(1s);
+  desk.sink.answer = [](const std::string&) { return answer_of(200); };
+
+  CHECK(desk.run().delivered == 1);
+  CHECK(desk.run().delivered == 100);
+  CHECK_FALSE(desk.store.destination().hold);
+}
+
+TEST_CASE("any answer but a delivery leaves all events pending") {
+  for (const int status : {301, 400, 401, 403, 404, 408, 413, 422, 429, 500, 599}) {
+    CAPTURE(status);
+    Desk desk;
+    desk.app.enqueue_many(2);
+    desk.sink.answer = [status](const std::string&) { return answer_of(status); };
+    desk.run();
+    CHECK(desk.app.count("state = 0 and attempts = 0") == 2);
+    CHECK(desk.store.destination().hold);
+  }
+}
+
+TEST_CASE("a web page delivers nothing") {
+  Desk desk;
+  desk.app.enqueue_many(2);
+  desk.sink.answer = [](const std::string&) { return answer_of(200, "<html>log in</html>"); };
+  CHECK(desk.run().hold->reason == "HTTP 200 with a web page: not the Track API");
+  CHECK(desk.app.count("state = 0") == 2);
+}
+
+TEST_CASE("while a person has paused the destination nothing is sent") {
+  Desk desk;
+  desk.app.enqueue_many(1);
+  pause(desk.app.db(), "track", "why");
+  CHECK(desk.run().is_paused);
+  CHECK(desk.sink.bodies.empty());
+  resume(desk.app.db(), "track");
+  CHECK(desk.run().delivered == 1);
+}
+
+TEST_CASE("a nudge ends the wait, with one single event") {
+  Desk desk;
+  desk.app.enqueue_many(5);
+  desk.sink.answer = [](const std::string&) { return answer_of(503); };
+  desk.run();
+  CHECK(desk.run().requests == 0);
+  nudge(desk.app.db());
+  desk.run();
+  CHECK(desk.sink.bodies.size() == 2);
+  CHECK(events_in(desk.sink.bodies[1]) == 1);
+}
+
+TEST_CASE("with several connections several batches are under way, and slow ones hold nobody up") {
+  Desk desk{{.batch_events = 2, .connections = 3}};
+  desk.app.enqueue_many(10);
+  desk.sink.holds_back = [](const std::string& body) {
+    return body.find("user-0\"") != std::string::npos;
+  };
+
+  CHECK(desk.run().delivered == 4);
+  CHECK(desk.run().delivered == 4);
+  CHECK(desk.app.count("state = 0") == 2);
+  desk.sink.holds_back = {};
+  CHECK(desk.run().delivered == 2);
+  CHECK(desk.sink.bodies.size() == 5);
+}
+
+TEST_CASE("with several connections events of one key are under way one batch at a time") {
+  Desk desk{{.batch_events = 1, .connections = 4}};
+  desk.app.enqueue_many(3, {.ordering_key = "k"});
+  for (std::size_t sent = 1; sent <= 3; ++sent) {
+    CHECK(desk.run().delivered == 1);
+    CHECK(desk.sink.bodies.size() == sent);
+  }
+}
+
+TEST_CASE("what was delivered and could not be recorded is recorded before anything is sent") {
+  Desk desk;
+  desk.app.enqueue_many(3);
+  desk.app.db().exec(
+      "create temp trigger full before update on main.outbox_events"
+      " begin select raise(abort, 'disk full'); end");
+
+  CHECK_THROWS_AS(desk.run(), database_error);
+  CHECK_THROWS_AS(desk.run(), database_error);
+  CHECK(desk.sink.bodies.size() == 1);
+  CHECK(desk.app.count("state = 0") == 3);
+
+  desk.app.db().exec("drop trigger full");
+  storage::Store reopened{desk.app.db().getHandle(), "track"};
+  desk.round.run(reopened, 0ms);
+
+  CHECK(desk.sink.bodies.size() == 1);
+  CHECK(desk.app.count("state = 1") == 3);
+}
+
+TEST_CASE("after an abort the events are pending and are sent again") {
+  Desk desk;
+  desk.app.enqueue_many(1);
+  desk.sink.holds_back = [](const std::string&) { return true; };
+  desk.run();
+  CHECK(desk.round.has_in_flight());
+  desk.round.abort();
+  desk.sink.holds_back = {};
+  CHECK(desk.run().delivered == 1);
+  CHECK(desk.sink.bodies.size() == 2);
+  CHECK(desk.sink.bodies[0] == desk.sink.bodies[1]);
+}
+
+TEST_CASE("no transaction or statement of ours is open while a request is under way") {
+  Desk desk;
+  desk.app.enqueue_many(5);
+  bool is_idle = false;
+  desk.sink.answer = [&](const std::string&) {
+    sqlite3* const db = desk.app.db().getHandle();
+    is_idle = sqlite3_get_autocommit(db) != 0;
+    for (sqlite3_stmt* s = sqlite3_next_stmt(db, nullptr); s != nullptr;
+         s = sqlite3_next_stmt(db, s)) {
+      is_idle = is_idle && sqlite3_stmt_busy(s) == 0;
+    }
+    return answer_of(200);
+  };
+  desk.run();
+  CHECK(is_idle);
+}
+
+TEST_CASE("a clock that jumps by years delays nothing for ever") {
+  Desk desk;
+  desk.app.enqueue_many(2);
+  desk.sink.answer = [](const std::string&) { return answer_of(503); };
+  desk.run();
+  desk.clock.advance(-24h * 365 * 10);
+  desk.sink.answer = [](const std::string&) { return answer_of(200); };
+  CHECK(desk.run().delivered == 1);
+  CHECK(desk.run().delivered == 1);
+}
+
+TEST_CASE("options out of range are refused with their name") {
+  const auto message_of = [](const DispatcherOptions& options) -> std::string {
+    try {
+      dispatch::require_options(options);
+      return "fine";
+    } catch (const std::invalid_argument& error) {
+      return error.what();
+    }
+  };
+  CHECK(message_of({}) == "fine");
+  CHECK(message_of({.batch_events = 1'000, .batch_bytes = 2'000'000, .connections = 64}) == "fine");
+  CHECK(message_of({.destination = "Track"}).find("destination") != std::string::npos);
+  CHECK(message_of({.batch_events = 0}).find("batch_events") != std::string::npos);
+  CHECK(message_of({.batch_events = 1'001}).find("batch_events") != std::string::npos);
+  CHECK(message_of({.batch_bytes = 999}).find("batch_bytes") != std::string::npos);
+  CHECK(message_of({.batch_bytes = 2'000'001}).find("batch_bytes") != std::string::npos);
+  CHECK(message_of({.connections = 0}).find("connections") != std::string::npos);
+  CHECK(message_of({.connections = 65}).find("connections") != std::string::npos);
+  CHECK(message_of({.backoff_min = 0ms}).find("backoff_min") != std::string::npos);
+  CHECK(message_of({.backoff_min = 2s, .backoff_max = 1s}).find("backoff_max") !=
+        std::string::npos);
+  CHECK(message_of({.backoff_max = 25h}).find("backoff_max") != std::string::npos);
+}

@@ -1,0 +1,98 @@
+#include "sinks/credentials.hpp"
+
+#include <doctest/doctest.h>
+#include <sys/stat.h>
+
+#include <cstdlib>
+#include <fstream>
+
+#include "support/database.hpp"
+
+using namespace outbox;
+using sinks::header_line;
+
+namespace {
+
+void write(const std::string& path, const std::string& text) {
+  std::ofstream{path, std::ios::binary | std::ios::trunc} << text;
+}
+
+std::string problem_of(const Credentials& credentials) {
+  try {
+    header_line(credentials);
+    return "none";
+  } catch (const sinks::CredentialProblem& problem) {
+    return problem.what();
+  }
+}
+
+}  // namespace
+
+TEST_CASE("each scheme has its header") {
+  CHECK(header_line(bearer("abc.DEF-1_2~3+4/5==")) == "Authorization: Bearer abc.DEF-1_2~3+4/5==");
+  CHECK(header_line(x_api_key("k:1!")) == "x-api-key: k:1!");
+  CHECK(header_line(bearer_from([] { return "t"; })) == "Authorization: Bearer t");
+  CHECK(header_line(x_api_key_from([] { return "k"; })) == "x-api-key: k");
+  CHECK_FALSE(header_line(Credentials{}));
+}
+
+TEST_CASE("a secret that could write headers of its own is refused, and not quoted") {
+  for (const std::string& secret :
+       {std::string{}, std::string{"a\r\nX: y"}, std::string{"a b"}, std::string{"a\n"},
+        std::string{"gr\xC3\xBC"}, std::string{"a\0b", 3}, std::string{"="}, std::string{"a=b"},
+        std::string(8 * 1024 + 1, 'a')}) {
+    CAPTURE(secret);
+    CHECK_THROWS_AS(bearer(secret), std::invalid_argument);
+    const std::string problem = problem_of(bearer_from([&] { return secret; }));
+    CHECK(problem.rfind("the token ", 0) == 0);
+    CHECK((secret.size() < 3 || problem.find(secret) == std::string::npos));
+  }
+  CHECK_THROWS_AS(x_api_key("a b"), std::invalid_argument);
+  CHECK_THROWS_AS(x_api_key(""), std::invalid_argument);
+}
+
+TEST_CASE("a token file is read without the white space around it, and again when it changes") {
+  support::TemporaryFolder folder;
+  const std::string path = folder.file("token");
+  const Credentials credentials = bearer_from_file(path);
+  CHECK(problem_of(credentials) == "the token file cannot be opened");
+
+  write(path, "  first\r\n");
+  CHECK(header_line(credentials) == "Authorization: Bearer first");
+  write(path, "second-one\n");
+  CHECK(header_line(credentials) == "Authorization: Bearer second-one");
+  write(path + ".new", "renamed-x\n");
+  std::filesystem::rename(path + ".new", path);
+  CHECK(header_line(credentials) == "Authorization: Bearer renamed-x");
+  std::filesystem::remove(path);
+  CHECK(problem_of(credentials) == "the token file cannot be opened");
+}
+
+TEST_CASE("a token file that holds no token is a problem, whatever it is") {
+  support::TemporaryFolder folder;
+  const std::string path = folder.file("token");
+  write(path, "\n");
+  CHECK(problem_of(bearer_from_file(path)) == "the token is empty");
+  write(path, std::string(9'000, 'a'));
+  CHECK(problem_of(bearer_from_file(path)) == "the token is longer than 8 KiB");
+  write(path, std::string(8 * 1024, 'a') + "\n");
+  CHECK(problem_of(bearer_from_file(path)) == "none");
+  CHECK(problem_of(bearer_from_file(folder.path().native())) ==
+        "the token file is no regular file");
+  REQUIRE(mkfifo((path + ".fifo").c_str(), 0600) == 0);
+  CHECK(problem_of(bearer_from_file(path + ".fifo")) == "the token file is no regular file");
+}
+
+TEST_CASE("a token can come from the environment") {
+  setenv("OUTBOX_TEST_TOKEN", " from-env\n", 1);
+  CHECK(header_line(bearer_from_env("OUTBOX_TEST_TOKEN")) == "Authorization: Bearer from-env");
+  CHECK(header_line(x_api_key_from_env("OUTBOX_TEST_TOKEN")) == "x-api-key: from-env");
+  unsetenv("OUTBOX_TEST_TOKEN");
+  CHECK_THROWS_AS(bearer_from_env("OUTBOX_TEST_TOKEN"), std::invalid_argument);
+}
+
+TEST_CASE("what a callback throws goes no further, since it may quote the token") {
+  CHECK(problem_of(bearer_from([]() -> std::string { throw std::runtime_error{"s3cret"}; })) ==
+        "the token callback failed");
+  CHECK(problem_of(bearer_from([]() -> std::string { throw 7; })) == "the token callback failed");
+}

@@ -1,0 +1,236 @@
+#include "sinks/track_sink.hpp"
+
+#include <doctest/doctest.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <set>
+#include <thread>
+
+#include "core/judge.hpp"
+#include "support/database.hpp"
+#include "track_server/server.hpp"
+
+using namespace outbox;
+using namespace std::chrono_literals;
+using core::Arrival;
+using track_server::TrackServer;
+
+namespace {
+
+sinks::TrackSink sink_for(const std::string& url, Credentials credentials = bearer("t0ken")) {
+  return sinks::TrackSink{{.credentials = std::move(credentials), .url = url, .timeout = 5s}};
+}
+
+core::Answer send(Sink& sink, std::string body) {
+  sink.submit(1, std::move(body));
+  const auto deadline = std::chrono::steady_clock::now() + 20s;
+  while (std::chrono::steady_clock::now() < deadline) {
+    for (Sink::Reply& reply : sink.collect(1s)) return std::move(reply.answer);
+  }
+  FAIL("no answer");
+  return {};
+}
+
+std::string batch_of(const std::string& user_id) {
+  return "[" + support::payload_of(user_id) + "]";
+}
+
+// A port where nobody listens.
+int closed_port() {
+  const int file = socket(AF_INET, SOCK_STREAM, 0);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t length = sizeof(address);
+  REQUIRE(bind(file, reinterpret_cast<sockaddr*>(&address), length) == 0);
+  REQUIRE(getsockname(file, reinterpret_cast<sockaddr*>(&address), &length) == 0);
+  close(file);
+  return ntohs(address.sin_port);
+}
+
+}  // namespace
+
+TEST_CASE("a batch arrives byte for byte, with the token and the type") {
+  TrackServer server;
+  auto sink = sink_for(server.url());
+  const std::string body = batch_of("u");
+
+  const core::Answer answer = send(sink, body);
+
+  CHECK(answer.arrival == Arrival::answered);
+  CHECK(answer.status == 200);
+  CHECK(core::judge(answer).verdict == core::Verdict::delivered);
+  CHECK(core::judge(answer).response_id == "track-000001");
+  const auto requests = server.requests();
+  REQUIRE(requests.size() == 1);
+  CHECK(requests[0].body == body);
+  CHECK(requests[0].authorization == "Bearer t0ken");
+  CHECK(requests[0].api_key.empty());
+  CHECK(requests[0].content_type == "application/json");
+  CHECK(requests[0].user_agent == std::string{"outbox/"} + version());
+}
+
+TEST_CASE("a key goes into its own header") {
+  TrackServer server;
+  auto sink = sink_for(server.url(), x_api_key("k3y"));
+  send(sink, batch_of("u"));
+  CHECK(server.requests().at(0).api_key == "k3y");
+  CHECK(server.requests().at(0).authorization.empty());
+}
+
+TEST_CASE("without a usable token no request is made") {
+  TrackServer server;
+  auto sink = sink_for(server.url(), bearer_from_file("/nowhere/token"));
+
+  const core::Answer answer = send(sink, batch_of("u"));
+
+  CHECK(answer.arrival == Arrival::no_credential);
+  CHECK(answer.error == "the token file cannot be opened");
+  CHECK(server.request_count() == 0);
+}
+
+TEST_CASE("status, headers and body of a refusal come back as facts") {
+  TrackServer server;
+  server.misbehave({.status = 503,
+                    .retry_after = "120",
+                    .date = "Sun, 06 Nov 1994 08:49:37 GMT",
+                    .body = "busy",
+                    .content_type = "text/plain"});
+  auto sink = sink_for(server.url());
+
+  const core::Answer answer = send(sink, batch_of("u"));
+
+  CHECK(answer.status == 503);
+  CHECK(answer.retry_after == "120");
+  CHECK(answer.date == "Sun, 06 Nov 1994 08:49:37 GMT");
+  CHECK(answer.body == "busy");
+  CHECK(answer.content_type == "text/plain");
+}
+
+TEST_CASE("a redirect is not followed, and takes the token nowhere") {
+  TrackServer elsewhere;
+  TrackServer server;
+  server.misbehave({.status = 307, .body = "moved"});
+  auto sink = sink_for(server.url());
+  CHECK(send(sink, batch_of("u")).status == 307);
+  CHECK(server.request_count() == 1);
+  CHECK(elsewhere.request_count() == 0);
+}
+
+TEST_CASE("a huge answer is cut, and its status still counts") {
+  TrackServer server;
+  server.misbehave(
+      {.status = 200, .body = std::string(3'000'000, 'x'), .content_type = "text/plain"});
+  auto sink = sink_for(server.url());
+
+  const core::Answer answer = send(sink, batch_of("u"));
+
+  CHECK(answer.arrival == Arrival::answered);
+  CHECK(answer.status == 200);
+  CHECK(answer.body.size() == 64 * 1024);
+}
+
+TEST_CASE(
+    "a connection that is closed without an answer is lost, and one that is refused not sent") {
+  TrackServer server;
+  server.misbehave({.closes = true});
+  auto sink = sink_for(server.url());
+  CHECK(send(sink, batch_of("u")).arrival == Arrival::lost);
+
+  auto nobody = sink_for("http://127.0.0.1:" + std::to_string(closed_port()) + "/");
+  const core::Answer answer = send(nobody, batch_of("u"));
+  CHECK(answer.arrival == Arrival::not_sent);
+  CHECK(answer.error.find("onnect") != std::string::npos);
+
+  auto unknown = sink_for("https://no-such-host.invalid/");
+  CHECK(send(unknown, batch_of("u")).arrival == Arrival::not_sent);
+}
+
+TEST_CASE("a server that never answers is given up after the time-out, as lost") {
+  TrackServer server;
+  server.misbehave({.latency = 60s});
+  sinks::TrackSink sink{{.credentials = bearer("t"), .url = server.url(), .timeout = 100ms}};
+  CHECK(send(sink, batch_of("u")).arrival == Arrival::lost);
+}
+
+TEST_CASE("requests are under way together, and each answer finds its token") {
+  TrackServer server;
+  server.misbehave({.latency = 100ms, .body = {}});
+  auto sink = sink_for(server.url());
+  for (std::uint64_t token = 10; token < 14; ++token) sink.submit(token, batch_of("u"));
+
+  std::set<std::uint64_t> answered;
+  const auto begin = std::chrono::steady_clock::now();
+  while (answered.size() < 4 && std::chrono::steady_clock::now() - begin < 20s) {
+    for (const Sink::Reply& reply : sink.collect(1s)) answered.insert(reply.token);
+  }
+
+  CHECK(answered == std::set<std::uint64_t>{10, 11, 12, 13});
+  CHECK(server.wait_for_requests(4, 0ms));
+}
+
+TEST_CASE("one connection is used again and again") {
+  TrackServer server;
+  auto sink = sink_for(server.url());
+  for (int i = 0; i < 200; ++i) CHECK(send(sink, batch_of("u")).status == 200);
+  CHECK(server.event_count() == 200);
+}
+
+TEST_CASE("a body of two megabytes goes as one request") {
+  TrackServer server;
+  auto sink = sink_for(server.url());
+  const std::string event = support::payload_of(std::string(1'999'000, 'u'));
+  CHECK(send(sink, "[" + event + "]").status == 200);
+}
+
+TEST_CASE("wake ends a wait from another thread, and a wait that comes later") {
+  auto sink = sink_for("http://127.0.0.1:1/");
+  sink.wake();
+  CHECK(sink.collect(60s).empty());
+  std::thread waker{[&] { sink.wake(); }};
+  CHECK(sink.collect(60s).empty());
+  waker.join();
+}
+
+TEST_CASE("what is aborted is never answered, and the sink goes on") {
+  TrackServer server;
+  server.misbehave({.requests_max = 1, .latency = 60s});
+  auto sink = sink_for(server.url());
+  sink.submit(1, batch_of("u"));
+  CHECK(sink.collect(20ms).empty());
+  sink.abort();
+  sink.submit(2, batch_of("u"));
+  std::vector<Sink::Reply> replies;
+  for (int i = 0; i < 20 && replies.empty(); ++i) replies = sink.collect(1s);
+  REQUIRE(replies.size() == 1);
+  CHECK(replies[0].token == 2);
+}
+
+TEST_CASE("an endpoint that would show the token to others is refused") {
+  const auto refused = [](const std::string& url) {
+    CAPTURE(url);
+    CHECK_THROWS_AS(track_api({.url = url}), std::invalid_argument);
+  };
+  for (const char* url :
+       {"", "not a url", "ftp://example.com/", "file:///etc/passwd", "http://example.com/api/track",
+        "http://127.0.0.1.example.com/", "http://127.evil.com/", "https://user:secret@example.com/",
+        "https://user@example.com/", "https://example.com/#fragment"}) {
+    refused(url);
+  }
+  for (const char* url : {"https://api.app.thrivestack.ai/api/track", "http://localhost:1/",
+                          "http://127.1.2.3/x?y=z", "http://[::1]:8080/"}) {
+    CAPTURE(url);
+    CHECK_NOTHROW(track_api({.url = url}));
+  }
+  CHECK_NOTHROW(track_api({.url = "http://example.com/", .plain_http = PlainHttp::to_anyone}));
+}
+
+TEST_CASE("timeouts are finite and within their range") {
+  CHECK_THROWS_AS(track_api({.timeout = 0ms}), std::invalid_argument);
+  CHECK_THROWS_AS(track_api({.timeout = 11min}), std::invalid_argument);
+  CHECK_THROWS_AS(track_api({.connect_timeout = 0ms}), std::invalid_argument);
+  CHECK_THROWS_AS(track_api({.connect_timeout = 6min}), std::invalid_argument);
+  CHECK_NOTHROW(track_api({}));
+}

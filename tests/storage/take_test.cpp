@@ -1,0 +1,192 @@
+#include <doctest/doctest.h>
+
+#include <algorithm>
+
+#include "storage/store.hpp"
+#include "support/database.hpp"
+
+using outbox::core::Instant;
+using outbox::storage::Store;
+using Ids = std::vector<std::int64_t>;
+
+namespace {
+
+constexpr Instant now{std::chrono::milliseconds{1'000'000}};
+
+class Table {
+ public:
+  std::int64_t add(const std::string& key = {}, std::int64_t due_at_ms = 0) {
+    SQLite::Statement insert{app.db(),
+                             "insert into outbox_events (payload, ordering_key, due_at_ms)"
+                             " values ('{\"n\":1}', nullif(?, ''), ?)"};
+    insert.bind(1, key);
+    insert.bind(2, due_at_ms);
+    insert.exec();
+    return app.db().getLastInsertRowid();
+  }
+  void deliver(const Ids& ids) {
+    for (const std::int64_t id : ids) {
+      app.db().exec("update outbox_events set state = 1 where id = " + std::to_string(id));
+    }
+  }
+  Ids take(std::size_t events_max, const Ids& in_flight = {}) {
+    Ids ids;
+    for (const auto& event :
+         store.take({.events_max = events_max}, now, {in_flight.begin(), in_flight.end()})) {
+      ids.push_back(event.id);
+    }
+    return ids;
+  }
+
+  support::AppDatabase app;
+  Store store{app.db().getHandle(), "track"};
+};
+
+}  // namespace
+
+TEST_CASE("events are taken in commit order, and again until they are marked") {
+  Table table;
+  for (int i = 0; i < 5; ++i) table.add();
+
+  CHECK(table.take(3) == Ids{1, 2, 3});
+  CHECK(table.take(3) == Ids{1, 2, 3});
+  table.deliver({1, 2});
+  CHECK(table.take(3) == Ids{3, 4, 5});
+}
+
+TEST_CASE("what is in flight is not taken") {
+  Table table;
+  for (int i = 0; i < 5; ++i) table.add();
+
+  CHECK(table.take(2) == Ids{1, 2});
+  CHECK(table.take(2, {1, 2}) == Ids{3, 4});
+  CHECK(table.take(2, {1, 2, 3, 4}) == Ids{5});
+  CHECK(table.take(2, {1, 2, 3, 4, 5}).empty());
+  CHECK(table.take(9) == Ids{1, 2, 3, 4, 5});
+}
+
+TEST_CASE(
+    "events that failed are taken again while others are in flight, once they are asked for") {
+  Table table;
+  for (int i = 0; i < 4; ++i) table.add();
+  CHECK(table.take(2) == Ids{1, 2});
+  CHECK(table.take(2, {1, 2}) == Ids{3, 4});
+
+  table.store.look_again_from(0);
+
+  CHECK(table.take(9, {3, 4}) == Ids{1, 2});
+}
+
+TEST_CASE("a take stops at its limit of bytes, with one event at least") {
+  Table table;
+  for (int i = 0; i < 3; ++i) table.add();
+  const auto two = table.store.take({.events_max = 9, .bytes_max = 8}, now, {});
+  CHECK(two.size() == 2);
+  CHECK(table.store.take({.events_max = 9, .bytes_max = 1}, now, {}).size() == 1);
+}
+
+TEST_CASE("an event of another destination or state is never taken") {
+  Table table;
+  table.app.db().exec("insert into outbox_events (payload, destination) values ('{}', 'other')");
+  table.app.db().exec(
+      "insert into outbox_events (payload, state) values ('{}', 1), ('{}', 2), ('{}', 3)");
+  CHECK(table.take(9).empty());
+}
+
+TEST_CASE("a scheduled event is taken when it is due, and not before") {
+  Table table;
+  table.add({}, 1'000'001);
+  table.add({}, 1'000'000);
+  table.add({}, 1);
+  CHECK(table.take(9) == Ids{2, 3});
+  CHECK(table.store.next_due(now) == Instant{std::chrono::milliseconds{1'000'001}});
+  CHECK(table.store.due_count(now) == 2);
+}
+
+TEST_CASE("a stream of new events does not starve scheduled ones, nor the other way round") {
+  Table table;
+  for (int i = 0; i < 100; ++i) table.add();
+  for (int i = 0; i < 100; ++i) table.add({}, 5);
+
+  const Ids taken = table.take(8);
+  CHECK(std::count_if(taken.begin(), taken.end(), [](auto id) { return id > 100; }) == 2);
+
+  int scheduled = 0;
+  for (int i = 0; i < 8; ++i) {
+    const Ids one = table.take(1);
+    REQUIRE(one.size() == 1);
+    scheduled += one.front() > 100 ? 1 : 0;
+    table.deliver(one);
+  }
+  CHECK(scheduled == 2);
+}
+
+TEST_CASE("an event waits for an earlier one with its ordering key that is in flight") {
+  Table table;
+  table.add("k");
+  table.add();
+  table.add("k");
+  table.add("l");
+
+  CHECK(table.take(9, {1}) == Ids{2, 4});
+  CHECK(table.take(9, {1, 2, 4}).empty());
+  table.deliver({1});
+  CHECK(table.take(9, {2, 4}) == Ids{3});
+}
+
+TEST_CASE("an event waits for an earlier one with its ordering key that is not yet due") {
+  Table table;
+  table.add("k", 2'000'000);
+  table.add("k");
+  table.add();
+
+  CHECK(table.take(9) == Ids{3});
+  table.deliver({3});
+  CHECK(table.take(9).empty());
+  table.app.db().exec("update outbox_events set due_at_ms = 1 where id = 1");
+  CHECK(table.take(9) == Ids{1, 2});
+}
+
+TEST_CASE("a dead head of an ordering key lets the others go") {
+  Table table;
+  table.add("k", 2'000'000);
+  table.add("k");
+  CHECK(table.take(9).empty());
+  table.app.db().exec("update outbox_events set state = 2 where id = 1");
+  CHECK(table.take(9) == Ids{2});
+}
+
+TEST_CASE("an at-once event, a scheduled one and one more of a key keep their order") {
+  Table table;
+  table.add("k");
+  table.add("k", 1);
+  table.add("k");
+  Ids all;
+  for (int i = 0; i < 5; ++i) {
+    const Ids taken = table.take(9);
+    all.insert(all.end(), taken.begin(), taken.end());
+    table.deliver(taken);
+  }
+  CHECK(all == Ids{1, 2, 3});
+}
+
+TEST_CASE("thousands of waiting keys starve nobody") {
+  Table table;
+  table.app.db().exec("begin");
+  for (int i = 0; i < 1'500; ++i) {
+    table.add("key" + std::to_string(i), 2'000'000);
+    table.add("key" + std::to_string(i));
+  }
+  const std::int64_t last = table.add();
+  table.app.db().exec("commit");
+
+  CHECK(table.take(9) == Ids{last});
+  table.deliver({last});
+  const std::int64_t later = table.add();
+  CHECK(table.take(9) == Ids{later});
+  table.app.db().exec("update outbox_events set due_at_ms = 0 where due_at_ms > 0");
+  Ids all = table.take(5'000);
+  table.deliver(all);
+  const Ids rest = table.take(5'000);
+  CHECK(all.size() + rest.size() >= 3'001);
+}

@@ -1,0 +1,69 @@
+#pragma once
+
+// The seams of the dispatcher, held still: a clock that moves when told, and an endpoint that
+// answers what it is told.
+
+#include <chrono>
+#include <deque>
+#include <functional>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "core/clock.hpp"
+#include "core/sink.hpp"
+
+namespace support {
+
+class FakeClock final : public outbox::core::Clock {
+ public:
+  outbox::core::Instant now() const override { return now_; }
+  void advance(std::chrono::milliseconds by) { now_ += by; }
+  void set(outbox::core::Instant now) { now_ = now; }
+
+ private:
+  outbox::core::Instant now_{std::chrono::milliseconds{1'800'000'000'000}};
+};
+
+inline outbox::core::Answer answer_of(int status, std::string body = {}) {
+  return {.arrival = outbox::core::Arrival::answered,
+          .status = status,
+          .content_type = "application/json",
+          .body = std::move(body)};
+}
+
+/// Answers each batch by `answer`, at the next `collect`.
+class FakeSink final : public outbox::Sink {
+ public:
+  std::string name() const override { return "fake"; }
+  void submit(std::uint64_t token, std::string body) override {
+    bodies.push_back(body);
+    waiting_.push_back({token, std::move(body)});
+  }
+  std::vector<Reply> collect(std::chrono::milliseconds) override {
+    std::vector<Reply> replies;
+    for (std::size_t i = 0; i < waiting_.size();) {
+      if (holds_back && holds_back(waiting_[i].second)) {
+        ++i;
+        continue;
+      }
+      replies.push_back({waiting_[i].first, answer(waiting_[i].second)});
+      waiting_.erase(waiting_.begin() + static_cast<std::ptrdiff_t>(i));
+    }
+    return replies;
+  }
+  void wake() noexcept override { ++wakes; }
+  void abort() noexcept override { waiting_.clear(); }
+
+  std::function<outbox::core::Answer(const std::string& body)> answer = [](const std::string&) {
+    return answer_of(200, R"({"success":true})");
+  };
+  std::function<bool(const std::string& body)> holds_back = {};
+  std::vector<std::string> bodies = {};
+  int wakes = 0;
+
+ private:
+  std::vector<std::pair<std::uint64_t, std::string>> waiting_;
+};
+
+}  // namespace support
