@@ -40,6 +40,7 @@ struct Pause {
 
 /// The dispatcher waits, by its own decision.
 struct Hold {
+  std::string kind;    ///< "backing_off", "unauthorized" or "misconfigured".
   std::string reason;  ///< E.g. "HTTP 503".
   std::chrono::system_clock::time_point since;
   std::chrono::system_clock::time_point until;  ///< The next try.

@@ -12,7 +12,7 @@ namespace outbox::core {
 
 /// The dispatcher's own decision to wait.
 struct HoldState {
-  std::string kind = {};    // "backing_off"
+  std::string kind = {};    // "backing_off", "unauthorized", "misconfigured"
   std::string reason = {};  // for people
   Instant since = {};
   Instant until = {};

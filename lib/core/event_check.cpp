@@ -115,9 +115,7 @@ class EventWalker final : public Walker {
       field.is_there = !text.empty();
     }
     if (path == "event_name") is_invite_ = text == "invite_sent";
-    if (path == "timestamp" && !text.empty()) {
-      if (auto problem = timestamp_problem(text)) return refuse(path, std::move(*problem));
-    }
+    if (path == "timestamp") timestamp_problem_ = timestamp_problem(text);
     if ((path == "properties" || path == "context") && kind != Kind::object) {
       return refuse(path, "must be an object");
     }
@@ -134,6 +132,7 @@ class EventWalker final : public Walker {
       return Violation{std::string{field.name},
                        is_old ? "required (\"event\" is no field of the Track API)" : "required"};
     }
+    if (timestamp_problem_) return Violation{"timestamp", *timestamp_problem_};
     return std::nullopt;
   }
 
@@ -146,6 +145,8 @@ class EventWalker final : public Walker {
   Required required_[3] = {{"event_name"}, {"user_id"}, {"timestamp"}};
   bool has_old_name_ = false;
   bool is_invite_ = false;
+  std::optional<std::string>
+      timestamp_problem_;  // what is missing is told before what is malformed
   std::optional<std::string> address_problem_;
 };
 

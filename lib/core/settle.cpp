@@ -8,11 +8,22 @@ namespace outbox::core {
 
 namespace {
 
-HoldState next_hold(const std::optional<HoldState>& hold, const std::string& reason,
+const char* hold_kind_of(Verdict verdict) {
+  switch (verdict) {
+    case Verdict::unauthorized:
+      return "unauthorized";
+    case Verdict::misconfigured:
+      return "misconfigured";
+    default:
+      return "backing_off";
+  }
+}
+
+HoldState next_hold(const std::optional<HoldState>& hold, const Outcome& outcome,
                     const Backoff& backoff, Instant now, double chance) {
   const std::int64_t tries_before = hold ? hold->tries : 0;
-  return {.kind = "backing_off",
-          .reason = reason,
+  return {.kind = hold_kind_of(outcome.verdict),
+          .reason = outcome.reason,
           .since = hold ? hold->since : now,
           .until = now + backoff_delay(backoff, tries_before, chance),
           .tries = tries_before + 1};
@@ -39,7 +50,7 @@ Settlement settle(const std::optional<HoldState>& hold, std::vector<Attempt> att
     }
   }
   if (failure != nullptr) {
-    settlement.hold = next_hold(hold, failure->outcome.reason, backoff, now, chance);
+    settlement.hold = next_hold(hold, failure->outcome, backoff, now, chance);
   } else if (!settlement.delivered.empty()) {
     settlement.hold.reset();
   }

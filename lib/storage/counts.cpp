@@ -37,18 +37,19 @@ class Snapshot {
 };
 
 void read_destinations(sqlite3* db, Destinations& destinations) {
-  Statement rows{db,
-                 "select name, first_served_at_ms is not null, paused_at_ms, paused_reason,"
-                 " hold_reason, hold_since_ms, hold_until_ms, hold_tries, delivered,"
-                 " delivered_total, removed, requests_total from main.outbox_destinations",
-                 action};
+  Statement rows{
+      db,
+      "select name, first_served_at_ms is not null, paused_at_ms, paused_reason,"
+      " hold_reason, hold_since_ms, hold_until_ms, hold_tries, delivered,"
+      " delivered_total, removed, requests_total, hold_kind from main.outbox_destinations",
+      action};
   while (rows.step()) {
     DestinationStatus& found = destinations[rows.text(0)];
     found.was_ever_served = rows.integer(1) != 0;
     if (!rows.is_null(2)) found.paused = Pause{rows.text(3), instant(rows.integer(2))};
     if (!rows.is_null(4)) {
-      found.hold =
-          Hold{rows.text(4), instant(rows.integer(5)), instant(rows.integer(6)), rows.integer(7)};
+      found.hold = Hold{rows.text(12), rows.text(4), instant(rows.integer(5)),
+                        instant(rows.integer(6)), rows.integer(7)};
     }
     found.counts.delivered = rows.integer(8);
     found.counts.delivered_total = rows.integer(9);

@@ -40,6 +40,8 @@ TEST_CASE("a failure of any kind costs no event anything and makes the destinati
     CHECK(settlement.dead.empty());
     REQUIRE(settlement.hold);
     CHECK(settlement.hold->reason == "why");
+    const bool has_own_name = verdict == Verdict::unauthorized || verdict == Verdict::misconfigured;
+    CHECK(settlement.hold->kind == (has_own_name ? name_of(verdict) : "backing_off"));
     CHECK(settlement.hold->since == now);
     CHECK(settlement.hold->until == now + 500ms);
     CHECK(settlement.hold->tries == 1);

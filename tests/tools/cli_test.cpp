@@ -1,0 +1,369 @@
+// The CLI as its users meet it: a program, files, exit codes. The contract of its JSON is checked
+// member by member.
+
+#include <doctest/doctest.h>
+#include <sys/stat.h>
+
+#include <fstream>
+#include <nlohmann/json.hpp>
+
+#include "support/database.hpp"
+#include "support/process.hpp"
+#include "track_server/server.hpp"
+
+using nlohmann::json;
+using support::Finished;
+using track_server::TrackServer;
+
+namespace {
+
+const std::string seed = R"([
+  {
+    "event_name": "invite_sent",
+    "properties": {
+      "invitee_email": "amy@achme.com",
+      "invitee_first_name": "Amy",
+      "invitee_last_name": "Frank",
+      "invitee_role": "Developer",
+      "feature_name": "CUSTOMER_JOURNEY"
+    },
+    "user_id": "766b3aef-5904-46fe-af05-a293fee8h345",
+    "timestamp": "2024-10-20T15:51:35.059000Z",
+    "context": {
+      "group_id": "bp497d1a-0159-4009-9454-8a1b0e7c0a60"
+    }
+  }
+])";
+
+Finished cli(std::vector<std::string> arguments, const support::Environment& environment = {},
+             const std::string& input = {}) {
+  arguments.insert(arguments.begin(), OUTBOX_CLI);
+  return support::run(arguments, environment, input);
+}
+
+// A database that the CLI made, and an endpoint.
+struct Desk {
+  Desk() { REQUIRE(cli({"migrate", "--db", db}).code == 0); }
+
+  Finished run(std::vector<std::string> arguments, const std::string& input = {}) const {
+    return cli(std::move(arguments),
+               {{"OUTBOX_DB", db}, {"OUTBOX_URL", server.url()}, {"OUTBOX_TOKEN", "t0ken"}}, input);
+  }
+  SQLite::Database open() const { return SQLite::Database{db, SQLite::OPEN_READWRITE, 5000}; }
+
+  support::TemporaryFolder folder;
+  std::string db = folder.file("app.db");
+  TrackServer server;
+};
+
+std::string event(const std::string& user_id) {
+  return support::payload_of(user_id);
+}
+
+}  // namespace
+
+TEST_CASE("the seed's sample arrives equal to itself through enqueue and drain") {
+  const Desk desk;
+
+  const Finished enqueued = desk.run({"enqueue", "--json"}, seed);
+  const Finished drained = desk.run({"drain", "--json"});
+
+  CHECK(enqueued.code == 0);
+  CHECK(json::parse(enqueued.out) == json{{"enqueued", 1}, {"first_id", 1}, {"last_id", 1}});
+  CHECK(drained.code == 0);
+  CHECK(json::parse(drained.out) ==
+        json{{"delivered", 1}, {"dead", 0}, {"remaining", 0}, {"requests", 1}});
+  REQUIRE(desk.server.events().size() == 1);
+  CHECK(json::parse(desk.server.events()[0]) == json::parse(seed)[0]);
+}
+
+TEST_CASE("enqueue takes an object, an array and NDJSON, from a file or standard input") {
+  const Desk desk;
+  std::ofstream{desk.folder.file("events.json")} << "\xEF\xBB\xBF [" << event("1") << ",\n"
+                                                 << event("2") << " ] \n";
+  CHECK(desk.run({"enqueue", desk.folder.file("events.json")}).out ==
+        "2 events enqueued: 1 to 2\n");
+  CHECK(desk.run({"enqueue", "-"}, event("3")).out == "1 event enqueued: 3\n");
+  CHECK(desk.run({"enqueue"}, event("4") + "\n\n" + event("5") + "\r\n").out ==
+        "2 events enqueued: 4 to 5\n");
+  CHECK(desk.open()
+            .execAndGet("select group_concat(payload ->> '$.user_id', '') from outbox_events")
+            .getString() == "12345");
+}
+
+TEST_CASE("bad input names element and field, exits 2 and stores nothing") {
+  struct Row {
+    std::string input;
+    const char* error;
+  };
+  const std::string good = event("u");
+  const Row rows[] = {
+      {"[" + good + R"(,{"event":"invite_sent","user_id":"u","timestamp":"2024-10-20T15:51:35Z"}])",
+       "outbox: events[1].event_name: required (\"event\" is no field of the Track API)\n"},
+      {"[" + good + R"(,{"event_name":"e","user_id":"u","timestamp":"20-11-23T22:28:55.111Z"}])",
+       "outbox: events[1].timestamp: must be an ISO 8601 instant such as "
+       "2024-10-20T15:51:35.059000Z\n"},
+      {good + "\n" + R"({"event_name":"e","timestamp":"2024-10-20T15:51:35Z"})",
+       "outbox: events[1].user_id: required\n"},
+      {"[" + good + ",{\"event_name\":\"e\",}]", "outbox: events[1]: not valid JSON at byte 18\n"},
+      {"[" + good + ",42]", "outbox: events[1]: must be a JSON object\n"},
+      {"[" + good + ",[" + good + "]]", "outbox: events[1]: must be a JSON object\n"},
+      {"[" + good + ",]", "outbox: events[1]: not valid JSON: an element is missing\n"},
+      {"[" + good + " " + good + "]",
+       "outbox: events[1]: not valid JSON: a comma or ] is missing before it\n"},
+      {"[" + good, "outbox: events[1]: not valid JSON: a comma or ] is missing before it\n"},
+      {"[" + good + "] x", "outbox: events[1]: not valid JSON: text behind the end of the array\n"},
+      {good + ",", "outbox: events[1]: not valid JSON\n"},
+      {"{\"event_name\":\"e", "outbox: events[0]: not valid JSON at byte 16\n"},
+      {"\"text\"", "outbox: events[0]: must be a JSON object\n"},
+      {" \n", "outbox: the input holds no event\n"},
+      {"[]", "outbox: the input holds no event\n"},
+      {R"({"event_name":"invite_sent","user_id":"u","timestamp":"2024-10-20T15:51:35Z",)"
+       R"("properties":{"invitee_email":"amy at achme"}})",
+       "outbox: events[0].properties.invitee_email: must have one @ with something on both "
+       "sides\n"},
+  };
+  const Desk desk;
+  for (const Row& row : rows) {
+    CAPTURE(row.input);
+    const Finished finished = desk.run({"enqueue"}, row.input);
+    CHECK(finished.code == 2);
+    CHECK(finished.out.empty());
+    CHECK(finished.err == row.error);
+  }
+  CHECK(desk.open().execAndGet("select count(*) from outbox_events").getInt() == 0);
+}
+
+TEST_CASE("enqueue knows dedupe, ordering, delay and a dry run") {
+  const Desk desk;
+  CHECK(desk.run({"enqueue", "--dedupe-key", "k"}, event("1")).code == 0);
+  CHECK(desk.run({"enqueue", "--dedupe-key", "k"}, event("2")).out ==
+        "0 events enqueued: event 1 has this dedupe key\n");
+  CHECK(desk.run({"enqueue", "--ordering-key", "o", "--delay", "1h", "--destination", "other"},
+                 event("3"))
+            .code == 0);
+  CHECK(desk.run({"enqueue", "--dry-run"}, event("4")).out == "would enqueue 1 event\n");
+  CHECK(desk.run({"enqueue", "--delay", "soon"}, event("5")).code == 2);
+  SQLite::Database db = desk.open();
+  CHECK(db.execAndGet("select count(*) from outbox_events").getInt() == 2);
+  CHECK(db.execAndGet("select count(*) from outbox_events where ordering_key = 'o' and"
+                      " destination = 'other' and due_at_ms > enqueued_at_ms + 3500000")
+            .getInt() == 1);
+}
+
+TEST_CASE("only migrate and enqueue --create make a database, and for their owner alone") {
+  const support::TemporaryFolder folder;
+  const std::string db = folder.file("new.db");
+  for (const char* command : {"status", "drain", "enqueue"}) {
+    CAPTURE(command);
+    const Finished finished = cli({command, "--db", db}, {}, event("u"));
+    CHECK(finished.code == 2);
+    CHECK(finished.err.find("no database at ") != std::string::npos);
+  }
+  CHECK(std::filesystem::is_empty(folder.path()));
+
+  CHECK(cli({"enqueue", "--create", "--db", db}, {}, event("u")).code == 0);
+  struct stat facts {};
+  REQUIRE(stat(db.c_str(), &facts) == 0);
+  CHECK((facts.st_mode & 0777U) == 0600U);
+}
+
+TEST_CASE("a database without the schema, or with a newer one, exits 6") {
+  const support::TemporaryFolder folder;
+  const std::string db = folder.file("app.db");
+  SQLite::Database{db, SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE}.exec("create table own (x)");
+  CHECK(cli({"status", "--db", db}).code == 6);
+  CHECK(cli({"enqueue", "--db", db}, {}, event("u")).code == 6);
+  CHECK(cli({"drain", "--db", db}).code == 6);
+  CHECK(cli({"migrate", "--check", "--db", db}).code == 6);
+  CHECK(cli({"migrate", "--db", db}).code == 0);
+  CHECK(cli({"migrate", "--check", "--db", db}).code == 0);
+  const Finished again = cli({"migrate", "--json", "--db", db});
+  CHECK(json::parse(again.out) == json{{"from", 1}, {"to", 1}, {"needed", 1}});
+
+  SQLite::Database{db, SQLite::OPEN_READWRITE}.exec(
+      "insert into outbox_migrations values (99, '0099_future', 0, '9')");
+  CHECK(cli({"status", "--db", db}).code == 6);
+  CHECK(cli({"migrate", "--db", db}).code == 6);
+}
+
+TEST_CASE("status tells the whole queue as JSON") {
+  const Desk desk;
+  desk.run({"enqueue"}, event("1") + event("2"));
+  desk.run({"enqueue", "--delay", "1h"}, event("3"));
+  desk.run({"drain"});
+  desk.run({"enqueue", "--destination", "typo"}, event("4"));
+
+  const Finished finished = desk.run({"status", "--json"});
+  CHECK(finished.code == 0);
+  const json status = json::parse(finished.out);
+
+  CHECK(status.at("schema") == "outbox.status/1");
+  const std::map<std::string, int> counts = {{"pending", 2},   {"due", 1},
+                                             {"scheduled", 1}, {"retrying", 0},
+                                             {"dead", 0},      {"discarded", 0},
+                                             {"delivered", 2}, {"enqueued", 4},
+                                             {"removed", 0},   {"delivered_total", 2}};
+  for (const auto& [name, count] : counts) {
+    CAPTURE(name);
+    CHECK(status.at(name) == count);
+  }
+  CHECK(status.at("oldest_due_age_ms") >= 0);
+  REQUIRE(status.at("destinations").size() == 2);
+  const json& track = status["destinations"][0];
+  CHECK(track.at("name") == "track");
+  CHECK(track.at("pending") == 1);
+  CHECK(track.at("delivered") == 2);
+  CHECK(track.at("oldest_due_age_ms") == nullptr);
+  CHECK(track.at("paused") == nullptr);
+  CHECK(track.at("hold") == nullptr);
+  CHECK(track.at("dispatcher") == nullptr);
+  CHECK(status["destinations"][1].at("was_ever_served") == false);
+  CHECK(json::parse(desk.run({"status", "--json", "--destination", "typo"}).out).at("pending") ==
+        1);
+}
+
+TEST_CASE("status on a screen names the hold, the pause and a lane that nobody serves") {
+  const Desk desk;
+  desk.run({"enqueue"}, event("1"));
+  CHECK(desk.run({"status"}).out.find("! no dispatcher has ever served track") !=
+        std::string::npos);
+  auto* const server = const_cast<TrackServer*>(&desk.server);
+  server->misbehave({.status = 503});
+  CHECK(desk.run({"drain", "--timeout", "50ms"}).code == 1);
+  SQLite::Database db = desk.open();
+  outbox::pause(db, "track", "maintenance\x1b[2J");
+
+  const std::string screen = desk.run({"status", "--utc"}).out;
+
+  CHECK(screen.find("hold   track: HTTP 503") != std::string::npos);
+  CHECK(screen.find("pause  track: since ") != std::string::npos);
+  CHECK(screen.find('\x1b') == std::string::npos);
+  const json hold = json::parse(desk.run({"status", "--json"}).out)["destinations"][0]["hold"];
+  CHECK(hold.at("reason").get<std::string>().rfind("HTTP 503", 0) == 0);
+  CHECK(hold.at("since").get<std::string>().size() == 24);
+  CHECK(hold.at("until").get<std::string>().back() == 'Z');
+}
+
+TEST_CASE("drain says what became of it by its exit code") {
+  const Desk desk;
+  auto* const server = const_cast<TrackServer*>(&desk.server);
+  CHECK(desk.run({"drain"}).code == 0);  // nothing is due
+  desk.run({"enqueue"}, event("1"));
+
+  SUBCASE("1 when the endpoint does not take it in time") {
+    server->misbehave({.status = 500});
+    const Finished finished = desk.run({"drain", "--timeout", "100ms", "--json"});
+    CHECK(finished.code == 1);
+    CHECK(json::parse(finished.out).at("remaining") == 1);
+    CHECK(finished.err.find("HTTP 500") != std::string::npos);
+  }
+  SUBCASE("4 when it refuses the credentials, and no event suffers") {
+    server->set_token("another");
+    CHECK(desk.run({"drain"}).code == 4);
+    CHECK(desk.open().execAndGet("select attempts + state from outbox_events").getInt() == 0);
+  }
+  SUBCASE("4 without any credentials") {
+    CHECK(cli({"drain", "--db", desk.db, "--url", desk.server.url()}).code == 4);
+  }
+  SUBCASE("1 while the destination is paused") {
+    SQLite::Database db = desk.open();
+    outbox::pause(db, "track", "why");
+    CHECK(desk.run({"drain"}).code == 1);
+    CHECK(desk.server.request_count() == 0);
+  }
+  SUBCASE("2 for a URL that would show the token to others") {
+    CHECK(desk.run({"drain", "--url", "http://example.com/"}).code == 2);
+    CHECK(desk.run({"drain", "--url", "nonsense"}).code == 2);
+  }
+  SUBCASE("0 for a dry run, which sends nothing") {
+    CHECK(desk.run({"drain", "--dry-run"}).out == "would send 1 due events of track\n");
+    CHECK(desk.server.request_count() == 0);
+  }
+}
+
+TEST_CASE("drain reads the token from a file, and can send it as a key") {
+  const Desk desk;
+  std::ofstream{desk.folder.file("token")} << "from-file\n";
+  desk.run({"enqueue"}, event("1"));
+  CHECK(
+      desk.run({"drain", "--token-file", desk.folder.file("token"), "--auth", "x-api-key"}).code ==
+      0);
+  CHECK(desk.server.requests().at(0).api_key == "from-file");
+}
+
+TEST_CASE("drain beside a dispatcher waits for it and reports what it did") {
+  const Desk desk;
+  auto* const server = const_cast<TrackServer*>(&desk.server);
+  server->misbehave({.status = 503});
+  outbox::Dispatcher dispatcher{
+      desk.db,
+      outbox::track_api({.credentials = outbox::bearer("t"), .url = desk.server.url()}),
+      {.backoff_min = std::chrono::minutes{10}}};
+  desk.run({"enqueue"}, event("1") + event("2") + event("3"));
+  dispatcher.notify();
+  REQUIRE(desk.server.wait_for_requests(1, std::chrono::seconds{30}));
+  server->behave();
+
+  const Finished finished = desk.run({"drain", "--json"});
+
+  CHECK(finished.code == 0);
+  CHECK(finished.err.find("dispatches track: waits for it") != std::string::npos);
+  CHECK(json::parse(finished.out).at("delivered") == 3);
+  CHECK(json::parse(finished.out).at("remaining") == 0);
+  CHECK(desk.server.event_count() == 3);
+}
+
+TEST_CASE("a busy database exits 5") {
+  const Desk desk;
+  SQLite::Database db = desk.open();
+  db.exec("begin immediate");
+  CHECK(desk.run({"enqueue"}, event("1")).code == 5);
+}
+
+TEST_CASE("bad usage exits 2, and help leads with an example") {
+  CHECK(cli({}).code == 2);
+  CHECK(cli({"no-such-command"}).code == 2);
+  CHECK(cli({"status", "--no-such-option"}).code == 2);
+  CHECK(cli({"status"}).code == 2);
+  CHECK(cli({"drain", "--db", "x", "--auth", "basic"}).code == 2);
+  CHECK(cli({"help", "no-such-command"}).code == 2);
+
+  for (const std::vector<std::string>& arguments :
+       {std::vector<std::string>{"help"}, {"--help"}, {"help", "drain"}, {"drain", "--help"}}) {
+    const Finished help = cli(arguments);
+    CHECK(help.code == 0);
+    CHECK(help.out.find("outbox drain --db app.db") < help.out.find("Usage:"));
+  }
+  CHECK(cli({"version"}).out.rfind("outbox 0.", 0) == 0);
+  CHECK(json::parse(cli({"version", "--json"}).out).at("schema") == 1);
+}
+
+TEST_CASE("a file of another user is left alone unless that is allowed") {
+  if (geteuid() != 0) return;  // only root can make such a file
+  const Desk desk;
+  REQUIRE(chown(desk.db.c_str(), 12345, 12345) == 0);
+  const Finished refused = desk.run({"status"});
+  CHECK(refused.code == 2);
+  CHECK(refused.err.find("sudo -u '#12345'") != std::string::npos);
+  CHECK(desk.run({"status", "--allow-other-user"}).code == 0);
+}
+
+TEST_CASE("a token never appears in what the CLI prints or leaves in the database") {
+  const Desk desk;
+  const std::string secret = "s3cr3t-canary";
+  desk.run({"enqueue"}, seed);
+  auto* const server = const_cast<TrackServer*>(&desk.server);
+  for (const int status : {200, 400, 401, 500, 302}) {
+    server->misbehave(
+        {.status = status,
+         .body = R"({"success":false,"message":"no )" + secret + R"( for amy@achme.com"})"});
+    const Finished finished =
+        cli({"drain", "--db", desk.db, "--url", desk.server.url(), "--timeout", "50ms"},
+            {{"OUTBOX_TOKEN", secret}});
+    CHECK((finished.out + finished.err).find("amy@achme.com") == std::string::npos);
+  }
+  SQLite::Database db = desk.open();
+  CHECK(db.execAndGet("select count(*) from outbox_batches where reason like '%amy@achme%'")
+            .getInt() == 0);
+}

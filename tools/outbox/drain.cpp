@@ -1,0 +1,164 @@
+#include <unistd.h>
+
+#include <chrono>
+#include <iostream>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <thread>
+
+#include "format.hpp"
+#include "globals.hpp"
+#include "outbox/dispatcher.hpp"
+#include "outbox/inspect.hpp"
+#include "outbox/operate.hpp"
+#include "sending.hpp"
+
+namespace cli {
+
+namespace {
+
+using std::chrono::milliseconds;
+using SteadyClock = std::chrono::steady_clock;
+
+struct DrainFlags {
+  SendingFlags sending;
+  std::string timeout = "30s";
+};
+
+outbox::DestinationStatus status_of(SQLite::Database& db, const std::string& destination) {
+  outbox::Status status = outbox::status(db, destination);
+  if (status.destinations.empty()) return {.name = destination};
+  return std::move(status.destinations.front());
+}
+
+// Another process dispatches: asks it to look now, waits until nothing is due, and reports what was
+// done meanwhile. Looks again each 100 ms, since nothing of the other process wakes this one.
+outbox::DeliverReport wait_for_dispatcher(SQLite::Database& db, const std::string& destination,
+                                          SteadyClock::time_point deadline) {
+  const outbox::DestinationStatus before = status_of(db, destination);
+  outbox::nudge(db, destination);
+  if (before.dispatcher) {
+    std::cerr << "pid " << before.dispatcher->pid << " dispatches " << destination
+              << ": waits for it\n";
+  }
+  outbox::DestinationStatus now = status_of(db, destination);
+  std::int64_t shown = -1;
+  while (now.counts.due > 0 && !now.paused && now.dispatcher && SteadyClock::now() < deadline) {
+    if (isatty(STDERR_FILENO) != 0 && now.counts.due != shown) {
+      std::cerr << grouped(now.counts.due) << " due\n";
+      shown = now.counts.due;
+    }
+    std::this_thread::sleep_for(milliseconds{100});
+    now = status_of(db, destination);
+  }
+  const auto grown = [](std::int64_t from, std::int64_t to) {
+    return static_cast<std::uint64_t>(std::max<std::int64_t>(to - from, 0));
+  };
+  return {.delivered = grown(before.counts.delivered_total, now.counts.delivered_total),
+          .dead = grown(before.counts.dead, now.counts.dead),
+          .requests = grown(before.counts.requests_total, now.counts.requests_total),
+          .remaining = static_cast<std::uint64_t>(now.counts.due),
+          .is_paused = now.paused.has_value(),
+          .is_unauthorized = now.hold && now.hold->kind == "unauthorized",
+          .is_served_elsewhere = now.dispatcher.has_value(),
+          .hold = now.hold ? now.hold->reason : ""};
+}
+
+outbox::DeliverReport deliver(SQLite::Database& db, const DrainFlags& flags,
+                              const Globals& globals) {
+  const auto options = dispatcher_options_of(flags.sending, globals);
+  const outbox::Endpoint endpoint = endpoint_of(flags.sending);
+  const auto deadline = SteadyClock::now() + duration_of(flags.timeout);
+  const auto left = [&] {
+    return std::max(std::chrono::ceil<milliseconds>(deadline - SteadyClock::now()),
+                    milliseconds{0});
+  };
+  outbox::DeliverReport report =
+      outbox::deliver_once(outbox::DatabaseFile{globals.db}, endpoint, options, left());
+  if (!report.is_served_elsewhere) return report;
+  report = wait_for_dispatcher(db, options.destination, deadline);
+  const bool is_orphaned = report.remaining > 0 && !report.is_served_elsewhere && !report.is_paused;
+  if (!is_orphaned) return report;  // else the other one has gone, and the rest is ours
+  const outbox::DeliverReport rest =
+      outbox::deliver_once(outbox::DatabaseFile{globals.db}, endpoint, options, left());
+  report.delivered += rest.delivered;
+  report.dead += rest.dead;
+  report.requests += rest.requests;
+  report.remaining = rest.remaining;
+  report.hold = rest.hold;
+  report.is_unauthorized = rest.is_unauthorized;
+  return report;
+}
+
+void explain(const outbox::DeliverReport& report) {
+  if (report.remaining > 0) {
+    std::cerr << "! " << grouped(static_cast<std::int64_t>(report.remaining))
+              << " due, still pending: "
+              << (report.is_paused ? "the destination is paused (`outbox resume` ends that)"
+                  : report.hold.empty()
+                      ? "time is up, or an earlier event of the same ordering key waits"
+                      : escaped(report.hold))
+              << "\n";
+  }
+  if (report.dead > 0) {
+    std::cerr << "! " << grouped(static_cast<std::int64_t>(report.dead))
+              << " can never be sent and are dead; column last_error of outbox_events says why\n";
+  }
+}
+
+ExitCode drain(const DrainFlags& flags, const Globals& globals) {
+  SQLite::Database db = open_database(globals, Access::write);
+  const std::string destination = globals.destination_to_send();
+  if (globals.is_dry_run) {
+    const auto due = status_of(db, destination).counts.due;
+    if (globals.is_json) {
+      std::cout << nlohmann::ordered_json{{"delivered", 0},
+                                          {"dead", 0},
+                                          {"remaining", due},
+                                          {"requests", 0}}
+                       .dump()
+                << "\n";
+    } else {
+      std::cout << "would send " << grouped(due) << " due events of " << destination << "\n";
+    }
+    return done;
+  }
+  const outbox::DeliverReport report = deliver(db, flags, globals);
+  if (globals.is_json) {
+    std::cout << nlohmann::ordered_json{{"delivered", report.delivered},
+                                        {"dead", report.dead},
+                                        {"remaining", report.remaining},
+                                        {"requests", report.requests}}
+                     .dump()
+              << "\n";
+  } else {
+    const auto number = [](std::uint64_t n) { return grouped(static_cast<std::int64_t>(n)); };
+    std::cout << number(report.delivered) << " delivered, " << number(report.dead) << " dead, "
+              << number(report.remaining) << " remaining (" << number(report.requests)
+              << (report.requests == 1 ? " request)\n" : " requests)\n");
+  }
+  explain(report);
+  if (report.is_unauthorized) return unauthorized;
+  return report.remaining == 0 ? done : failed;
+}
+
+}  // namespace
+
+void add_drain(CLI::App& app, const Globals& globals, Action& action) {
+  auto* const command = app.add_subcommand(
+      "drain",
+      "Deliver what is due, in the foreground, then exit. Tries at once, whatever a hold says, "
+      "but\n"
+      "not through a pause. While another process dispatches, waits for that one.\n\n"
+      "  OUTBOX_TOKEN=… outbox drain --db app.db\n"
+      "  outbox drain --db app.db --token-file thrivestack.token --timeout 5m");
+  const auto flags = std::make_shared<DrainFlags>();
+  add_sending_options(*command, flags->sending);
+  command->add_option("--timeout", flags->timeout,
+                      "Give up after: 500ms, 30s (default), 5m, 2h, 7d");
+  command->callback([&globals, &action, flags] {
+    action = [&globals, flags] { return drain(*flags, globals); };
+  });
+}
+
+}  // namespace cli

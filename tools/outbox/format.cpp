@@ -1,0 +1,155 @@
+#include "format.hpp"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <cstdio>
+#include <cstdlib>
+#include <ctime>
+
+namespace cli {
+
+namespace {
+
+template <class... Values>
+std::string printed(const char* format, Values... values) {
+  std::array<char, 96> text{};
+  std::snprintf(text.data(), text.size(), format, values...);
+  return text.data();
+}
+
+std::tm parts_of(Time time, bool is_utc) {
+  const std::time_t seconds =
+      std::chrono::system_clock::to_time_t(std::chrono::floor<std::chrono::seconds>(time));
+  std::tm parts{};
+  is_utc ? gmtime_r(&seconds, &parts) : localtime_r(&seconds, &parts);
+  return parts;
+}
+
+int ms_of(Time time) {
+  const auto ms = std::chrono::floor<std::chrono::milliseconds>(time.time_since_epoch()).count();
+  return static_cast<int>(((ms % 1000) + 1000) % 1000);
+}
+
+std::size_t letters_in(const std::string& text) {
+  return static_cast<std::size_t>(
+      std::count_if(text.begin(), text.end(), [](char c) { return (c & 0xC0) != 0x80; }));
+}
+
+bool wants_color(const Globals& globals) {
+  const char* const term = std::getenv("TERM");
+  const char* const no_color = std::getenv("NO_COLOR");
+  return !globals.has_no_color && (no_color == nullptr || *no_color == '\0') && term != nullptr &&
+         std::string_view{term} != "dumb" && isatty(STDOUT_FILENO) != 0;
+}
+
+}  // namespace
+
+std::string rfc3339(Time time) {
+  std::tm parts = parts_of(time, true);
+  std::array<char, 32> text{};
+  std::strftime(text.data(), text.size(), "%Y-%m-%dT%H:%M:%S", &parts);
+  return text.data() + printed(".%03dZ", ms_of(time));
+}
+
+std::string when(Time time, const Globals& globals) {
+  std::tm parts = parts_of(time, globals.is_utc);
+  const std::tm today = parts_of(std::chrono::system_clock::now(), globals.is_utc);
+  const bool is_today = parts.tm_yday == today.tm_yday && parts.tm_year == today.tm_year;
+  std::array<char, 48> text{};
+  std::strftime(text.data(), text.size(), is_today ? "%H:%M:%S" : "%Y-%m-%d %H:%M:%S", &parts);
+  return text.data() + std::string{globals.is_utc ? "Z" : ""};
+}
+
+std::string how_long(std::chrono::milliseconds duration) {
+  const double seconds = static_cast<double>(duration.count()) / 1000.0;
+  if (seconds < 10) return printed("%.1f s", seconds);
+  if (seconds < 120) return printed("%.0f s", seconds);
+  if (seconds < 7'200) return printed("%.0f min", seconds / 60);
+  if (seconds < 48 * 3'600) return printed("%.1f h", seconds / 3'600);
+  return printed("%.0f d", seconds / 86'400);
+}
+
+std::string grouped(std::int64_t number) {
+  std::string text = std::to_string(number);
+  const std::size_t first = number < 0 ? 1 : 0;
+  for (std::size_t at = text.size(); at > first + 3;) text.insert(at -= 3, ",");
+  return text;
+}
+
+std::string how_large(std::uint64_t bytes) {
+  const auto value = static_cast<double>(bytes);
+  if (bytes < 1024) return std::to_string(bytes) + " B";
+  if (bytes < 1024 * 1024) return printed("%.1f KiB", value / 1024);
+  if (bytes < 1024 * 1024 * 1024) return printed("%.1f MiB", value / (1024 * 1024));
+  return printed("%.1f GiB", value / (1024.0 * 1024 * 1024));
+}
+
+std::chrono::milliseconds duration_of(const std::string& text) {
+  std::int64_t number = 0;
+  const char* const end = text.data() + text.size();
+  const auto [unit_at, error] = std::from_chars(text.data(), end, number);
+  const std::string_view unit{unit_at, static_cast<std::size_t>(end - unit_at)};
+  constexpr std::int64_t number_max = 1'000'000'000;
+  if (error == std::errc{} && number >= 0 && number <= number_max) {
+    if (unit == "ms") return std::chrono::milliseconds{number};
+    if (unit == "s") return std::chrono::seconds{number};
+    if (unit == "m") return std::chrono::minutes{number};
+    if (unit == "h") return std::chrono::hours{number};
+    if (unit == "d") return std::chrono::hours{24 * number};
+  }
+  throw Failure{usage, "not a duration: " + escaped(text) + " (write 500ms, 30s, 5m, 2h or 7d)"};
+}
+
+std::string escaped(std::string_view text) {
+  std::string safe;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const auto byte = static_cast<unsigned char>(text[i]);
+    const std::string_view two = text.substr(i, 2);
+    const std::string_view three = text.substr(i, 3);
+    if (byte < 0x20 || byte == 0x7F) {
+      safe += printed("\\x%02X", byte);
+    } else if (byte == 0xC2 && two.size() == 2 && static_cast<unsigned char>(two[1]) < 0xA0) {
+      safe += printed("\\x%02X", static_cast<unsigned char>(text[++i]));  // C1 controls
+    } else if (two == "\u061C") {
+      safe += "\\u061C";
+      i += 1;
+    } else if (three == "\u200E" || three == "\u200F" || (three >= "\u202A" && three <= "\u202E") ||
+               (three >= "\u2066" && three <= "\u2069")) {
+      const unsigned low = (static_cast<unsigned char>(three[1]) & 0x3FU) << 6U |
+                           (static_cast<unsigned char>(three[2]) & 0x3FU);
+      safe += printed("\\u%04X", 0x2000U | low);
+      i += 2;
+    } else {
+      safe += text[i];
+    }
+  }
+  return safe;
+}
+
+std::string table(const std::vector<std::vector<std::string>>& rows) {
+  std::vector<std::size_t> widths;
+  for (const auto& row : rows) {
+    widths.resize(std::max(widths.size(), row.size()));
+    for (std::size_t i = 0; i < row.size(); ++i)
+      widths[i] = std::max(widths[i], letters_in(row[i]));
+  }
+  std::string text;
+  for (const auto& row : rows) {
+    std::string line = " ";
+    for (std::size_t i = 0; i < row.size(); ++i) {
+      const std::string padding(widths[i] - letters_in(row[i]), ' ');
+      line += i == 0 ? " " + row[i] + padding : "  " + padding + row[i];
+    }
+    text += line + "\n";
+  }
+  return text;
+}
+
+std::string attention(const std::string& text, const Globals& globals) {
+  return wants_color(globals) ? "\033[1;33m" + text + "\033[0m" : text;
+}
+
+}  // namespace cli

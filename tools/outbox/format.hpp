@@ -1,0 +1,42 @@
+#pragma once
+
+// How numbers, times and tables look; and how durations are read.
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "globals.hpp"
+
+namespace cli {
+
+using Time = std::chrono::system_clock::time_point;
+
+/// "2026-11-21T04:51:35.059Z"
+std::string rfc3339(Time time);
+/// The same for people: local time with its offset unless `--utc`; the day only when it is not
+/// today.
+std::string when(Time time, const Globals& globals);
+/// "0.8 s", "41 s", "23 min", "3.2 h", "3 d"
+std::string how_long(std::chrono::milliseconds duration);
+/// "2,410,993"
+std::string grouped(std::int64_t number);
+/// "1.2 MiB"
+std::string how_large(std::uint64_t bytes);
+
+/// "500ms", "30s", "5m", "2h", "7d". Throws: `Failure` with the usage code.
+std::chrono::milliseconds duration_of(const std::string& text);
+
+/// `text` with every control and bidi character escaped, so that no terminal obeys it.
+std::string escaped(std::string_view text);
+
+/// Columns as wide as their widest cell; the first is flush left, the others right. Each line is
+/// indented by two.
+std::string table(const std::vector<std::vector<std::string>>& rows);
+
+/// Marks a line that needs attention, in colour where colour is wanted.
+std::string attention(const std::string& text, const Globals& globals);
+
+}  // namespace cli

@@ -1,0 +1,27 @@
+#!/usr/bin/env bash
+# Installs what is missing, builds, and runs every test.
+#
+#     tools/test.sh               the dev build
+#     tools/test.sh --sanitize    the address + undefined build and the thread build too
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+presets=(dev)
+case "${1:-}" in
+  "") ;;
+  --sanitize) presets=(dev asan tsan) ;;
+  *) echo "usage: tools/test.sh [--sanitize]" >&2; exit 2 ;;
+esac
+
+tools/install_packages.sh
+
+# CMake may have been configured by an older checkout: start from what the preset says.
+for preset in "${presets[@]}"; do
+  echo "== $preset: build"
+  cmake --preset "$preset" --fresh >/dev/null
+  cmake --build --preset "$preset"
+done
+for preset in "${presets[@]}"; do
+  echo "== $preset: test"
+  ctest --preset "$preset" --parallel "$(nproc)" --no-tests=error --timeout 240
+done
