@@ -147,9 +147,9 @@ ExitCode drain(const DrainFlags& flags, const Globals& globals) {
 void add_drain(CLI::App& app, const Globals& globals, Action& action) {
   auto* const command = app.add_subcommand(
       "drain",
-      "Deliver what is due, in the foreground, then exit. Tries at once, whatever a hold says, "
-      "but\n"
-      "not through a pause. While another process dispatches, waits for that one.\n\n"
+      "Deliver what is due, in the foreground, then exit\n\n"
+      "Tries at once, whatever a hold says, but not through a pause. While another process\n"
+      "dispatches, waits for that one.\n\n"
       "  OUTBOX_TOKEN=… outbox drain --db app.db\n"
       "  outbox drain --db app.db --token-file thrivestack.token --timeout 5m");
   const auto flags = std::make_shared<DrainFlags>();

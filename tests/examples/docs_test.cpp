@@ -1,0 +1,117 @@
+// The documents' examples run: what they show is what happens.
+
+#include <doctest/doctest.h>
+
+#include <fstream>
+#include <iterator>
+#include <nlohmann/json.hpp>
+#include <sstream>
+
+#include "support/database.hpp"
+#include "support/process.hpp"
+#include "track_server/server.hpp"
+
+using nlohmann::json;
+
+namespace {
+
+std::string text_of(const std::string& name) {
+  std::ifstream stream{std::string{OUTBOX_SOURCE_DIR} + "/" + name};
+  REQUIRE(stream);
+  return {std::istreambuf_iterator<char>{stream}, {}};
+}
+
+// The fenced blocks of a language, in order.
+std::vector<std::string> blocks_of(const std::string& name, const std::string& language) {
+  std::vector<std::string> blocks;
+  std::istringstream lines{text_of(name)};
+  bool is_inside = false;
+  for (std::string line; std::getline(lines, line);) {
+    if (is_inside && line == "```") {
+      is_inside = false;
+    } else if (is_inside) {
+      blocks.back() += line + "\n";
+    } else if (line == "```" + language) {
+      is_inside = true;
+      blocks.emplace_back();
+    }
+  }
+  return blocks;
+}
+
+std::vector<json> delivered_from(support::AppDatabase& app) {
+  track_server::TrackServer server;
+  outbox::deliver_once(
+      app.path(), outbox::track_api({.credentials = outbox::bearer("t"), .url = server.url()}));
+  std::vector<json> events;
+  for (const std::string& event : server.events()) events.push_back(json::parse(event));
+  return events;
+}
+
+}  // namespace
+
+TEST_CASE("the README's program is the one that is compiled and run here") {
+  const std::string program = text_of("tests/examples/quickstart.cpp");
+  const auto blocks = blocks_of("README.md", "cpp");
+  REQUIRE_FALSE(blocks.empty());
+  CHECK(blocks[0] == program.substr(program.find("#include")));
+}
+
+TEST_CASE("the README's program delivers its invite") {
+  const support::TemporaryFolder folder;
+  std::ofstream{folder.file("thrivestack.token")} << "t0ken\n";
+  track_server::TrackServer server;
+
+  const support::Finished finished = support::run(
+      {"/usr/bin/env", "--chdir=" + folder.path().native(), OUTBOX_QUICKSTART, server.url()});
+
+  CHECK(finished.err.empty());
+  CHECK(finished.code == 0);
+  CHECK(finished.out == "1 delivered\n");
+  REQUIRE(server.event_count() == 1);
+  CHECK(json::parse(server.events()[0]).at("properties").at("invitee_email") == "amy@achme.com");
+}
+
+TEST_CASE("the SQL of docs/schema.md enqueues, from a trigger too, and never twice") {
+  support::AppDatabase app;
+  for (const std::string& block : blocks_of("docs/schema.md", "sql")) {
+    CAPTURE(block);
+    REQUIRE_NOTHROW(app.db().exec(block));
+  }
+
+  const auto events = delivered_from(app);
+
+  REQUIRE(events.size() == 3);
+  CHECK(events[0].at("event_name") == "signed_up");
+  CHECK(events[1].at("event_name") == "invite_sent");
+  CHECK(events[1].at("properties").at("invitee_email") == "amy@achme.com");
+  CHECK(events[1].at("context").at("group_id") == "account-1");
+  CHECK(events[2].at("event_name") == "trial_ended");
+  CHECK(app.text("select seq from sqlite_sequence where name = 'outbox_events'") == "3");
+}
+
+TEST_CASE("the Python of docs/schema.md enqueues what it commits, and nothing else") {
+  support::AppDatabase app;
+  const auto blocks = blocks_of("docs/schema.md", "python");
+  REQUIRE(blocks.size() == 1);
+
+  const support::Finished finished = support::run(
+      {"/usr/bin/env", "--chdir=" + app.folder().path().native(), "python3", "-c", blocks[0]});
+
+  CHECK(finished.err.empty());
+  CHECK(finished.code == 0);
+  const auto events = delivered_from(app);
+  REQUIRE(events.size() == 1);
+  CHECK(events[0].at("user_id") == "user-1");
+}
+
+TEST_CASE("the documents name every column of the events") {
+  support::AppDatabase app;
+  const std::string schema = text_of("docs/schema.md");
+  SQLite::Statement columns{app.db(), "select name from pragma_table_info('outbox_events')"};
+  while (columns.executeStep()) {
+    const std::string name = columns.getColumn(0).getString();
+    CAPTURE(name);
+    CHECK(schema.find("`" + name + "`") != std::string::npos);
+  }
+}
