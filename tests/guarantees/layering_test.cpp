@@ -6,7 +6,6 @@
 #include <filesystem>
 #include <fstream>
 #include <map>
-#include <regex>
 #include <set>
 #include <string>
 #include <vector>
@@ -31,12 +30,14 @@ std::string text_of(const fs::path& file) {
   return {std::istreambuf_iterator<char>{stream}, {}};
 }
 
+// What stands between the quotes or angle brackets of each #include.
 std::vector<std::string> includes_of(const fs::path& file) {
-  static const std::regex include{R"(#\s*include\s*[<"]([^>"]+)[>"])"};
-  const std::string text = text_of(file);
   std::vector<std::string> names;
-  for (std::sregex_iterator it{text.begin(), text.end(), include}, end; it != end; ++it) {
-    names.push_back((*it)[1]);
+  std::ifstream stream{file};
+  for (std::string line; std::getline(stream, line);) {
+    const std::size_t begin = line.find_first_of("<\"");
+    if (line.rfind("#include", 0) != 0 || begin == std::string::npos) continue;
+    names.push_back(line.substr(begin + 1, line.find_first_of(">\"", begin + 1) - begin - 1));
   }
   return names;
 }
