@@ -3,7 +3,7 @@
 set -euo pipefail
 
 packages=(
-  g++ cmake ninja-build pkg-config
+  g++ clang cmake ninja-build pkg-config
   libsqlite3-dev libsqlitecpp-dev nlohmann-json3-dev libcurl4-openssl-dev
   doctest-dev libcli11-dev libcpp-httplib-dev
   curl sqlite3 python3

@@ -147,7 +147,7 @@ TEST_CASE("an endpoint that stays away leaves everything pending, with the reaso
   support::AppDatabase app;
   app.enqueue_many(10);
   const DeliverReport report =
-      deliver_once(app.path(), endpoint_of(server), {.backoff_min = 1ms, .backoff_max = 2ms}, 50ms);
+      deliver_once(app.path(), endpoint_of(server), {.backoff_min = 1ms, .backoff_max = 2ms}, 500ms);
   CHECK(report.delivered == 0);
   CHECK(report.remaining == 10);
   CHECK(report.hold.rfind("HTTP 503", 0) == 0);
@@ -169,7 +169,7 @@ TEST_CASE("a person who asks does not wait for the end of a hold") {
   support::AppDatabase app;
   app.enqueue_many(10);
   server.misbehave({.status = 500});
-  deliver_once(app.path(), endpoint_of(server), {.backoff_min = 1h, .backoff_max = 1h}, 20ms);
+  deliver_once(app.path(), endpoint_of(server), {.backoff_min = 1h, .backoff_max = 1h}, 500ms);
   server.behave();
   CHECK(deliver_once(app.path(), endpoint_of(server), {.backoff_min = 1h, .backoff_max = 1h})
             .delivered == 10);

@@ -6,20 +6,11 @@
 
 #include "support/database.hpp"
 #include "support/process.hpp"
+#include "support/sanitized.hpp"
 #include "track_server/server.hpp"
 
-namespace {
-
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-constexpr bool is_sanitized = true;  // shadow memory counts as ours there
-#else
-constexpr bool is_sanitized = false;
-#endif
-
-}  // namespace
-
 TEST_CASE("200,000 pending events drain in order, each once, in less than 32 MiB") {
-  const std::size_t count = is_sanitized ? 20'000 : 200'000;
+  const std::size_t count = support::is_sanitized ? 20'000 : 200'000;
   support::AppDatabase app;
   app.enqueue_many(count);
   track_server::TrackServer server{
@@ -31,7 +22,7 @@ TEST_CASE("200,000 pending events drain in order, each once, in less than 32 MiB
 
   CHECK(finished.code == 0);
   MESSAGE("peak memory: " << finished.peak_rss_kib / 1024 << " MiB");
-  CHECK((is_sanitized || finished.peak_rss_kib < 32 * 1024));
+  CHECK((support::is_sanitized || finished.peak_rss_kib < 32 * 1024));
   std::ifstream received{app.folder().file("received")};
   std::size_t arrived = 0;
   bool is_in_order = true;

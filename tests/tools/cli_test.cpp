@@ -230,7 +230,7 @@ TEST_CASE("status on a screen names the hold, the pause and a lane that nobody s
         std::string::npos);
   auto* const server = const_cast<TrackServer*>(&desk.server);
   server->misbehave({.status = 503});
-  CHECK(desk.run({"drain", "--timeout", "50ms"}).code == 1);
+  CHECK(desk.run({"drain", "--timeout", "1s"}).code == 1);
   SQLite::Database db = desk.open();
   outbox::pause(db, "track", "maintenance\x1b[2J");
 
@@ -253,7 +253,7 @@ TEST_CASE("drain says what became of it by its exit code") {
 
   SUBCASE("1 when the endpoint does not take it in time") {
     server->misbehave({.status = 500});
-    const Finished finished = desk.run({"drain", "--timeout", "100ms", "--json"});
+    const Finished finished = desk.run({"drain", "--timeout", "1s", "--json"});
     CHECK(finished.code == 1);
     CHECK(json::parse(finished.out).at("remaining") == 1);
     CHECK(finished.err.find("HTTP 500") != std::string::npos);
@@ -359,7 +359,7 @@ TEST_CASE("a token never appears in what the CLI prints or leaves in the databas
         {.status = status,
          .body = R"({"success":false,"message":"no )" + secret + R"( for amy@achme.com"})"});
     const Finished finished =
-        cli({"drain", "--db", desk.db, "--url", desk.server.url(), "--timeout", "50ms"},
+        cli({"drain", "--db", desk.db, "--url", desk.server.url(), "--timeout", "1s"},
             {{"OUTBOX_TOKEN", secret}});
     CHECK((finished.out + finished.err).find("amy@achme.com") == std::string::npos);
   }

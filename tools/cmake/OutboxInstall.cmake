@@ -1,0 +1,34 @@
+# cmake --install: headers, library, CMake package, pkg-config file.
+
+include(GNUInstallDirs)
+include(CMakePackageConfigHelpers)
+
+set_target_properties(outbox PROPERTIES EXPORT_NAME outbox)
+target_include_directories(outbox PUBLIC $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
+install(TARGETS outbox EXPORT outboxTargets)
+install(DIRECTORY ${PROJECT_SOURCE_DIR}/include/outbox DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
+
+set(package_folder ${CMAKE_INSTALL_LIBDIR}/cmake/outbox)
+install(EXPORT outboxTargets NAMESPACE outbox:: DESTINATION ${package_folder})
+configure_package_config_file(${CMAKE_CURRENT_LIST_DIR}/outboxConfig.cmake.in
+  ${PROJECT_BINARY_DIR}/outboxConfig.cmake INSTALL_DESTINATION ${package_folder})
+# Before 1.0 a minor version may break.
+write_basic_package_version_file(${PROJECT_BINARY_DIR}/outboxConfigVersion.cmake
+  COMPATIBILITY SameMinorVersion)
+install(FILES ${PROJECT_BINARY_DIR}/outboxConfig.cmake ${PROJECT_BINARY_DIR}/outboxConfigVersion.cmake
+  DESTINATION ${package_folder})
+
+# A static library leaves its needs to the program; a shared one brings them. SQLiteCpp's archive is
+# named by hand, since it has no .pc file on Debian.
+if(BUILD_SHARED_LIBS)
+  set(OUTBOX_PC_REQUIRES "")
+  set(OUTBOX_PC_LIBS "")
+else()
+  set(OUTBOX_PC_REQUIRES "sqlite3 >= 3.37, libcurl >= 7.85")
+  set(OUTBOX_PC_LIBS " -lSQLiteCpp -pthread")
+endif()
+# Found from where the .pc file lies, so that an installed tree may be moved (cmake --install --prefix).
+file(RELATIVE_PATH OUTBOX_PC_PREFIX
+  ${CMAKE_INSTALL_FULL_LIBDIR}/pkgconfig ${CMAKE_INSTALL_PREFIX})
+configure_file(${CMAKE_CURRENT_LIST_DIR}/outbox.pc.in ${PROJECT_BINARY_DIR}/outbox.pc @ONLY)
+install(FILES ${PROJECT_BINARY_DIR}/outbox.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
