@@ -13,7 +13,6 @@
 #include <cstdint>
 #include <initializer_list>
 #include <memory>
-#include <ranges>
 #include <span>
 #include <string>
 #include <vector>
@@ -72,14 +71,14 @@ inline std::vector<Enqueued> enqueue(ConnectionRef connection, std::initializer_
   return enqueue(connection, std::span<const Event>{events.begin(), events.size()}, options);
 }
 
-/// Any range of one kind of event, such as `std::vector<outbox::InviteSent>`.
-template <std::ranges::input_range Events>
-requires(std::constructible_from<Event, std::ranges::range_reference_t<Events>> &&
+/// Any container of one kind of event, such as `std::vector<outbox::InviteSent>`.
+template <class Events>
+requires(std::constructible_from<Event, typename Events::const_reference> &&
          !std::convertible_to<const Events&, std::span<const Event>> &&
          !std::convertible_to<const Events&, Event>)
     std::vector<Enqueued> enqueue(ConnectionRef connection, const Events& events,
                                   const EnqueueOptions& options = {}) {
-  const std::vector<Event> copies(std::ranges::begin(events), std::ranges::end(events));
+  const std::vector<Event> copies(events.begin(), events.end());
   return enqueue(connection, std::span<const Event>{copies}, options);
 }
 

@@ -79,5 +79,95 @@ OUTBOX_API Status
 status(ConnectionRef connection, const std::string& destination = {},
        std::chrono::system_clock::time_point now = std::chrono::system_clock::now());
 
+/// Which events to list; every member narrows.
+struct EventFilter {
+  std::string destination = {};  ///< Empty: all.
+  /// "pending" (all of them), "scheduled", "retrying", "delivered", "dead", "discarded"; empty:
+  /// all.
+  std::string state = {};
+  std::string event_name = {};
+  std::string user_id = {};
+  std::string group_id = {};
+  std::string error = {};                                           ///< A part of `last_error`.
+  std::optional<std::chrono::system_clock::time_point> since = {};  ///< Enqueued at or after.
+  std::optional<std::chrono::system_clock::time_point> until = {};  ///< Enqueued before.
+  std::optional<std::size_t> limit = 100;                           ///< None: no limit.
+};
+
+/// An event as people see it. Fields of the payload are empty where it has none, or is no JSON.
+struct EventSummary {
+  std::int64_t id = 0;
+  std::string event_id = {};
+  std::string destination = {};
+  std::string event_name = {};
+  std::string user_id = {};
+  std::string group_id = {};
+  /// "pending" (and due), "scheduled", "retrying", "delivered", "dead", "discarded".
+  std::string state = {};
+  std::int64_t attempts = 0;
+  std::chrono::system_clock::time_point enqueued_at = {};
+  std::optional<std::chrono::system_clock::time_point> due_at = {};  ///< None: at once.
+  std::optional<std::chrono::system_clock::time_point> settled_at = {};
+  std::string last_error = {};
+};
+
+/// A request, from the attempt log, which keeps the newest 10,000.
+struct BatchSummary {
+  std::int64_t id = 0;
+  std::string destination = {};
+  std::chrono::system_clock::time_point started_at = {};
+  std::chrono::milliseconds took{0};
+  std::int64_t events = 0;
+  std::int64_t first_id = 0;
+  std::int64_t last_id = 0;
+  std::int64_t bytes = 0;
+  std::optional<int> status = {};  ///< HTTP status; none: no answer.
+  std::string outcome = {};        ///< "delivered", "refused", "unauthorized", …
+  std::string reason = {};
+  std::string response_id = {};
+  std::string warnings = {};
+  std::optional<std::int64_t> parent = {};  ///< The halved batch that this is a part of.
+};
+
+/// One event with what was sent and what came of it. The payload is about people: mask it.
+struct EventDetail {
+  EventSummary event = {};
+  std::string payload = {};
+  std::string ordering_key = {};
+  std::vector<BatchSummary> batches = {};  ///< The requests that held it, the oldest first.
+};
+
+/// Why an event is not delivered yet.
+struct Explanation {
+  std::int64_t id = 0;
+  std::string state = {};
+  /// "pause", "hold", "schedule", "ordering_key", "dispatcher" or "turn"; empty: for nothing.
+  std::string waiting_for = {};
+  std::string text = {};  ///< A sentence or two for people.
+};
+
+// Errors and threads of the functions below are those of `status`.
+
+/// Events that match, in commit order. Filters on the payload's fields read every event.
+/// Throws too: `std::invalid_argument` for a state or destination that cannot be.
+OUTBOX_API std::vector<EventSummary> list_events(
+    ConnectionRef connection, const EventFilter& filter,
+    std::chrono::system_clock::time_point now = std::chrono::system_clock::now());
+
+/// None: there is no such event.
+OUTBOX_API std::optional<EventDetail> find_event(
+    ConnectionRef connection, std::int64_t id,
+    std::chrono::system_clock::time_point now = std::chrono::system_clock::now());
+
+/// None: there is no such event.
+OUTBOX_API std::optional<Explanation> explain(
+    ConnectionRef connection, std::int64_t id,
+    std::chrono::system_clock::time_point now = std::chrono::system_clock::now());
+
+/// The newest `limit` requests to `destination` (empty: all), the newest first.
+OUTBOX_API std::vector<BatchSummary> list_batches(ConnectionRef connection,
+                                                  const std::string& destination = {},
+                                                  std::size_t limit = 100);
+
 }  // namespace v0
 }  // namespace outbox

@@ -102,7 +102,7 @@ void explain(const outbox::DeliverReport& report) {
   }
   if (report.dead > 0) {
     std::cerr << "! " << grouped(static_cast<std::int64_t>(report.dead))
-              << " can never be sent and are dead; column last_error of outbox_events says why\n";
+              << " can never be sent and are dead:  outbox list --state dead\n";
   }
 }
 

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cctype>
 #include <charconv>
 #include <cstdio>
 #include <cstdlib>
@@ -103,47 +104,87 @@ std::chrono::milliseconds duration_of(const std::string& text) {
   throw Failure{usage, "not a duration: " + escaped(text) + " (write 500ms, 30s, 5m, 2h or 7d)"};
 }
 
-std::string escaped(std::string_view text) {
+Time time_of(const std::string& text) {
+  std::tm parts{};
+  const char* const rest = strptime(text.c_str(), "%Y-%m-%dT%H:%M:%S", &parts);
+  if (rest == nullptr) return std::chrono::system_clock::now() - duration_of(text);
+  double fraction = 0;
+  const char* zone = rest;
+  if (*rest == '.') fraction = std::strtod(rest, const_cast<char**>(&zone));
+  if (std::string_view{zone} != "Z") {
+    throw Failure{usage, "not a time: " + escaped(text) + " (write 2026-11-23T10:00:00Z or 2h)"};
+  }
+  return std::chrono::system_clock::from_time_t(timegm(&parts)) +
+         std::chrono::milliseconds{static_cast<int>(fraction * 1000)};
+}
+
+namespace {
+
+// The code point at the start of `text` if a terminal might obey it (CWE-150), and its bytes.
+struct Obeyed {
+  unsigned code = 0;
+  std::size_t bytes = 0;
+};
+
+Obeyed obeyed_at(std::string_view text) {
+  const auto byte = [text](std::size_t i) {
+    return i < text.size() ? static_cast<unsigned char>(text[i]) : 0U;
+  };
+  if (byte(0) < 0x20 || byte(0) == 0x7F) return {byte(0), 1};
+  if (byte(0) == 0xC2 && byte(1) >= 0x80 && byte(1) < 0xA0) return {byte(1), 2};  // C1
+  if (byte(0) == 0xD8 && byte(1) == 0x9C) return {0x061C, 2};
+  if (byte(0) != 0xE2 || (byte(1) != 0x80 && byte(1) != 0x81)) return {};
+  const unsigned code = 0x2000U | (byte(1) & 0x3FU) << 6U | (byte(2) & 0x3FU);
+  const bool is_bidi = code == 0x200E || code == 0x200F || (code >= 0x2028 && code <= 0x202E) ||
+                       (code >= 0x2066 && code <= 0x2069);
+  return is_bidi ? Obeyed{code, 3} : Obeyed{};
+}
+
+template <class Write>
+std::string with_obeyed(std::string_view text, Write write) {
   std::string safe;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    const auto byte = static_cast<unsigned char>(text[i]);
-    const std::string_view two = text.substr(i, 2);
-    const std::string_view three = text.substr(i, 3);
-    if (byte < 0x20 || byte == 0x7F) {
-      safe += printed("\\x%02X", byte);
-    } else if (byte == 0xC2 && two.size() == 2 && static_cast<unsigned char>(two[1]) < 0xA0) {
-      safe += printed("\\x%02X", static_cast<unsigned char>(text[++i]));  // C1 controls
-    } else if (two == "\u061C") {
-      safe += "\\u061C";
-      i += 1;
-    } else if (three == "\u200E" || three == "\u200F" || (three >= "\u202A" && three <= "\u202E") ||
-               (three >= "\u2066" && three <= "\u2069")) {
-      const unsigned low = (static_cast<unsigned char>(three[1]) & 0x3FU) << 6U |
-                           (static_cast<unsigned char>(three[2]) & 0x3FU);
-      safe += printed("\\u%04X", 0x2000U | low);
-      i += 2;
-    } else {
-      safe += text[i];
-    }
+  while (!text.empty()) {
+    const Obeyed found = obeyed_at(text);
+    const std::size_t bytes = found.bytes == 0 ? 1 : found.bytes;
+    safe += found.bytes == 0 ? std::string{text.substr(0, 1)} : write(found.code);
+    text.remove_prefix(bytes);
   }
   return safe;
 }
 
+}  // namespace
+
+std::string escaped(std::string_view text) {
+  return with_obeyed(text, [](unsigned code) {
+    return code < 0x100 ? printed("\\x%02X", code) : printed("\\u%04X", code);
+  });
+}
+
+std::string json_escaped(std::string_view json) {
+  return with_obeyed(json, [](unsigned code) { return printed("\\u%04x", code); });
+}
+
 std::string table(const std::vector<std::vector<std::string>>& rows) {
   std::vector<std::size_t> widths;
-  for (const auto& row : rows) {
-    widths.resize(std::max(widths.size(), row.size()));
-    for (std::size_t i = 0; i < row.size(); ++i)
-      widths[i] = std::max(widths[i], letters_in(row[i]));
+  std::vector<bool> are_words;
+  for (std::size_t row = 0; row < rows.size(); ++row) {
+    widths.resize(std::max(widths.size(), rows[row].size()));
+    are_words.resize(widths.size());
+    for (std::size_t i = 0; i < rows[row].size(); ++i) {
+      const std::string& cell = rows[row][i];
+      widths[i] = std::max(widths[i], letters_in(cell));
+      const bool is_word = !cell.empty() && std::isalpha(static_cast<unsigned char>(cell[0])) != 0;
+      are_words[i] = are_words[i] || i == 0 || (row > 0 && is_word);
+    }
   }
   std::string text;
   for (const auto& row : rows) {
-    std::string line = " ";
+    std::string line;
     for (std::size_t i = 0; i < row.size(); ++i) {
       const std::string padding(widths[i] - letters_in(row[i]), ' ');
-      line += i == 0 ? " " + row[i] + padding : "  " + padding + row[i];
+      line += "  " + (are_words[i] ? row[i] + padding : padding + row[i]);
     }
-    text += line + "\n";
+    text += line.substr(0, line.find_last_not_of(' ') + 1) + "\n";
   }
   return text;
 }

@@ -29,11 +29,19 @@ std::string how_large(std::uint64_t bytes);
 /// "500ms", "30s", "5m", "2h", "7d". Throws: `Failure` with the usage code.
 std::chrono::milliseconds duration_of(const std::string& text);
 
+/// An instant: RFC 3339 with Z, or a duration for so long ago. Throws: `Failure` with the usage
+/// code.
+Time time_of(const std::string& text);
+
+/// JSON text with the characters that a terminal obeys written as \u escapes, so that it stays
+/// JSON.
+std::string json_escaped(std::string_view json);
+
 /// `text` with every control and bidi character escaped, so that no terminal obeys it.
 std::string escaped(std::string_view text);
 
-/// Columns as wide as their widest cell; the first is flush left, the others right. Each line is
-/// indented by two.
+/// Columns as wide as their widest cell; words flush left, numbers and times right. The first row is
+/// the header. Each line is indented by two.
 std::string table(const std::vector<std::vector<std::string>>& rows);
 
 /// Marks a line that needs attention, in colour where colour is wanted.

@@ -38,8 +38,13 @@ SQLite::Database open_database(const Globals& globals, Access access);
 // One file a command: each adds its subcommand to `app` and sets `action` when it is the one
 // chosen.
 void add_status(CLI::App& app, const Globals& globals, Action& action);
+void add_list(CLI::App& app, const Globals& globals, Action& action);
+void add_show(CLI::App& app, const Globals& globals, Action& action);
+void add_explain(CLI::App& app, const Globals& globals, Action& action);
+void add_batches(CLI::App& app, const Globals& globals, Action& action);
 void add_enqueue(CLI::App& app, const Globals& globals, Action& action);
 void add_drain(CLI::App& app, const Globals& globals, Action& action);
+void add_run(CLI::App& app, const Globals& globals, Action& action);
 void add_migrate(CLI::App& app, const Globals& globals, Action& action);
 
 }  // namespace cli

@@ -130,8 +130,13 @@ int main(int argc, char** argv) {
   app.fallthrough();  // global options may stand behind the command
   cli::add_globals(app, globals);
   cli::add_status(app, globals, action);
+  cli::add_list(app, globals, action);
+  cli::add_show(app, globals, action);
+  cli::add_explain(app, globals, action);
+  cli::add_batches(app, globals, action);
   cli::add_enqueue(app, globals, action);
   cli::add_drain(app, globals, action);
+  cli::add_run(app, globals, action);
   cli::add_migrate(app, globals, action);
   cli::add_help_and_version(app, globals, action);
   app.footer(

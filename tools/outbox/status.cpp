@@ -7,8 +7,10 @@
 #include <iostream>
 #include <nlohmann/json.hpp>
 
+#include "events_json.hpp"
 #include "format.hpp"
 #include "globals.hpp"
+#include "mask.hpp"
 
 namespace cli {
 
@@ -31,18 +33,19 @@ void put_counts(Json& json, const outbox::Counts& counts) {
       counts.oldest_due_age ? Json(counts.oldest_due_age->count()) : Json(nullptr);
 }
 
-Json json_of(const outbox::DestinationStatus& destination) {
+Json json_of(const outbox::DestinationStatus& destination, const Globals& globals) {
   Json json{{"name", destination.name}};
   put_counts(json, destination.counts);
   json["paused"] = nullptr;
   json["hold"] = nullptr;
   json["dispatcher"] = nullptr;
   if (const auto& paused = destination.paused) {
-    json["paused"] = {{"reason", paused->reason}, {"since", rfc3339(paused->since)}};
+    json["paused"] = {{"reason", shown(paused->reason, globals)},
+                      {"since", rfc3339(paused->since)}};
   }
   if (const auto& hold = destination.hold) {
     json["hold"] = {{"kind", hold->kind},
-                    {"reason", hold->reason},
+                    {"reason", shown(hold->reason, globals)},
                     {"since", rfc3339(hold->since)},
                     {"until", rfc3339(hold->until)},
                     {"tries", hold->tries}};
@@ -57,14 +60,14 @@ Json json_of(const outbox::DestinationStatus& destination) {
   return json;
 }
 
-void print_json(const outbox::Status& status) {
+void print_json(const outbox::Status& status, const Globals& globals) {
   Json json{{"schema", "outbox.status/1"}};
   put_counts(json, status.counts);
   json["destinations"] = Json::array();
   for (const auto& destination : status.destinations) {
-    json["destinations"].push_back(json_of(destination));
+    json["destinations"].push_back(json_of(destination, globals));
   }
-  std::cout << json.dump(-1, ' ', false, Json::error_handler_t::replace) << "\n";
+  std::cout << line_of(json);
 }
 
 std::string dispatcher_text(const outbox::DestinationStatus& destination) {
@@ -90,14 +93,15 @@ std::string table_of(const outbox::Status& status) {
 std::string hold_text(const outbox::Hold& hold, const Globals& globals) {
   const auto wait =
       std::chrono::floor<std::chrono::milliseconds>(hold.until - std::chrono::system_clock::now());
-  return escaped(hold.reason) + " since " + when(hold.since, globals) + ", " +
+  return escaped(shown(hold.reason, globals)) + " since " + when(hold.since, globals) + ", " +
          (wait.count() > 0 ? "next try in " + how_long(wait) : "next try due");
 }
 
 void print_notes(const outbox::DestinationStatus& destination, const Globals& globals) {
   if (const auto& paused = destination.paused) {
     std::cout << attention("  pause  " + destination.name + ": since " +
-                               when(paused->since, globals) + ", " + escaped(paused->reason),
+                               when(paused->since, globals) + ", " +
+                               escaped(shown(paused->reason, globals)),
                            globals)
               << "\n";
   }
@@ -140,7 +144,7 @@ void print_screen(const outbox::Status& status, const Globals& globals) {
     std::cout << attention(
                      "! " + grouped(status.counts.dead) +
                          (status.counts.dead == 1 ? " dead event needs" : " dead events need") +
-                         " a decision; column last_error of outbox_events says why",
+                         " a decision:  outbox list --state dead",
                      globals)
               << "\n";
   }
@@ -149,7 +153,7 @@ void print_screen(const outbox::Status& status, const Globals& globals) {
 ExitCode show(const Globals& globals) {
   SQLite::Database db = open_database(globals, Access::read);
   const outbox::Status status = outbox::status(db, globals.destination);
-  globals.is_json ? print_json(status) : print_screen(status, globals);
+  globals.is_json ? print_json(status, globals) : print_screen(status, globals);
   return done;
 }
 

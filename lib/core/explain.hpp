@@ -1,0 +1,24 @@
+#pragma once
+
+// Why is this event not delivered yet? Facts in, sentences out.
+
+#include <cstdint>
+#include <optional>
+
+#include "core/clock.hpp"
+#include "outbox/inspect.hpp"
+
+namespace outbox::core {
+
+struct ExplainFacts {
+  EventDetail event;
+  DestinationStatus destination;
+  std::optional<std::int64_t> blocker;  // an earlier pending event with its ordering key
+  std::int64_t due_before;              // due events of its destination before it
+  Instant now;
+};
+
+/// The first thing that keeps the event waiting, in the order in which the dispatcher looks.
+Explanation explain(const ExplainFacts& facts);
+
+}  // namespace outbox::core

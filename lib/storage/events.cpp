@@ -1,0 +1,201 @@
+#include "storage/events.hpp"
+
+#include <stdexcept>
+
+#include "core/id_ranges.hpp"
+#include "storage/statement.hpp"
+
+namespace outbox::storage {
+
+namespace {
+
+constexpr auto action = "read events";
+
+core::Instant instant(std::int64_t ms) {
+  return core::Instant{std::chrono::milliseconds{ms}};
+}
+
+std::optional<std::chrono::system_clock::time_point> instant_or_none(const Statement& row,
+                                                                     int column) {
+  if (row.is_null(column)) return std::nullopt;
+  return instant(row.integer(column));
+}
+
+std::optional<std::int64_t> ms_of(
+    const std::optional<std::chrono::system_clock::time_point>& instant) {
+  if (!instant) return std::nullopt;
+  return std::chrono::ceil<std::chrono::milliseconds>(instant->time_since_epoch()).count();
+}
+
+std::optional<std::string_view> text_or_null(const std::string& text) {
+  return text.empty() ? std::nullopt : std::optional<std::string_view>{text};
+}
+
+// A field of the payload. json_extract stops with an error at what is no JSON, which plain SQL may
+// have stored.
+std::string field(const std::string& path) {
+  return "iif(json_valid(payload), json_extract(payload, '$." + path + "'), null)";
+}
+
+std::string select_events() {
+  return "select id, event_id, destination, " + field("event_name") + ", " + field("user_id") +
+         ", " + field("context.group_id") +
+         ", state, attempts, enqueued_at_ms, due_at_ms, settled_at_ms, last_error, payload,"
+         " ordering_key from main.outbox_events";
+}
+
+std::string state_name(std::int64_t state, std::int64_t attempts, std::int64_t due_at_ms,
+                       core::Instant now) {
+  switch (state) {
+    case 1:
+      return "delivered";
+    case 2:
+      return "dead";
+    case 3:
+      return "discarded";
+    default:
+      break;
+  }
+  if (attempts > 0) return "retrying";
+  return instant(due_at_ms) > now ? "scheduled" : "pending";
+}
+
+EventSummary summary_at(const Statement& row, core::Instant now) {
+  return {.id = row.integer(0),
+          .event_id = row.text(1),
+          .destination = row.text(2),
+          .event_name = row.text(3),
+          .user_id = row.text(4),
+          .group_id = row.text(5),
+          .state = state_name(row.integer(6), row.integer(7), row.integer(9), now),
+          .attempts = row.integer(7),
+          .enqueued_at = instant(row.integer(8)),
+          .due_at = row.integer(9) == 0 ? std::nullopt : instant_or_none(row, 9),
+          .settled_at = instant_or_none(row, 10),
+          .last_error = row.text(11)};
+}
+
+// The condition for a state, literal so that the partial indexes are used. ?1 is the instant.
+std::string state_condition(const std::string& state) {
+  if (state.empty()) return "?1 is not null";
+  if (state == "pending") return "state = 0 and ?1 is not null";
+  if (state == "scheduled") return "state = 0 and due_at_ms > ?1";
+  if (state == "retrying") return "state = 0 and attempts > 0 and ?1 is not null";
+  if (state == "delivered") return "state = 1 and ?1 is not null";
+  if (state == "dead") return "state = 2 and ?1 is not null";
+  if (state == "discarded") return "state = 3 and ?1 is not null";
+  throw std::invalid_argument{
+      "outbox: state: pending, scheduled, retrying, delivered, dead or discarded"};
+}
+
+constexpr auto select_batches =
+    "select id, destination, started_at_ms, took_ms, events, first_id, last_id, bytes, status,"
+    " outcome, reason, response_id, warnings, parent, ids from main.outbox_batches";
+
+BatchSummary batch_at(const Statement& row) {
+  BatchSummary batch{.id = row.integer(0),
+                     .destination = row.text(1),
+                     .started_at = instant(row.integer(2)),
+                     .took = std::chrono::milliseconds{row.integer(3)},
+                     .events = row.integer(4),
+                     .first_id = row.integer(5),
+                     .last_id = row.integer(6),
+                     .bytes = row.integer(7),
+                     .outcome = row.text(9),
+                     .reason = row.text(10),
+                     .response_id = row.text(11),
+                     .warnings = row.text(12)};
+  if (!row.is_null(8)) batch.status = static_cast<int>(row.integer(8));
+  if (!row.is_null(13)) batch.parent = row.integer(13);
+  return batch;
+}
+
+std::vector<BatchSummary> batches_with(sqlite3* db, const EventSummary& event) {
+  Statement rows{db,
+                 (std::string{select_batches} +
+                  " where destination = ?1 and first_id <= ?2 and last_id >= ?2 order by id")
+                     .c_str(),
+                 action};
+  rows.bind(1, event.destination).bind(2, event.id);
+  std::vector<BatchSummary> batches;
+  while (rows.step()) {
+    if (core::ranges_contain(rows.text(14), event.id)) batches.push_back(batch_at(rows));
+  }
+  return batches;
+}
+
+}  // namespace
+
+std::vector<EventSummary> read_events(sqlite3* db, const EventFilter& filter, core::Instant now) {
+  const std::string sql = select_events() + " where " + state_condition(filter.state) +
+                          " and (?2 is null or destination = ?2)"
+                          " and (?3 is null or " +
+                          field("event_name") +
+                          " = ?3)"
+                          " and (?4 is null or " +
+                          field("user_id") +
+                          " = ?4)"
+                          " and (?5 is null or " +
+                          field("context.group_id") +
+                          " = ?5)"
+                          " and (?6 is null or instr(last_error, ?6) > 0)"
+                          " and (?7 is null or enqueued_at_ms >= ?7)"
+                          " and (?8 is null or enqueued_at_ms < ?8) order by id limit ?9";
+  Statement rows{db, sql.c_str(), action};
+  rows.bind(1, now.time_since_epoch().count())
+      .bind(2, text_or_null(filter.destination))
+      .bind(3, text_or_null(filter.event_name))
+      .bind(4, text_or_null(filter.user_id))
+      .bind(5, text_or_null(filter.group_id))
+      .bind(6, text_or_null(filter.error))
+      .bind(7, ms_of(filter.since))
+      .bind(8, ms_of(filter.until))
+      .bind(9, filter.limit ? static_cast<std::int64_t>(*filter.limit) : std::int64_t{-1});
+  std::vector<EventSummary> events;
+  while (rows.step()) events.push_back(summary_at(rows, now));
+  return events;
+}
+
+std::optional<EventDetail> read_event(sqlite3* db, std::int64_t id, core::Instant now) {
+  Statement row{db, (select_events() + " where id = ?1").c_str(), action};
+  if (!row.bind(1, id).step()) return std::nullopt;
+  EventDetail detail{
+      .event = summary_at(row, now), .payload = row.text(12), .ordering_key = row.text(13)};
+  detail.batches = batches_with(db, detail.event);
+  return detail;
+}
+
+std::vector<BatchSummary> read_batches(sqlite3* db, const std::string& destination,
+                                       std::size_t limit) {
+  Statement rows{db,
+                 (std::string{select_batches} +
+                  " where ?1 is null or destination = ?1 order by id desc limit ?2")
+                     .c_str(),
+                 action};
+  rows.bind(1, text_or_null(destination)).bind(2, static_cast<std::int64_t>(limit));
+  std::vector<BatchSummary> batches;
+  while (rows.step()) batches.push_back(batch_at(rows));
+  return batches;
+}
+
+std::optional<std::int64_t> pending_before_in_key(sqlite3* db, const EventDetail& event) {
+  if (event.ordering_key.empty()) return std::nullopt;
+  Statement before{db,
+                   "select id from main.outbox_events where destination = ?1 and state = 0"
+                   " and ordering_key = ?2 and id < ?3 order by id desc limit 1",
+                   action};
+  before.bind(1, event.event.destination).bind(2, event.ordering_key).bind(3, event.event.id);
+  if (!before.step()) return std::nullopt;
+  return before.integer(0);
+}
+
+std::int64_t due_before(sqlite3* db, const EventSummary& event, core::Instant now) {
+  Statement count{db,
+                  "select count(*) from main.outbox_events"
+                  " where destination = ?1 and state = 0 and due_at_ms <= ?2 and id < ?3",
+                  action};
+  count.bind(1, event.destination).bind(2, now.time_since_epoch().count()).bind(3, event.id).step();
+  return count.integer(0);
+}
+
+}  // namespace outbox::storage

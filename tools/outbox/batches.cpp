@@ -1,0 +1,38 @@
+#include <iostream>
+#include <memory>
+
+#include "events_json.hpp"
+#include "format.hpp"
+#include "globals.hpp"
+#include "outbox/inspect.hpp"
+
+namespace cli {
+
+namespace {
+
+ExitCode batches(std::size_t limit, const Globals& globals) {
+  SQLite::Database db = open_database(globals, Access::read);
+  const auto found = outbox::list_batches(db, globals.destination, limit);
+  if (globals.is_json) {
+    for (const outbox::BatchSummary& batch : found) std::cout << line_of(json_of(batch, globals));
+  } else if (!found.empty()) {
+    std::cout << table_of(found, globals);
+  }
+  if (found.empty()) std::cerr << "no request has been made yet\n";
+  return found.empty() ? no_match : done;
+}
+
+}  // namespace
+
+void add_batches(CLI::App& app, const Globals& globals, Action& action) {
+  auto* const command = app.add_subcommand("batches",
+                                           "The attempt log: the newest requests first\n\n"
+                                           "  outbox batches --db app.db --limit 20");
+  const auto limit = std::make_shared<std::size_t>(100);
+  command->add_option("--limit", *limit, "At most so many (100; the log keeps 10,000)");
+  command->callback([&globals, &action, limit] {
+    action = [&globals, limit] { return batches(*limit, globals); };
+  });
+}
+
+}  // namespace cli

@@ -1,0 +1,21 @@
+#pragma once
+
+// Events and requests as JSON: the contract of `list`, `show` and `batches`.
+
+#include <nlohmann/json.hpp>
+
+#include "globals.hpp"
+#include "outbox/inspect.hpp"
+
+namespace cli {
+
+nlohmann::ordered_json json_of(const outbox::EventSummary& event, const Globals& globals);
+nlohmann::ordered_json json_of(const outbox::BatchSummary& batch, const Globals& globals);
+
+/// One line of JSON; text that is not UTF-8 is replaced rather than refused.
+std::string line_of(const nlohmann::ordered_json& json);
+
+/// Requests as a table, the columns of `outbox batches`.
+std::string table_of(const std::vector<outbox::BatchSummary>& batches, const Globals& globals);
+
+}  // namespace cli

@@ -1,0 +1,96 @@
+#include "mask.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cctype>
+
+namespace cli {
+
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+// Fields that name no person; addresses in them are masked all the same.
+constexpr std::array<std::string_view, 8> plain_fields = {
+    "event_name",   "user_id",      "timestamp", "group_id",
+    "invitee_role", "feature_name", "team_name", "event_id"};
+
+bool is_address_character(char c) {
+  return std::isalnum(static_cast<unsigned char>(c)) != 0 || (c & 0x80) != 0 ||
+         std::string_view{".!#$%&*+-/=?^_`{|}~'"}.find(c) != std::string_view::npos;
+}
+
+std::size_t first_letter_bytes(std::string_view text) {
+  std::size_t length = 1;
+  while (length < text.size() && (text[length] & 0xC0) == 0x80) ++length;
+  return length;
+}
+
+std::string masked_text(const std::string& text) {
+  if (text.empty()) return text;
+  if (text.find('@') != std::string::npos) return mask_addresses(text);
+  return text.substr(0, first_letter_bytes(text)) + "**";
+}
+
+Json masked(const Json& value, bool is_plain) {
+  if (value.is_string()) {
+    const auto& text = value.get_ref<const std::string&>();
+    return is_plain ? mask_addresses(text) : masked_text(text);
+  }
+  if (value.is_array()) {
+    Json result = Json::array();
+    for (const Json& element : value) result.push_back(masked(element, is_plain));
+    return result;
+  }
+  if (value.is_object()) {
+    Json result = Json::object();
+    for (const auto& [name, member] : value.items()) {
+      const bool is_known =
+          std::find(plain_fields.begin(), plain_fields.end(), name) != plain_fields.end();
+      result[mask_addresses(name)] = masked(member, is_known);
+    }
+    return result;
+  }
+  // A number of five digits or more may be somebody's telephone.
+  const bool is_long = value.is_number() && value.dump().size() >= 5;
+  return is_long ? Json("**") : value;
+}
+
+}  // namespace
+
+std::string mask_addresses(std::string_view text) {
+  std::string result;
+  std::size_t word = 0;  // where in `result` the current address-like word begins
+  for (const char c : text) {
+    if (c == '@' && result.size() > word) {
+      result.replace(word + first_letter_bytes(std::string_view{result}.substr(word)),
+                     std::string::npos, "**");
+    }
+    result += c;
+    if (!is_address_character(c)) word = result.size();
+  }
+  return result;
+}
+
+std::string shown(const std::string& text, const Globals& globals) {
+  return globals.reveals ? text : mask_addresses(text);
+}
+
+Json shown_payload(const std::string& payload, const Globals& globals) {
+  // 64 levels are the library's limit; what is deeper came by plain SQL, and dump() would recurse.
+  bool is_deep = false;
+  const Json json = Json::parse(
+      payload,
+      [&is_deep](int depth, Json::parse_event_t, Json&) {
+        is_deep = is_deep || depth > 64;
+        return !is_deep;
+      },
+      false);
+  if (json.is_discarded() || is_deep) {
+    return globals.reveals && !is_deep ? Json(payload)
+                                       : Json(std::to_string(payload.size()) + " bytes, no event");
+  }
+  return globals.reveals ? json : masked(json, false);
+}
+
+}  // namespace cli

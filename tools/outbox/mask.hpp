@@ -1,0 +1,25 @@
+#pragma once
+
+// Personal data, kept from the screen and from scripts unless `--reveal` says otherwise.
+
+#include <nlohmann/json.hpp>
+#include <string>
+#include <string_view>
+
+#include "globals.hpp"
+
+namespace cli {
+
+/// `text` with everything in it that looks like an e-mail address masked: "a**@achme.com".
+std::string mask_addresses(std::string_view text);
+
+/// `text` as it may be shown: masked unless `--reveal`. For ids, reasons and errors, which should
+/// hold no people and sometimes do.
+std::string shown(const std::string& text, const Globals& globals);
+
+/// The payload as it may be shown: a JSON object whose texts are cut to their first letter, but for
+/// the names, ids and times that the Track API's own fields hold. A payload that is no JSON is told
+/// by its size alone.
+nlohmann::ordered_json shown_payload(const std::string& payload, const Globals& globals);
+
+}  // namespace cli

@@ -1,0 +1,113 @@
+#include <iostream>
+#include <memory>
+
+#include "events_json.hpp"
+#include "format.hpp"
+#include "globals.hpp"
+#include "mask.hpp"
+#include "outbox/inspect.hpp"
+
+namespace cli {
+
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+void print_json(const outbox::EventDetail& detail, const Globals& globals) {
+  Json json = json_of(detail.event, globals);
+  json["payload"] = shown_payload(detail.payload, globals);
+  json["batches"] = Json::array();
+  for (const outbox::BatchSummary& batch : detail.batches) {
+    json["batches"].push_back(json_of(batch, globals));
+  }
+  std::cout << line_of(json);
+}
+
+// The pretty-printed payload, with the line ends that the printing made and no others.
+std::string payload_text(const outbox::EventDetail& detail, const Globals& globals) {
+  const std::string text =
+      shown_payload(detail.payload, globals).dump(2, ' ', false, Json::error_handler_t::replace);
+  std::string lines;
+  for (std::size_t begin = 0; begin <= text.size();) {
+    const std::size_t end = std::min(text.find('\n', begin), text.size());
+    lines += "  " + escaped(std::string_view{text}.substr(begin, end - begin)) + "\n";
+    begin = end + 1;
+  }
+  return lines;
+}
+
+void print_screen(const outbox::EventDetail& detail, const Globals& globals) {
+  const outbox::EventSummary& event = detail.event;
+  std::cout << "event     " << escaped(shown(event.event_name, globals)) << "   " << event.state
+            << "     enqueued " << when(event.enqueued_at, globals) << "\n"
+            << "event_id  " << escaped(event.event_id) << "\n"
+            << "lane      " << escaped(event.destination) << "\n";
+  if (event.due_at) std::cout << "due       " << when(*event.due_at, globals) << "\n";
+  if (event.settled_at) std::cout << "settled   " << when(*event.settled_at, globals) << "\n";
+  if (!event.last_error.empty()) {
+    std::cout << attention("error     " + escaped(shown(event.last_error, globals)), globals)
+              << "\n";
+  }
+  std::cout << "payload   " << grouped(static_cast<std::int64_t>(detail.payload.size())) << " bytes"
+            << (globals.reveals ? "" : ", masked (--reveal shows it)") << "\n"
+            << payload_text(detail, globals);
+  if (detail.batches.empty()) {
+    std::cout << "batches   none\n";
+  } else {
+    std::cout << table_of(detail.batches, globals);
+  }
+}
+
+ExitCode show(std::int64_t id, const Globals& globals) {
+  SQLite::Database db = open_database(globals, Access::read);
+  const auto detail = outbox::find_event(db, id);
+  if (!detail) throw Failure{no_match, "no event " + std::to_string(id)};
+  globals.is_json ? print_json(*detail, globals) : print_screen(*detail, globals);
+  return done;
+}
+
+ExitCode explain(std::int64_t id, const Globals& globals) {
+  SQLite::Database db = open_database(globals, Access::read);
+  const auto explanation = outbox::explain(db, id);
+  if (!explanation) throw Failure{no_match, "no event " + std::to_string(id)};
+  const std::string text = shown(explanation->text, globals);
+  if (globals.is_json) {
+    std::cout << line_of(
+        Json{{"id", explanation->id},
+             {"state", explanation->state},
+             {"waiting_for",
+              explanation->waiting_for.empty() ? Json(nullptr) : Json(explanation->waiting_for)},
+             {"text", text}});
+  } else {
+    std::cout << escaped(text) << "\n";
+  }
+  return done;
+}
+
+void add_for_one(CLI::App& app, const Globals& globals, Action& action, const char* name,
+                 const char* description, ExitCode (*run)(std::int64_t, const Globals&)) {
+  auto* const command = app.add_subcommand(name, description);
+  const auto id = std::make_shared<std::int64_t>(0);
+  command->add_option("ID", *id, "The event's id")->required();
+  command->callback(
+      [&globals, &action, id, run] { action = [&globals, id, run] { return run(*id, globals); }; });
+}
+
+}  // namespace
+
+void add_show(CLI::App& app, const Globals& globals, Action& action) {
+  add_for_one(app, globals, action, "show",
+              "One event and the requests that held it\n\n"
+              "  outbox show --db app.db 8813\n"
+              "  outbox show --db app.db 8813 --reveal     # with personal data",
+              show);
+}
+
+void add_explain(CLI::App& app, const Globals& globals, Action& action) {
+  add_for_one(app, globals, action, "explain",
+              "Why an event is not delivered yet\n\n"
+              "  outbox explain --db app.db 8812",
+              explain);
+}
+
+}  // namespace cli
