@@ -40,8 +40,8 @@ std::string json_escaped(std::string_view json);
 /// `text` with every control and bidi character escaped, so that no terminal obeys it.
 std::string escaped(std::string_view text);
 
-/// Columns as wide as their widest cell; words flush left, numbers and times right. The first row is
-/// the header. Each line is indented by two.
+/// Columns as wide as their widest cell; words flush left, numbers and times right. The first row
+/// is the header. Each line is indented by two.
 std::string table(const std::vector<std::vector<std::string>>& rows);
 
 /// Marks a line that needs attention, in colour where colour is wanted.
