@@ -59,7 +59,7 @@ class Dispatcher::State {
         options_{checked(std::move(options))},
         round_{endpoint_.sink(), clock_, options_, std::random_device{}()} {
     try {
-      open();
+      open(milliseconds{0});
     } catch (const database_error& error) {
       if (!error.is_busy()) throw;
       note_trouble(error.what());  // a server must start although someone holds its database
@@ -126,9 +126,9 @@ class Dispatcher::State {
     return std::max(wait, milliseconds{1});
   }
 
-  void open() {
-    database_ = storage::open_database(file_);
-    store_.emplace(storage::handle_of(database_), options_.destination);
+  void open(milliseconds patience = storage::busy_patience) {
+    database_ = storage::open_database(file_, patience);
+    store_.emplace(storage::handle_of(database_), options_.destination, patience);
     const std::string path = storage::path_of(storage::handle_of(database_));
     if (!lock_ || path != database_path_) lock_.emplace(path, options_.destination);
     database_path_ = path;

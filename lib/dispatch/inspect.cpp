@@ -3,8 +3,8 @@
 
 #include "outbox/inspect.hpp"
 
-#include "core/names.hpp"
 #include "core/explain.hpp"
+#include "core/names.hpp"
 #include "dispatch/lock.hpp"
 #include "storage/counts.hpp"
 #include "storage/database.hpp"
@@ -62,10 +62,10 @@ std::optional<Explanation> explain(ConnectionRef connection, std::int64_t id,
   if (!all.destinations.empty()) lane = all.destinations.front();
   sqlite3* const db = connection.handle();
   return core::explain({.event = *event,
-                            .destination = lane,
-                            .blocker = storage::pending_before_in_key(db, *event),
-                            .due_before = storage::due_before(db, event->event, whole_ms(now)),
-                            .now = whole_ms(now)});
+                        .destination = lane,
+                        .blocker = storage::pending_before_in_key(db, *event),
+                        .due_before = storage::due_before(db, event->event, whole_ms(now)),
+                        .now = whole_ms(now)});
 }
 
 std::vector<BatchSummary> list_batches(ConnectionRef connection, const std::string& destination,

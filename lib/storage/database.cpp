@@ -4,18 +4,28 @@
 #include <SQLiteCpp/Exception.h>
 #include <sqlite3.h>
 
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
 #include <filesystem>
 
+#include "core/file_system.hpp"
 #include "outbox/errors.hpp"
 #include "storage/statement.hpp"
-#include "storage/transaction.hpp"
+
+#ifdef __linux__
+#include <sys/statfs.h>
+#endif
 
 namespace outbox::storage {
 
 namespace {
 
 constexpr int busy_sleep_us = 200;
-constexpr int busy_tries_max = 5'000'000 / busy_sleep_us;  // about 5 s
+constexpr int busy_tries_max = 1'000'000 / busy_sleep_us;  // about 1 s; `while_busy` goes on
 
 // SQLite's own busy handler sleeps up to 100 ms and loses to a busy writer: 1 % of the marks got
 // in, with short sleeps 99 % (measured, docs/decisions.md).
@@ -33,7 +43,6 @@ bool is_uri(const std::string& path) {
 void configure(sqlite3* db) {
   constexpr auto action = "configure the connection";
   sqlite3_extended_result_codes(db, 1);
-  sqlite3_busy_handler(db, sleep_while_busy, nullptr);
   // Events are about people: what is deleted or overwritten is gone from the file.
   execute(db, "pragma secure_delete = on", action);
   // An I/O error under mmap is a SIGBUS (sqlite.org/mmap.html).
@@ -44,6 +53,44 @@ void configure(sqlite3* db) {
   if (query_text(db, "pragma main.journal_mode", action) == "wal") {
     execute(db, "pragma synchronous = normal", action);
   }
+}
+
+[[noreturn]] void refuse(int code, const std::string& path, const std::string& why) {
+  throw database_error{code, "outbox: cannot open " + path + ": " + why};
+}
+
+// What SQLite would only say in its own words, or at the first write.
+void require_usable(const DatabaseFile& file) {
+  if (is_uri(file.path)) return;
+  struct stat facts {};
+  if (stat(file.path.c_str(), &facts) != 0) {
+    refuse(SQLITE_CANTOPEN, file.path,
+           std::string{std::strerror(errno)} + "; the app makes its database, outbox never does");
+  }
+  if (!S_ISREG(facts.st_mode)) refuse(SQLITE_CANTOPEN, file.path, "it is no regular file");
+  const auto may_write = [](const std::string& path, int mode) {
+    return faccessat(AT_FDCWD, path.c_str(), mode, AT_EACCESS) == 0;
+  };
+  if (!may_write(file.path, R_OK | W_OK)) {
+    refuse(SQLITE_READONLY, file.path,
+           "this user may not write it, and the dispatcher marks what it delivers");
+  }
+  const std::string folder = std::filesystem::path{file.path}.parent_path().native();
+  if (!may_write(folder, W_OK | X_OK)) {
+    refuse(SQLITE_READONLY_DIRECTORY, file.path,
+           "this user may not write its folder, where SQLite keeps the -wal and -shm files and the "
+           "dispatcher its lock");
+  }
+#ifdef __linux__
+  struct statfs system {};
+  if (statfs(file.path.c_str(), &system) == 0) {
+    if (const char* const name = core::network_file_system(system.f_type)) {
+      refuse(SQLITE_CANTOPEN, file.path,
+             std::string{"it is on a network file system ("} + name +
+                 "), where neither SQLite's WAL nor the dispatcher's lock works");
+    }
+  }
+#endif
 }
 
 }  // namespace
@@ -64,19 +111,26 @@ DatabaseFile with_absolute_path(DatabaseFile file) {
   return file;
 }
 
-OpenDatabase open_database(const DatabaseFile& file) {
+OpenDatabase open_database(const DatabaseFile& file, std::chrono::milliseconds patience) {
   // Never OPEN_CREATE: an empty database at a mistyped path helps nobody.
   const int flags =
       SQLite::OPEN_READWRITE | SQLite::OPEN_NOMUTEX | (is_uri(file.path) ? SQLite::OPEN_URI : 0);
+  require_usable(file);
   OpenDatabase database;
   try {
     database.reset(new SQLite::Database{file.path, flags, 0, file.vfs});
   } catch (const SQLite::Exception& error) {
-    throw database_error{error.getExtendedErrorCode(),
-                         "outbox: cannot open " + file.path + ": " + error.what()};
+    refuse(error.getExtendedErrorCode(), file.path, error.what());
   }
   if (file.after_open) file.after_open(database->getHandle());
-  while_busy([&] { configure(database->getHandle()); });
+  sqlite3* const db = database->getHandle();
+  if (query_text(db, "pragma main.locking_mode", "open") == "exclusive") {
+    throw std::invalid_argument{
+        "outbox: locking_mode is exclusive: no other connection could use the database; leave it "
+        "normal in after_open"};
+  }
+  while_busy([db] { configure(db); }, patience);
+  sqlite3_busy_handler(db, sleep_while_busy, nullptr);
   return database;
 }
 

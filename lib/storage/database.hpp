@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "outbox/connection.hpp"
+#include "storage/transaction.hpp"
 
 namespace SQLite {
 class Database;
@@ -22,10 +23,11 @@ using OpenDatabase = std::unique_ptr<SQLite::Database, CloseDatabase>;
 DatabaseFile with_absolute_path(DatabaseFile file);
 
 /// Opens `file`, which must exist, for one thread, and sets what the dispatcher wants of its own
-/// connection. Waits for other writers with short sleeps.
+/// connection. Waits for other writers with short sleeps, while opening for `patience` at most.
 ///
 /// Throws: `database_error` when it cannot be opened; what `after_open` throws.
-OpenDatabase open_database(const DatabaseFile& file);
+OpenDatabase open_database(const DatabaseFile& file,
+                           std::chrono::milliseconds patience = busy_patience);
 
 sqlite3* handle_of(const OpenDatabase& database);
 

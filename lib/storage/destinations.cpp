@@ -6,8 +6,8 @@ namespace outbox::storage {
 
 namespace {
 
-sqlite3* with_schema(sqlite3* db) {
-  while_busy([db] { require_schema(db); });
+sqlite3* with_schema(sqlite3* db, std::chrono::milliseconds patience) {
+  while_busy([db] { require_schema(db); }, patience);
   return db;
 }
 
@@ -19,8 +19,8 @@ core::Instant instant(std::int64_t ms) {
 
 // `state = 0` is literal in every statement: for a bound value SQLite could not use the partial
 // indexes (sqlite.org/partialindex.html).
-Store::Store(sqlite3* db, std::string destination)
-    : db_{with_schema(db)},
+Store::Store(sqlite3* db, std::string destination, std::chrono::milliseconds patience)
+    : db_{with_schema(db, patience)},
       destination_{std::move(destination)},
       destination_state_{db,
                          "select paused_at_ms is not null, nudges, hold_kind, hold_reason,"

@@ -19,6 +19,11 @@ std::vector<HostProblem> check_host(ConnectionRef connection) {
                                             ": run PRAGMA journal_mode=WAL once, so that the "
                                             "dispatcher and the host do not lock each other out"});
   }
+  if (storage::query_text(db, "pragma main.locking_mode", action) == "exclusive") {
+    problems.push_back({"locking_mode",
+                        "locking_mode is exclusive: the dispatcher cannot use the database beside "
+                        "this connection; PRAGMA locking_mode=NORMAL"});
+  }
   // Also 0 when the host has a busy handler of its own, which SQLite does not show.
   if (storage::query_integer(db, "pragma busy_timeout", action).value_or(0) <= 0) {
     problems.push_back({"busy_timeout",

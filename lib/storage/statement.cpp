@@ -16,6 +16,9 @@ void throw_error(sqlite3* db, int code, const char* action) {
   if (extended == SQLITE_BUSY_SNAPSHOT) {
     text += " (the transaction read before it wrote: begin it with BEGIN IMMEDIATE)";
   }
+  if ((extended & 0xFF) == SQLITE_BUSY && extended != SQLITE_BUSY_SNAPSHOT) {
+    text += " (another connection writes, or holds it with locking_mode=EXCLUSIVE)";
+  }
   // A host may not have asked for extended codes on its connection.
   throw database_error{(extended & 0xFF) == (code & 0xFF) ? extended : code, text};
 }

@@ -15,6 +15,7 @@
 #include "core/pending_event.hpp"
 #include "core/settle.hpp"
 #include "storage/statement.hpp"
+#include "storage/transaction.hpp"
 
 namespace outbox::storage {
 
@@ -28,7 +29,7 @@ struct TakeLimits {
 class Store {
  public:
   /// Throws: `schema_error` when `db` is not migrated or newer; `database_error`.
-  Store(sqlite3* db, std::string destination);
+  Store(sqlite3* db, std::string destination, std::chrono::milliseconds patience = busy_patience);
 
   /// Makes the destination known as served, and lifts a hold that belongs to another endpoint.
   void serve(const std::string& endpoint, core::Instant now);

@@ -19,10 +19,10 @@ namespace outbox::storage {
 /// have no busy timeout, and it is not ours to set.
 inline constexpr std::chrono::milliseconds busy_patience{5'000};
 
-/// Calls `action` until it does not end in a busy `database_error`, for `busy_patience` at most.
+/// Calls `action` until it does not end in a busy `database_error`, for `patience` at most.
 template <class Action>
-auto while_busy(Action action) {
-  const auto deadline = std::chrono::steady_clock::now() + busy_patience;
+auto while_busy(Action action, std::chrono::milliseconds patience = busy_patience) {
+  const auto deadline = std::chrono::steady_clock::now() + patience;
   for (;;) {
     try {
       return action();
