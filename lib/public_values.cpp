@@ -24,8 +24,8 @@ const char* version() noexcept {
   return OUTBOX_VERSION;
 }
 
-Timestamp::Timestamp(std::chrono::system_clock::time_point instant)
-    : text_{core::utc_text(std::chrono::floor<std::chrono::microseconds>(instant))} {}
+Timestamp::Timestamp(std::chrono::sys_time<std::chrono::microseconds> instant)
+    : text_{core::utc_text(instant)} {}
 
 invalid_event::invalid_event(std::size_t element, std::string field, std::string reason)
     : std::invalid_argument{text_of(element, field, reason)},

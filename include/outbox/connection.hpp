@@ -5,6 +5,7 @@
 #include <concepts>
 #include <functional>
 #include <string>
+#include <string_view>
 #include <utility>
 
 #include "outbox/export.hpp"
@@ -42,6 +43,7 @@ class ConnectionRef {
 ///     outbox::Dispatcher dispatcher{{"app.db", {}, [](sqlite3* db) { unlock(db); }}, …};
 struct DatabaseFile {
   DatabaseFile(const char* path_) : path{path_} {}
+  DatabaseFile(std::string_view path_) : path{path_} {}
   DatabaseFile(std::string path_, std::string vfs_ = {},
                std::function<void(sqlite3*)> after_open_ = {})
       : path{std::move(path_)}, vfs{std::move(vfs_)}, after_open{std::move(after_open_)} {}
@@ -57,7 +59,9 @@ struct DatabaseFile {
   /// Name of a registered SQLite VFS; empty: the default one.
   std::string vfs;
   /// Called right after each open on the thread that opened, before any other statement: encryption
-  /// keys, extensions, pragmas. What it throws counts as a failure to open.
+  /// keys, extensions, pragmas. What it throws counts as a failure to open. Afterwards the library
+  /// sets its own busy handler, secure_delete, mmap_size and trusted_schema, and in WAL
+  /// synchronous.
   std::function<void(sqlite3*)> after_open;
 };
 

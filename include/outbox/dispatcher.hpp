@@ -56,9 +56,10 @@ class OUTBOX_API Dispatcher {
   /// Starts the thread. Trouble of the endpoint or a busy database is no error: the dispatcher
   /// waits.
   ///
-  /// Throws: `std::invalid_argument` for a memory database, `locking_mode=exclusive` or options out of
-  /// range; `schema_error` when the database is not migrated or newer; `database_error` when it is not
-  /// there, may not be written, lies on a network file system, or cannot be opened otherwise.
+  /// Throws: `std::invalid_argument` for a memory database, `locking_mode=exclusive` or options out
+  /// of range; `schema_error` when the database is not migrated or newer; `database_error` when it
+  /// is not there, may not be written, lies on a network file system, or cannot be opened
+  /// otherwise.
   Dispatcher(DatabaseFile database, Endpoint endpoint, DispatcherOptions options = {});
   /// As `stop()`.
   ~Dispatcher();

@@ -50,6 +50,14 @@ struct Enqueued {
   bool duplicate = false;     ///< True when `dedupe_key` was there already; nothing was stored.
 };
 
+/// A range of one kind of event, e.g. `std::vector<outbox::InviteSent>` or a view of such.
+template <class Events>
+concept EventRange = requires(Events&& events) {
+  requires std::constructible_from<Event, decltype(*events.begin())>;
+  events.end();
+}
+&&!std::convertible_to<Events, std::span<const Event>> && !std::convertible_to<Events, Event>;
+
 /// Records one event in the transaction that is open on `connection`.
 ///
 /// Requires: an open transaction on `connection`, and a migrated `main` database.
@@ -71,21 +79,18 @@ inline std::vector<Enqueued> enqueue(ConnectionRef connection, std::initializer_
   return enqueue(connection, std::span<const Event>{events.begin(), events.size()}, options);
 }
 
-/// Any container of one kind of event, such as `std::vector<outbox::InviteSent>`.
-template <class Events>
-requires(std::constructible_from<Event, typename Events::const_reference> &&
-         !std::convertible_to<const Events&, std::span<const Event>> &&
-         !std::convertible_to<const Events&, Event>)
-    std::vector<Enqueued> enqueue(ConnectionRef connection, const Events& events,
-                                  const EnqueueOptions& options = {}) {
+/// Any range of one kind of event, such as `std::vector<outbox::InviteSent>`.
+template <EventRange Events>
+std::vector<Enqueued> enqueue(ConnectionRef connection, Events&& events,
+                              const EnqueueOptions& options = {}) {
   const std::vector<Event> copies(events.begin(), events.end());
   return enqueue(connection, std::span<const Event>{copies}, options);
 }
 
 /// `enqueue` with its statement kept prepared, for hot paths.
 ///
-/// Default timestamps also increase from call to call, by at least 1 ms.
-/// Lifetime: must be destroyed before its connection is closed.
+/// Default timestamps also increase from call to call, by at least 1 ms: above 1,000 events a
+/// second they run ahead of the clock. Lifetime: must be destroyed before its connection is closed.
 /// Threads: one at a time, the one that uses the connection.
 class OUTBOX_API Writer {
  public:
@@ -100,6 +105,11 @@ class OUTBOX_API Writer {
   std::vector<Enqueued> enqueue(std::initializer_list<Event> events,
                                 const EnqueueOptions& options = {}) {
     return enqueue(std::span<const Event>{events.begin(), events.size()}, options);
+  }
+  template <EventRange Events>
+  std::vector<Enqueued> enqueue(Events&& events, const EnqueueOptions& options = {}) {
+    const std::vector<Event> copies(events.begin(), events.end());
+    return enqueue(std::span<const Event>{copies}, options);
   }
 
  private:

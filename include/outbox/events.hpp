@@ -24,7 +24,10 @@ class OUTBOX_API Timestamp {
   Timestamp() = default;
   Timestamp(std::string iso8601) : text_{std::move(iso8601)} {}
   Timestamp(const char* iso8601) : text_{iso8601} {}
-  Timestamp(std::chrono::system_clock::time_point instant);
+  Timestamp(std::chrono::sys_time<std::chrono::microseconds> instant);
+  template <class Duration>
+  Timestamp(std::chrono::sys_time<Duration> instant)
+      : Timestamp{std::chrono::floor<std::chrono::microseconds>(instant)} {}
 
   /// The text that is sent; empty: the moment of `enqueue`. It is checked by `enqueue`.
   const std::string& text() const noexcept { return text_; }

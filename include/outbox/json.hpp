@@ -3,10 +3,11 @@
 // Events from nlohmann values. Header only, so that no nlohmann type crosses the compiled boundary:
 // its types carry its version in their names.
 //
-//     outbox::enqueue(db, outbox::payload(nlohmann::json{{"event_name", "signed_up"}, …}));
+//     outbox::enqueue(db, outbox::payload({{"event_name", "signed_up"}, {"user_id", id}, …}));
 //     outbox::TrackEvent{.event_name = "signed_up", .user_id = id,
 //                        .properties = outbox::json_text({{"plan", "pro"}})}
 
+#include <concepts>
 #include <nlohmann/json.hpp>
 #include <string>
 
@@ -20,15 +21,19 @@ inline namespace v0 {
 inline std::string json_text(const nlohmann::json& value) {
   return value.dump();
 }
-inline std::string json_text(const nlohmann::ordered_json& value) {
-  return value.dump();
-}
 
 /// A whole event. Throws: as `json_text`; what is missing in it is found by `enqueue`.
 inline Payload payload(const nlohmann::json& event) {
   return Payload{.text = event.dump()};
 }
-inline Payload payload(const nlohmann::ordered_json& event) {
+
+// The same with the members in their order. Templates, so that a braced list is a plain json.
+template <std::same_as<nlohmann::ordered_json> Ordered>
+std::string json_text(const Ordered& value) {
+  return value.dump();
+}
+template <std::same_as<nlohmann::ordered_json> Ordered>
+Payload payload(const Ordered& event) {
   return Payload{.text = event.dump()};
 }
 

@@ -17,8 +17,9 @@ inline namespace v0 {
 /// Threads: the caller's, which must own `connection`.
 OUTBOX_API void nudge(ConnectionRef connection, const std::string& destination = "track");
 
-/// No request to `destination` starts after this has committed, in any process, until `resume`.
-/// Works in the caller's transaction too. Throws and threads: as `nudge`.
+/// No round that begins after this has committed sends to `destination`, in any process, until
+/// `resume`; one that has just looked may still start its requests. Works in the caller's
+/// transaction too. Throws and threads: as `nudge`.
 OUTBOX_API void pause(ConnectionRef connection, const std::string& destination,
                       const std::string& reason);
 

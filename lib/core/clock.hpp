@@ -3,11 +3,19 @@
 // Time comes in through this seam, so that a test can hold it still or make it jump.
 
 #include <chrono>
+#include <cstdint>
 
 namespace outbox::core {
 
 /// Wall time, as the database stores it: Unix milliseconds.
 using Instant = std::chrono::sys_time<std::chrono::milliseconds>;
+
+inline Instant instant_of(std::int64_t unix_ms) {
+  return Instant{std::chrono::milliseconds{unix_ms}};
+}
+inline std::int64_t unix_ms(Instant instant) {
+  return instant.time_since_epoch().count();
+}
 
 class Clock {
  public:

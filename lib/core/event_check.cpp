@@ -26,6 +26,12 @@ class Walker : public Json::json_sax_t {
     if (const auto bad = first_invalid_utf8(text)) {
       return Violation{field_, "not UTF-8 at byte " + std::to_string(*bad)};
     }
+    // The parser takes a NUL for the end, and skips a byte order mark: both would be sent.
+    if (const std::size_t nul = text.find('\0'); nul != std::string_view::npos) {
+      return Violation{field_, "holds a NUL at byte " + std::to_string(nul)};
+    }
+    const std::string_view value = trimmed(text);
+    if (!value.empty() && value.front() != '{') return Violation{field_, "must be a JSON object"};
     Json::sax_parse(text.begin(), text.end(), this);
     if (violation_) return violation_;
     return at_end();
@@ -53,7 +59,10 @@ class Walker : public Json::json_sax_t {
 
  protected:
   virtual bool at_member(const std::string& name) = 0;
-  virtual bool at_value(std::string_view path, Kind kind, const std::string& text) = 0;
+  virtual bool at_value(std::string_view member, Kind kind, const std::string& text) = 0;
+  // A value one level deeper, in the object that is `member`.
+  virtual bool at_inner_value(std::string_view member, std::string_view inner, Kind kind,
+                              const std::string& text) = 0;
   virtual std::optional<Violation> at_end() = 0;
 
   bool refuse(std::string_view path, std::string reason) {
@@ -67,8 +76,7 @@ class Walker : public Json::json_sax_t {
   bool value(Kind kind, const std::string& text) {
     if (depth_ == 0) return kind == Kind::object || refuse("", "must be a JSON object");
     if (depth_ == 1) return at_value(path_[0], kind, text);
-    if (depth_ == 2) return at_value(path_[0] + "." + path_[1], kind, text);
-    return true;
+    return depth_ != 2 || at_inner_value(path_[0], path_[1], kind, text);
   }
   bool enter() {
     return ++depth_ <= depth_allowed_ ||
@@ -119,8 +127,13 @@ class EventWalker final : public Walker {
     if ((path == "properties" || path == "context") && kind != Kind::object) {
       return refuse(path, "must be an object");
     }
-    if (path == "properties.invitee_email" && kind == Kind::string) {
-      address_problem_ = address_problem(text);
+    return true;
+  }
+
+  bool at_inner_value(std::string_view member, std::string_view inner, Kind kind,
+                      const std::string& text) override {
+    if (member == "properties" && inner == "invitee_email") {
+      address_problem_ = kind == Kind::string ? address_problem(text) : "must be a string";
     }
     return true;
   }
@@ -162,6 +175,9 @@ class MemberWalker final : public Walker {
            refuse(name, "already set by a field of the event");
   }
   bool at_value(std::string_view, Kind, const std::string&) override { return true; }
+  bool at_inner_value(std::string_view, std::string_view, Kind, const std::string&) override {
+    return true;
+  }
   std::optional<Violation> at_end() override { return std::nullopt; }
 
   std::span<const std::string_view> taken_;

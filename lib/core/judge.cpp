@@ -45,6 +45,20 @@ std::string text_member(const Json& object, std::initializer_list<const char*> n
   return {};
 }
 
+// The texts in the array `name`, one after the other. Whatever else it holds is left: writing it
+// out would recurse as deep as a hostile answer nests it.
+std::string texts_of(const Json& object, const char* name) {
+  std::string texts;
+  const auto array = object.find(name);
+  if (array == object.end() || !array->is_array()) return texts;
+  for (const Json& element : *array) {
+    if (!element.is_string()) continue;
+    if (!texts.empty()) texts += "; ";
+    texts += element.get_ref<const std::string&>();
+  }
+  return texts;
+}
+
 std::string with_detail(std::string text, const std::string& detail) {
   if (!detail.empty()) text += ": " + detail;
   return sanitised(text, error_bytes_max);
@@ -89,11 +103,7 @@ Outcome judge_answered(const Answer& answer) {
   const Json body = Json::parse(answer.body, nullptr, false);
   if (body.is_object()) {
     outcome.response_id = text_member(body, {"response_id", "eventId"}, response_id_bytes_max);
-    const auto warnings = body.find("warnings");
-    if (warnings != body.end() && warnings->is_array() && !warnings->empty()) {
-      outcome.warnings = sanitised(warnings->dump(-1, ' ', false, Json::error_handler_t::replace),
-                                   warnings_bytes_max);
-    }
+    outcome.warnings = sanitised(texts_of(body, "warnings"), warnings_bytes_max);
   }
 
   const auto success = body.is_object() ? body.find("success") : body.end();
@@ -107,8 +117,10 @@ Outcome judge_answered(const Answer& answer) {
     return outcome;
   }
   outcome.verdict = is_success ? Verdict::refused : verdict_of_status(answer.status);
+  // What is said of a credential may quote it.
+  const bool is_told = body.is_object() && outcome.verdict != Verdict::unauthorized;
   const std::string message =
-      body.is_object() ? text_member(body, {"message", "error"}, error_bytes_max) : std::string{};
+      is_told ? text_member(body, {"message", "error"}, error_bytes_max) : std::string{};
   outcome.reason = with_detail(status_text, message);
   return outcome;
 }

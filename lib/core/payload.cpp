@@ -1,8 +1,9 @@
 #include "core/payload.hpp"
 
 #include <algorithm>
-#include <array>
 #include <nlohmann/json.hpp>
+#include <utility>
+#include <vector>
 
 #include "core/event_check.hpp"
 #include "core/text.hpp"
@@ -92,7 +93,6 @@ class Rules {
   }
   void members(std::string_view field, std::string_view object,
                std::span<const std::string_view> taken) const {
-    if (object.empty()) return;
     if (const auto violation = member_violation(field, object, taken)) {
       refuse(violation->field, violation->reason);
     }
@@ -109,17 +109,18 @@ std::string_view timestamp_of(const Timestamp& timestamp, const Stamp& stamp) {
   return timestamp.text().empty() ? stamp.timestamp : std::string_view{timestamp.text()};
 }
 
-std::span<const std::string_view> taken_context(const Stamp& stamp, std::string_view group_id) {
-  static constexpr std::array<std::string_view, 2> names = {"group_id", "event_id"};
-  const std::size_t first = group_id.empty() ? 1 : 0;
-  const std::size_t last = stamp.event_id.empty() ? 1 : 2;
-  return std::span{names}.subspan(first, last - first);
+using Fields = std::vector<std::string_view>;
+
+// The names of the fields that are set, which the extra members may not repeat.
+Fields set_fields(std::initializer_list<std::pair<std::string_view, std::string_view>> fields) {
+  Fields names;
+  for (const auto& [name, value] : fields) {
+    if (!value.empty()) names.push_back(name);
+  }
+  return names;
 }
 
 void check(const InviteSent& invite, const Rules& rules, const Stamp& stamp) {
-  static constexpr std::array<std::string_view, 6> taken = {
-      "invitee_email", "invitee_first_name", "invitee_last_name",
-      "invitee_role",  "feature_name",       "team_name"};
   rules.required("user_id", invite.user_id);
   rules.address("properties.invitee_email", invite.invitee.email);
   rules.text("properties.invitee_first_name", invite.invitee.first_name);
@@ -129,8 +130,19 @@ void check(const InviteSent& invite, const Rules& rules, const Stamp& stamp) {
   rules.text("properties.team_name", invite.team_name);
   rules.text("context.group_id", invite.group_id);
   rules.timestamp(invite.timestamp.text());
-  rules.members("properties", invite.properties, taken);
-  rules.members("context", invite.context, taken_context(stamp, invite.group_id));
+  if (!invite.properties.empty()) {
+    rules.members("properties", invite.properties,
+                  set_fields({{"invitee_email", invite.invitee.email},
+                              {"invitee_first_name", invite.invitee.first_name},
+                              {"invitee_last_name", invite.invitee.last_name},
+                              {"invitee_role", invite.invitee.role},
+                              {"feature_name", invite.feature_name},
+                              {"team_name", invite.team_name}}));
+  }
+  if (!invite.context.empty()) {
+    rules.members("context", invite.context,
+                  set_fields({{"group_id", invite.group_id}, {"event_id", stamp.event_id}}));
+  }
 }
 
 std::string text_of(const InviteSent& invite, const Rules& rules, const Stamp& stamp) {
@@ -165,8 +177,10 @@ std::string text_of(const TrackEvent& track, const Rules& rules, const Stamp& st
   rules.required("event_name", track.event_name);
   rules.required("user_id", track.user_id);
   rules.timestamp(track.timestamp.text());
-  rules.members("properties", track.properties, {});
-  rules.members("context", track.context, taken_context(stamp, {}));
+  if (!track.properties.empty()) rules.members("properties", track.properties, {});
+  if (!track.context.empty()) {
+    rules.members("context", track.context, set_fields({{"event_id", stamp.event_id}}));
+  }
 
   std::string json;
   json.reserve(256 + track.properties.size() + track.context.size());

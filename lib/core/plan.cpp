@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <unordered_map>
+#include <unordered_set>
 #include <utility>
 
 #include "core/event_check.hpp"
@@ -46,9 +47,7 @@ void append(Batch& batch, const PendingEvent& event) {
 Plan plan(std::vector<PendingEvent> events, const BatchLimits& limits, std::size_t batches_max) {
   Plan plan;
   std::unordered_map<std::string, std::size_t> batch_of_key;
-  const auto leave_out = [&plan](std::int64_t id) {
-    plan.first_left_out = std::min(plan.first_left_out.value_or(id), id);
-  };
+  std::unordered_set<std::string> left_out_keys;  // nothing of these may overtake what was left out
   bool is_full = false;
   for (const PendingEvent& event : events) {
     if (std::string reason = unsendable_reason(event); !reason.empty()) {
@@ -60,8 +59,9 @@ Plan plan(std::vector<PendingEvent> events, const BatchLimits& limits, std::size
     const std::size_t target = plan.batches.size() - (needs_batch ? 0 : 1);
     const auto known = batch_of_key.find(event.ordering_key);
     const bool is_behind_another_batch = known != batch_of_key.end() && known->second != target;
-    if (is_full || is_behind_another_batch) {
-      leave_out(event.id);
+    if (is_full || is_behind_another_batch || left_out_keys.contains(event.ordering_key)) {
+      plan.first_left_out = std::min(plan.first_left_out.value_or(event.id), event.id);
+      if (!event.ordering_key.empty()) left_out_keys.insert(event.ordering_key);
       continue;
     }
     if (needs_batch) plan.batches.emplace_back();

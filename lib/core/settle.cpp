@@ -55,6 +55,7 @@ Settlement settle(const std::optional<HoldState>& hold, std::vector<Attempt> att
     settlement.hold.reset();
   }
   settlement.changes_hold = settlement.hold != hold;
+  std::erase_if(attempts, [](const Attempt& attempt) { return !attempt.was_made; });
   settlement.attempts = std::move(attempts);
   return settlement;
 }

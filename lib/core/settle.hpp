@@ -18,6 +18,7 @@ namespace outbox::core {
 
 /// A request that ended: what was sent, and what came of it.
 struct Attempt {
+  bool was_made = true;  // false: without a credential there was no request
   std::vector<std::int64_t> ids = {};
   std::size_t bytes = 0;
   Instant started = {};
@@ -30,7 +31,7 @@ struct Attempt {
 struct Settlement {
   std::vector<std::int64_t> delivered = {};
   std::vector<Death> dead = {};
-  std::vector<Attempt> attempts = {};  // for the batch log
+  std::vector<Attempt> attempts = {};  // for the batch log: requests that were made
   std::optional<HoldState> hold = {};  // the hold after the round
   bool changes_hold = false;
 

@@ -5,6 +5,7 @@
 #include <random>
 #include <stdexcept>
 
+#include "dispatch/deadline.hpp"
 #include "dispatch/lock.hpp"
 #include "dispatch/round.hpp"
 #include "dispatch/sigpipe.hpp"
@@ -20,12 +21,8 @@ namespace dispatch {
 namespace {
 
 using std::chrono::milliseconds;
-using SteadyTime = std::chrono::steady_clock::time_point;
-
-milliseconds left_until(SteadyTime deadline) {
-  const auto left = std::chrono::ceil<milliseconds>(deadline - std::chrono::steady_clock::now());
-  return std::max(left, milliseconds{0});
-}
+// A round looks at the lock and at the database before it, so none may wait for an answer for long.
+constexpr milliseconds round_max{1'000};
 
 void add(DeliverReport& sum, const RoundReport& round) {
   sum.delivered += round.delivered;
@@ -38,13 +35,18 @@ void add(DeliverReport& sum, const RoundReport& round) {
 
 // Rounds until nothing is due, nothing can be done about it, or time is up.
 DeliverReport run_rounds(storage::Store& store, Sink& sink, const core::Clock& clock,
-                         const DispatcherOptions& options, SteadyTime deadline) {
+                         const DispatcherOptions& options, SteadyClock::time_point deadline,
+                         std::optional<Lock>& lock) {
   Round round{sink, clock, options, std::random_device{}()};
   round.probe_now();  // a person asks: however long a hold still lasts
   DeliverReport report;
   int idle_rounds = 0;
   for (;;) {
-    const RoundReport last = round.run(store, left_until(deadline));
+    if (lock && !lock->keep()) {  // the file was removed: another one may have been elected
+      report.is_served_elsewhere = true;
+      break;
+    }
+    const RoundReport last = round.run(store, std::min(left_until(deadline), round_max));
     add(report, last);
     const bool is_over = left_until(deadline) == milliseconds{0};
     if (report.is_paused || report.is_unauthorized || is_over) break;
@@ -54,7 +56,7 @@ DeliverReport run_rounds(storage::Store& store, Sink& sink, const core::Clock& c
     if (store.due_count(clock.now()) == 0) break;
     if (last.hold) {
       const auto wait = std::max(last.hold->until - clock.now(), milliseconds{1});
-      sink.collect(std::min(wait, left_until(deadline)));
+      sink.collect(std::min({wait, left_until(deadline), round_max}));
     } else if (idle_rounds > 1) {
       break;  // what is left waits behind an earlier event of its ordering key
     }
@@ -70,7 +72,7 @@ DeliverReport deliver(sqlite3* db, const Endpoint& endpoint, const DispatcherOpt
   if (sqlite3_get_autocommit(db) == 0) {
     throw std::logic_error{"outbox: deliver_once inside a transaction: commit first"};
   }
-  const auto deadline = std::chrono::steady_clock::now() + time_max;
+  const auto deadline = deadline_in(time_max);
   const SystemClock clock;
   storage::Store store{db, options.destination};
   const std::string path = storage::path_of(db);
@@ -84,7 +86,7 @@ DeliverReport deliver(sqlite3* db, const Endpoint& endpoint, const DispatcherOpt
   }
   const HeldSigpipe held;
   store.serve(endpoint.sink().name(), clock.now());
-  return run_rounds(store, endpoint.sink(), clock, options, deadline);
+  return run_rounds(store, endpoint.sink(), clock, options, deadline, lock);
 }
 
 }  // namespace

@@ -10,6 +10,7 @@
 #include <random>
 #include <thread>
 
+#include "dispatch/deadline.hpp"
 #include "dispatch/lock.hpp"
 #include "dispatch/round.hpp"
 #include "dispatch/system_clock.hpp"
@@ -22,8 +23,8 @@ inline namespace v0 {
 
 namespace {
 
+using dispatch::SteadyClock;
 using std::chrono::milliseconds;
-using SteadyClock = std::chrono::steady_clock;
 
 constexpr milliseconds poll_with_traffic{20};
 constexpr milliseconds poll_without{250};
@@ -75,7 +76,7 @@ class Dispatcher::State {
   bool stop(milliseconds deadline) {
     const std::lock_guard guard{stopping_};
     if (thread_.joinable()) {
-      stop_deadline_.store(SteadyClock::now() + deadline);
+      stop_deadline_.store(dispatch::deadline_in(deadline));
       is_stopping_.store(true);
       endpoint_.sink().wake();
       thread_.join();
@@ -105,6 +106,8 @@ class Dispatcher::State {
         wait = recover(error.what(), error.is_busy());
       } catch (const std::exception& error) {
         wait = recover(error.what(), false);
+      } catch (...) {  // a recipe's after_open may throw anything
+        wait = recover("an exception that is no std::exception", false);
       }
       // All waiting is the sink's, so that one `wake` ends it, whatever it is for.
       const bool goes_on = wait <= milliseconds{0} || is_notified_.load() || is_stopping_.load();
@@ -128,7 +131,7 @@ class Dispatcher::State {
 
   void open(milliseconds patience = storage::busy_patience) {
     database_ = storage::open_database(file_, patience);
-    store_.emplace(storage::handle_of(database_), options_.destination, patience);
+    store_.emplace(storage::handle_of(database_), options_.destination, milliseconds{0});
     const std::string path = storage::path_of(storage::handle_of(database_));
     if (!lock_ || path != database_path_) lock_.emplace(path, options_.destination);
     database_path_ = path;
@@ -163,17 +166,22 @@ class Dispatcher::State {
 
   void finish() {
     round_.stop_sending();
-    for (auto left = time_left(); round_.has_in_flight() && left > milliseconds{0};
-         left = time_left()) {
+    const auto is_unfinished = [this] { return round_.has_in_flight() || round_.has_unrecorded(); };
+    for (auto left = time_left(); is_unfinished() && left > milliseconds{0}; left = time_left()) {
+      milliseconds wait{0};
       try {
-        if (!store_) open();
+        if (!store_) open(milliseconds{0});
         note(round_.run(*store_, left));
+      } catch (const database_error& error) {
+        wait = recover(error.what(), error.is_busy());
       } catch (const std::exception& error) {
-        note_trouble(error.what());
-        break;  // what was sent and could not be recorded is sent again
+        wait = recover(error.what(), false);
+      } catch (...) {
+        wait = recover("an exception that is no std::exception", false);
       }
+      if (wait > milliseconds{0}) std::this_thread::sleep_for(std::min(wait, time_left()));
     }
-    has_aborted_ = round_.has_in_flight();
+    has_aborted_ = is_unfinished();  // what was sent and is not recorded is sent again
     round_.abort();
     store_.reset();
     database_.reset();
@@ -182,16 +190,14 @@ class Dispatcher::State {
     stats_.is_active = false;
   }
 
-  milliseconds time_left() const {
-    return std::chrono::ceil<milliseconds>(stop_deadline_.load() - SteadyClock::now());
-  }
+  milliseconds time_left() const { return dispatch::left_until(stop_deadline_.load()); }
 
   void note(const dispatch::RoundReport& report) {
     if (report.requests > 0) last_traffic_ = SteadyClock::now();
     const std::lock_guard guard{mutex_};
-    stats_.delivered += report.delivered;
-    stats_.dead += report.dead;
-    stats_.requests += report.requests;
+    stats_.delivered = round_.totals().delivered;
+    stats_.dead = round_.totals().dead;
+    stats_.requests = round_.totals().requests;
     stats_.is_paused = report.is_paused;
     stats_.hold = report.hold ? report.hold->reason : std::string{};
     stats_.database_trouble.clear();

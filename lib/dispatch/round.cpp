@@ -46,7 +46,12 @@ Round::Round(Sink& sink, const core::Clock& clock, const DispatcherOptions& opti
       backoff_{.min = options.backoff_min, .max = options.backoff_max},
       random_{seed} {}
 
+Round::~Round() {
+  abort();
+}
+
 RoundReport Round::run(storage::Store& store, milliseconds wait_max) {
+  const RoundTotals before = totals_;
   record(store);  // of an earlier round, before anything new is sent
   const core::DestinationState state = store.destination();
   follow_nudges(store, state);
@@ -54,7 +59,7 @@ RoundReport Round::run(storage::Store& store, milliseconds wait_max) {
 
   core::Plan plan;
   if (may_send(state)) plan = take_and_plan(store, state.hold.has_value(), report);
-  deliver(std::move(plan.batches));
+  deliver(store, std::move(plan.batches));
   std::vector<core::Attempt> attempts = collect(wait_max);
   for (const core::Attempt& attempt : attempts) {
     if (attempt.outcome.verdict != core::Verdict::delivered)
@@ -64,13 +69,13 @@ RoundReport Round::run(storage::Store& store, milliseconds wait_max) {
   core::Settlement settlement =
       core::settle(state.hold, std::move(attempts), std::move(plan.unsendable), backoff_,
                    clock_.now(), chance());
-  report.delivered = settlement.delivered.size();
-  report.dead = settlement.dead.size();
-  report.requests = settlement.attempts.size();
   report.hold = settlement.hold;
   core::append(unrecorded_, std::move(settlement));
   record(store);
   if (report.failure) store.look_again_from(0);  // what failed is pending again
+  report.delivered = totals_.delivered - before.delivered;
+  report.dead = totals_.dead - before.dead;
+  report.requests = totals_.requests - before.requests;
   return report;
 }
 
@@ -101,7 +106,13 @@ core::Plan Round::take_and_plan(storage::Store& store, bool is_probe, RoundRepor
   }
   probes_now_ = false;
 
-  std::vector<core::PendingEvent> events = store.take(limits, now, ids_in_flight_);
+  std::vector<core::PendingEvent> events;
+  try {
+    events = store.take(limits, now, ids_in_flight_);
+  } catch (...) {  // busy half-way: what it had read would be passed over
+    store.look_again_from(0);
+    throw;
+  }
   std::size_t bytes = 0;
   for (const core::PendingEvent& event : events) bytes += event.payload.size();
   report.has_more = events.size() >= limits.events_max || bytes >= limits.bytes_max;
@@ -113,13 +124,28 @@ core::Plan Round::take_and_plan(storage::Store& store, bool is_probe, RoundRepor
   return plan;
 }
 
-void Round::deliver(std::vector<core::Batch> batches) {
-  for (core::Batch& batch : batches) {
-    const std::uint64_t token = next_token_++;
-    ids_in_flight_.insert(batch.ids.begin(), batch.ids.end());
-    in_flight_[token] = {
-        .ids = std::move(batch.ids), .bytes = batch.body.size(), .started = clock_.now()};
+void Round::deliver(storage::Store& store, std::vector<core::Batch> batches) {
+  if (batches.empty()) return;
+  // Taking and planning take their time; a person may have paused the destination meanwhile.
+  if (store.destination().is_paused) {
+    store.look_again_from(0);
+    return;
+  }
+  for (core::Batch& batch : batches) submit(std::move(batch));
+}
+
+void Round::submit(core::Batch batch) {
+  const std::uint64_t token = next_token_++;
+  const std::vector<std::int64_t> ids = batch.ids;
+  ids_in_flight_.insert(ids.begin(), ids.end());
+  in_flight_[token] = {
+      .ids = std::move(batch.ids), .bytes = batch.body.size(), .started = clock_.now()};
+  try {
     sink_.submit(token, std::move(batch.body));
+  } catch (...) {  // no memory: nobody will answer this token
+    in_flight_.erase(token);
+    for (const std::int64_t id : ids) ids_in_flight_.erase(id);
+    throw;
   }
 }
 
@@ -143,7 +169,8 @@ void Round::judge(const std::vector<Sink::Reply>& replies, std::vector<core::Att
     auto sent = in_flight_.extract(reply.token);
     if (sent.empty()) continue;
     for (const std::int64_t id : sent.mapped().ids) ids_in_flight_.erase(id);
-    attempts.push_back({.ids = std::move(sent.mapped().ids),
+    attempts.push_back({.was_made = reply.answer.arrival != core::Arrival::no_credential,
+                        .ids = std::move(sent.mapped().ids),
                         .bytes = sent.mapped().bytes,
                         .started = sent.mapped().started,
                         .took = reply.answer.took,
@@ -155,6 +182,9 @@ void Round::judge(const std::vector<Sink::Reply>& replies, std::vector<core::Att
 void Round::record(storage::Store& store) {
   if (unrecorded_.is_empty()) return;
   store.record(unrecorded_, clock_.now());
+  totals_.delivered += unrecorded_.delivered.size();
+  totals_.dead += unrecorded_.dead.size();
+  totals_.requests += unrecorded_.attempts.size();
   unrecorded_ = {};
 }
 

@@ -23,9 +23,15 @@ namespace outbox::dispatch {
 /// Throws: `std::invalid_argument` when an option is out of its range.
 void require_options(const DispatcherOptions& options);
 
+struct RoundTotals {
+  std::uint64_t delivered = 0;
+  std::uint64_t dead = 0;
+  std::uint64_t requests = 0;
+};
+
 /// What one round did, and what the next one should know.
 struct RoundReport {
-  std::uint64_t delivered = 0;
+  std::uint64_t delivered = 0;  // recorded by it, also of an earlier round's
   std::uint64_t dead = 0;
   std::uint64_t requests = 0;
   bool has_more = false;  // there may be more to take at once
@@ -40,6 +46,10 @@ class Round {
  public:
   /// Requires: `options` are in range.
   Round(Sink& sink, const core::Clock& clock, const DispatcherOptions& options, std::uint64_t seed);
+  /// As `abort`: an answer that came later would be taken for another round's.
+  ~Round();
+  Round(const Round&) = delete;
+  Round& operator=(const Round&) = delete;
 
   /// Runs one round on `store`. Waits up to `wait_max` for an answer when something is in flight,
   /// and not at all otherwise.
@@ -56,6 +66,10 @@ class Round {
   void abort();
 
   bool has_in_flight() const { return !in_flight_.empty(); }
+  /// Something was delivered or found dead and is not recorded yet.
+  bool has_unrecorded() const { return !unrecorded_.is_empty(); }
+  /// What has been recorded since the beginning, also by rounds that ended in an exception.
+  const RoundTotals& totals() const { return totals_; }
 
  private:
   struct InFlight {
@@ -66,7 +80,8 @@ class Round {
 
   bool may_send(const core::DestinationState& state) const;
   core::Plan take_and_plan(storage::Store& store, bool is_probe, RoundReport& report);
-  void deliver(std::vector<core::Batch> batches);
+  void deliver(storage::Store& store, std::vector<core::Batch> batches);
+  void submit(core::Batch batch);
   std::vector<core::Attempt> collect(std::chrono::milliseconds wait_max);
   void judge(const std::vector<Sink::Reply>& replies, std::vector<core::Attempt>& attempts);
   void record(storage::Store& store);
@@ -82,6 +97,7 @@ class Round {
   std::map<std::uint64_t, InFlight> in_flight_;
   std::unordered_set<std::int64_t> ids_in_flight_;
   core::Settlement unrecorded_;
+  RoundTotals totals_;
   std::uint64_t next_token_ = 1;
   std::int64_t nudges_ = -1;  // as last seen; -1: not yet
   core::Instant looked_everywhere_ = {};

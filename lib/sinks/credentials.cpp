@@ -123,13 +123,14 @@ std::string secret_of(const Credentials& credentials) {
 
 }  // namespace
 
-std::optional<std::string> header_line(const Credentials& credentials) {
+std::optional<CredentialHeader> header_of(const Credentials& credentials) {
   if (!credentials.secret) return std::nullopt;
   const std::string secret = secret_of(credentials);
   const std::string problem = problem_of(credentials.scheme, secret);
   if (!problem.empty()) throw CredentialProblem{"the token " + problem};
-  return (credentials.scheme == AuthScheme::bearer ? "Authorization: Bearer " : "x-api-key: ") +
-         secret;
+  const char* const name =
+      credentials.scheme == AuthScheme::bearer ? "Authorization: Bearer " : "x-api-key: ";
+  return CredentialHeader{.line = name + secret, .secret = secret};
 }
 
 }  // namespace sinks

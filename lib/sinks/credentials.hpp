@@ -16,9 +16,14 @@ class CredentialProblem : public std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
+struct CredentialHeader {
+  std::string line;
+  std::string secret;  // for keeping it out of what the endpoint quotes
+};
+
 /// The header line that carries the secret of `credentials`; none: there are no credentials.
 /// Throws: `CredentialProblem` when the secret cannot be had or may not stand in a header, whatever
 /// a callback throws.
-std::optional<std::string> header_line(const Credentials& credentials);
+std::optional<CredentialHeader> header_of(const Credentials& credentials);
 
 }  // namespace outbox::sinks

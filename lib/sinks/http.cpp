@@ -36,6 +36,15 @@ bool is_loopback_host(const std::string& host) {
   return is_ipv4 || host == "[::1]" || host == "localhost";
 }
 
+void erase_all(std::string& text, const std::string& secret) {
+  if (secret.empty()) return;
+  constexpr std::string_view mark = "***";
+  for (std::size_t at = text.find(secret); at != std::string::npos;
+       at = text.find(secret, at + mark.size())) {
+    text.replace(at, secret.size(), mark);
+  }
+}
+
 core::Arrival arrival_of(CURLcode result, CURL* easy) {
   switch (result) {
     case CURLE_PEER_FAILED_VERIFICATION:
@@ -136,9 +145,10 @@ void HttpTransfer::set_target(const HttpTarget& target) {
 }
 
 void HttpTransfer::prepare(std::uint64_t token, std::string body,
-                           const std::vector<std::string>& header_lines) {
+                           const std::vector<std::string>& header_lines, std::string secret) {
   token_ = token;
   body_ = std::move(body);
+  secret_ = std::move(secret);
   received_ = 0;
   answer_ = {};
   error_[0] = '\0';
@@ -176,6 +186,8 @@ core::Answer HttpTransfer::answer(CURLcode result) {
     answer_.error = core::sanitised(why, core::error_bytes_max);
   }
   body_.clear();
+  erase_all(answer_.body, secret_);
+  erase_all(answer_.error, secret_);
   return std::move(answer_);
 }
 

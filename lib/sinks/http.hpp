@@ -46,8 +46,10 @@ class HttpTransfer {
   HttpTransfer(const HttpTransfer&) = delete;
   HttpTransfer& operator=(const HttpTransfer&) = delete;
 
-  /// Prepares the next request on the same handle, with these header lines.
-  void prepare(std::uint64_t token, std::string body, const std::vector<std::string>& header_lines);
+  /// Prepares the next request on the same handle, with these header lines. `secret` is what the
+  /// answer must not quote; empty: nothing.
+  void prepare(std::uint64_t token, std::string body, const std::vector<std::string>& header_lines,
+               std::string secret);
 
   CURL* handle() const { return easy_.get(); }
   std::uint64_t token() const { return token_; }
@@ -72,6 +74,7 @@ class HttpTransfer {
   char error_[CURL_ERROR_SIZE] = {};
   std::uint64_t token_ = 0;
   std::string body_;
+  std::string secret_;
   std::size_t received_ = 0;
   core::Answer answer_;
 };

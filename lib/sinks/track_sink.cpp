@@ -1,6 +1,7 @@
 #include "sinks/track_sink.hpp"
 
 #include <algorithm>
+#include <functional>
 #include <new>
 #include <optional>
 #include <stdexcept>
@@ -49,18 +50,30 @@ TrackSink::~TrackSink() {
   abort();
 }
 
+std::string TrackSink::name() const {
+  // A query may hold a secret: of it only a fingerprint, so that a change of it is a change.
+  const std::size_t query = target_.url.find('?');
+  if (query == std::string::npos) return target_.url;
+  return target_.url.substr(0, query) + "?…" +
+         std::to_string(std::hash<std::string>{}(target_.url.substr(query)));
+}
+
 void TrackSink::submit(std::uint64_t token, std::string body) {
   // `Expect:` empty: libcurl would wait a second for a 100 Continue before bodies over 1 MB.
   std::vector<std::string> lines = {"Content-Type: application/json", "Accept: application/json",
                                     "Expect:"};
+  std::string secret;
   try {
-    if (auto line = header_line(credentials_)) lines.push_back(std::move(*line));
+    if (auto header = header_of(credentials_)) {
+      lines.push_back(std::move(header->line));
+      secret = std::move(header->secret);
+    }
   } catch (const CredentialProblem& problem) {
     replies_.push_back({token, {.arrival = core::Arrival::no_credential, .error = problem.what()}});
     return;
   }
   std::unique_ptr<HttpTransfer> transfer = idle_transfer();
-  transfer->prepare(token, std::move(body), lines);
+  transfer->prepare(token, std::move(body), lines, std::move(secret));
   if (curl_multi_add_handle(multi_.get(), transfer->handle()) != CURLM_OK) throw std::bad_alloc{};
   under_way_.push_back(std::move(transfer));
 }

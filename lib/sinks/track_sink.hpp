@@ -22,7 +22,7 @@ class TrackSink final : public Sink {
   TrackSink(const TrackSink&) = delete;
   TrackSink& operator=(const TrackSink&) = delete;
 
-  std::string name() const override { return target_.url; }
+  std::string name() const override;
   void submit(std::uint64_t token, std::string body) override;
   std::vector<Reply> collect(std::chrono::milliseconds time_max) override;
   void wake() noexcept override;

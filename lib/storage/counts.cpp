@@ -15,10 +15,6 @@ namespace {
 using Destinations = std::map<std::string, DestinationStatus>;
 constexpr auto action = "read the status";
 
-core::Instant instant(std::int64_t ms) {
-  return core::Instant{std::chrono::milliseconds{ms}};
-}
-
 // Reads everything of one moment. Not for writing: on a connection in autocommit mode only.
 class Snapshot {
  public:
@@ -26,7 +22,8 @@ class Snapshot {
     if (is_ours_) execute(db_, "begin", action);
   }
   ~Snapshot() {
-    if (is_ours_) sqlite3_exec(db_, "rollback", nullptr, nullptr, nullptr);
+    // COMMIT of a reader, since ROLLBACK would call the host's rollback hook.
+    if (is_ours_) sqlite3_exec(db_, "commit", nullptr, nullptr, nullptr);
   }
   Snapshot(const Snapshot&) = delete;
   Snapshot& operator=(const Snapshot&) = delete;
@@ -46,10 +43,10 @@ void read_destinations(sqlite3* db, Destinations& destinations) {
   while (rows.step()) {
     DestinationStatus& found = destinations[rows.text(0)];
     found.was_ever_served = rows.integer(1) != 0;
-    if (!rows.is_null(2)) found.paused = Pause{rows.text(3), instant(rows.integer(2))};
+    if (!rows.is_null(2)) found.paused = Pause{rows.text(3), core::instant_of(rows.integer(2))};
     if (!rows.is_null(4)) {
-      found.hold = Hold{rows.text(12), rows.text(4), instant(rows.integer(5)),
-                        instant(rows.integer(6)), rows.integer(7)};
+      found.hold = Hold{rows.text(12), rows.text(4), core::instant_of(rows.integer(5)),
+                        core::instant_of(rows.integer(6)), rows.integer(7)};
     }
     found.counts.delivered = rows.integer(8);
     found.counts.delivered_total = rows.integer(9);
@@ -63,7 +60,7 @@ void read_pending(sqlite3* db, Destinations& destinations, core::Instant now) {
                  "select destination, count(*), sum(due_at_ms <= ?1) from main.outbox_events"
                  " where state = 0 group by destination",
                  action};
-  rows.bind(1, now.time_since_epoch().count());
+  rows.bind(1, core::unix_ms(now));
   while (rows.step()) {
     Counts& counts = destinations[rows.text(0)].counts;
     counts.pending = rows.integer(1);
@@ -87,9 +84,10 @@ void read_age(sqlite3* db, const std::string& name, Counts& counts, core::Instan
                    " order by id limit 1) union all select min(due_at_ms) from main.outbox_events"
                    " where destination = ?1 and state = 0 and due_at_ms between 1 and ?2)",
                    action};
-  oldest.bind(1, name).bind(2, now.time_since_epoch().count());
+  oldest.bind(1, name).bind(2, core::unix_ms(now));
   if (!oldest.step() || oldest.is_null(0)) return;
-  counts.oldest_due_age = std::max(now - instant(oldest.integer(0)), std::chrono::milliseconds{0});
+  counts.oldest_due_age =
+      std::max(now - core::instant_of(oldest.integer(0)), std::chrono::milliseconds{0});
 }
 
 void add(Counts& sum, const Counts& part) {

@@ -25,7 +25,8 @@ namespace outbox::storage {
 namespace {
 
 constexpr int busy_sleep_us = 200;
-constexpr int busy_tries_max = 1'000'000 / busy_sleep_us;  // about 1 s; `while_busy` goes on
+// About 100 ms, so that a dispatcher that is to stop does so. Who has more patience tries again.
+constexpr int busy_tries_max = 100'000 / busy_sleep_us;
 
 // SQLite's own busy handler sleeps up to 100 ms and loses to a busy writer: 1 % of the marks got
 // in, with short sleeps 99 % (measured, docs/decisions.md).
@@ -107,7 +108,13 @@ DatabaseFile with_absolute_path(DatabaseFile file) {
         "outbox: a memory database belongs to one connection, and a dispatcher opens its own: call "
         "deliver_once on the connection that has it"};
   }
-  if (!is_uri(file.path)) file.path = std::filesystem::absolute(file.path).native();
+  const std::string scheme = is_uri(file.path) ? "file:" : "";
+  const std::size_t path_end = scheme.empty() ? file.path.size() : file.path.find('?');
+  const std::string path = file.path.substr(scheme.size(), path_end - scheme.size());
+  if (path.rfind('/', 0) != 0) {
+    const std::string query = path_end < file.path.size() ? file.path.substr(path_end) : "";
+    file.path = scheme + std::filesystem::absolute(path).native() + query;
+  }
   return file;
 }
 

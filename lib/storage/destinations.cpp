@@ -1,3 +1,5 @@
+#include "storage/destinations.hpp"
+
 #include "storage/schema.hpp"
 #include "storage/store.hpp"
 #include "storage/transaction.hpp"
@@ -11,17 +13,23 @@ sqlite3* with_schema(sqlite3* db, std::chrono::milliseconds patience) {
   return db;
 }
 
-core::Instant instant(std::int64_t ms) {
-  return core::Instant{std::chrono::milliseconds{ms}};
-}
-
 }  // namespace
+
+void make_destination(sqlite3* db, const std::string& name, const char* action) {
+  Statement{db,
+            "insert into main.outbox_destinations (name) select ?1 where not exists"
+            " (select 1 from main.outbox_destinations where name = ?1)",
+            action}
+      .bind(1, name)
+      .run();
+}
 
 // `state = 0` is literal in every statement: for a bound value SQLite could not use the partial
 // indexes (sqlite.org/partialindex.html).
 Store::Store(sqlite3* db, std::string destination, std::chrono::milliseconds patience)
     : db_{with_schema(db, patience)},
       destination_{std::move(destination)},
+      patience_{patience},
       destination_state_{db,
                          "select paused_at_ms is not null, nudges, hold_kind, hold_reason,"
                          " hold_since_ms, hold_until_ms, hold_tries"
@@ -82,12 +90,7 @@ void Store::serve(const std::string& endpoint, core::Instant now) {
   known.reset();  // a reader cannot become the writer
 
   change_atomically(db_, "serve the destination", [&] {
-    Statement{db_,
-              "insert into main.outbox_destinations (name) select ?1 where not exists"
-              " (select 1 from main.outbox_destinations where name = ?1)",
-              "serve the destination"}
-        .bind(1, destination_)
-        .run();
+    make_destination(db_, destination_, "serve the destination");
     Statement{db_,
               "update main.outbox_destinations set"
               " first_served_at_ms = coalesce(first_served_at_ms, ?3), endpoint = ?2,"
@@ -96,7 +99,7 @@ void Store::serve(const std::string& endpoint, core::Instant now) {
               "serve the destination"}
         .bind(1, destination_)
         .bind(2, endpoint)
-        .bind(3, now.time_since_epoch().count())
+        .bind(3, core::unix_ms(now))
         .run();
   });
 }
@@ -111,8 +114,8 @@ core::DestinationState Store::destination() {
   if (!destination_state_.is_null(2)) {
     state.hold = core::HoldState{.kind = destination_state_.text(2),
                                  .reason = destination_state_.text(3),
-                                 .since = instant(destination_state_.integer(4)),
-                                 .until = instant(destination_state_.integer(5)),
+                                 .since = core::instant_of(destination_state_.integer(4)),
+                                 .until = core::instant_of(destination_state_.integer(5)),
                                  .tries = destination_state_.integer(6)};
   }
   return state;

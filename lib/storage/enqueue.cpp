@@ -68,10 +68,6 @@ std::int64_t due_at_ms(const EnqueueOptions& options) {
   return std::max<std::int64_t>(due.count(), 0);
 }
 
-std::optional<std::string_view> text_or_null(const std::string& text) {
-  return text.empty() ? std::nullopt : std::optional<std::string_view>{text};
-}
-
 }  // namespace
 
 // INSERT … SELECT … WHERE NOT EXISTS, because OR IGNORE and ON CONFLICT burn an AUTOINCREMENT id.
@@ -103,13 +99,11 @@ class Inserter {
     const KeptRowid kept{db_};
     std::vector<Enqueued> results;
     results.reserve(drafts.size());
-    if (drafts.size() == 1) {  // one statement is atomic by itself
-      results.push_back(store(drafts.front(), options));
-    } else if (!drafts.empty()) {
-      Savepoint savepoint{db_, "enqueue"};
-      for (const Draft& draft : drafts) results.push_back(store(draft, options));
-      savepoint.release();
-    }
+    if (drafts.empty()) return results;
+    // For a single event too: a trigger of the host's that raises FAIL would leave its row behind.
+    Savepoint savepoint{db_, "enqueue"};
+    for (const Draft& draft : drafts) results.push_back(store(draft, options));
+    savepoint.release();
     return results;
   }
 
@@ -142,6 +136,10 @@ class Inserter {
   Enqueued store(const Draft& draft, const EnqueueOptions& options) {
     if (options.dedupe_key.empty()) {
       bind_row(insert_, draft, options).run();
+      if (sqlite3_changes(db_) == 0) {
+        throw database_error{SQLITE_CONSTRAINT_TRIGGER,
+                             "outbox: enqueue: a trigger on outbox_events ignored the event"};
+      }
     } else {
       // The write comes first: reading first could not be upgraded beside another writer.
       Statement insert{db_, insert_unless_there, "enqueue"};

@@ -11,24 +11,16 @@ namespace {
 
 constexpr auto action = "read events";
 
-core::Instant instant(std::int64_t ms) {
-  return core::Instant{std::chrono::milliseconds{ms}};
-}
-
 std::optional<std::chrono::system_clock::time_point> instant_or_none(const Statement& row,
                                                                      int column) {
   if (row.is_null(column)) return std::nullopt;
-  return instant(row.integer(column));
+  return core::instant_of(row.integer(column));
 }
 
 std::optional<std::int64_t> ms_of(
     const std::optional<std::chrono::system_clock::time_point>& instant) {
   if (!instant) return std::nullopt;
   return std::chrono::ceil<std::chrono::milliseconds>(instant->time_since_epoch()).count();
-}
-
-std::optional<std::string_view> text_or_null(const std::string& text) {
-  return text.empty() ? std::nullopt : std::optional<std::string_view>{text};
 }
 
 // A field of the payload. json_extract stops with an error at what is no JSON, which plain SQL may
@@ -57,7 +49,7 @@ std::string state_name(std::int64_t state, std::int64_t attempts, std::int64_t d
       break;
   }
   if (attempts > 0) return "retrying";
-  return instant(due_at_ms) > now ? "scheduled" : "pending";
+  return core::instant_of(due_at_ms) > now ? "scheduled" : "pending";
 }
 
 EventSummary summary_at(const Statement& row, core::Instant now) {
@@ -69,7 +61,7 @@ EventSummary summary_at(const Statement& row, core::Instant now) {
           .group_id = row.text(5),
           .state = state_name(row.integer(6), row.integer(7), row.integer(9), now),
           .attempts = row.integer(7),
-          .enqueued_at = instant(row.integer(8)),
+          .enqueued_at = core::instant_of(row.integer(8)),
           .due_at = row.integer(9) == 0 ? std::nullopt : instant_or_none(row, 9),
           .settled_at = instant_or_none(row, 10),
           .last_error = row.text(11)};
@@ -95,7 +87,7 @@ constexpr auto select_batches =
 BatchSummary batch_at(const Statement& row) {
   BatchSummary batch{.id = row.integer(0),
                      .destination = row.text(1),
-                     .started_at = instant(row.integer(2)),
+                     .started_at = core::instant_of(row.integer(2)),
                      .took = std::chrono::milliseconds{row.integer(3)},
                      .events = row.integer(4),
                      .first_id = row.integer(5),
@@ -142,7 +134,7 @@ std::vector<EventSummary> read_events(sqlite3* db, const EventFilter& filter, co
                           " and (?7 is null or enqueued_at_ms >= ?7)"
                           " and (?8 is null or enqueued_at_ms < ?8) order by id limit ?9";
   Statement rows{db, sql.c_str(), action};
-  rows.bind(1, now.time_since_epoch().count())
+  rows.bind(1, core::unix_ms(now))
       .bind(2, text_or_null(filter.destination))
       .bind(3, text_or_null(filter.event_name))
       .bind(4, text_or_null(filter.user_id))
@@ -194,7 +186,7 @@ std::int64_t due_before(sqlite3* db, const EventSummary& event, core::Instant no
                   "select count(*) from main.outbox_events"
                   " where destination = ?1 and state = 0 and due_at_ms <= ?2 and id < ?3",
                   action};
-  count.bind(1, event.destination).bind(2, now.time_since_epoch().count()).bind(3, event.id).step();
+  count.bind(1, event.destination).bind(2, core::unix_ms(now)).bind(3, event.id).step();
   return count.integer(0);
 }
 

@@ -9,7 +9,7 @@ std::vector<HostProblem> check_host(ConnectionRef connection) {
   constexpr auto action = "check the host";
   std::vector<HostProblem> problems;
   const std::string journal = storage::query_text(db, "pragma main.journal_mode", action);
-  if (journal == "memory") {
+  if (const char* const file = sqlite3_db_filename(db, "main"); file == nullptr || *file == '\0') {
     problems.push_back(
         {"journal_mode",
          "this is a memory database: a dispatcher needs a file; deliver_once works on "

@@ -2,6 +2,7 @@
 
 #include "core/names.hpp"
 #include "core/text.hpp"
+#include "storage/destinations.hpp"
 #include "storage/schema.hpp"
 #include "storage/statement.hpp"
 #include "storage/transaction.hpp"
@@ -12,19 +13,15 @@ namespace storage {
 
 namespace {
 
-// Runs one UPDATE of the destination's row (?1: its name, ?2: `text`), making the row first.
+// Runs one UPDATE of the destination's row (?1: its name, ?2: `text`, null if empty), making it
+// first.
 void change_destination(sqlite3* db, const std::string& name, const char* update,
-                        std::string_view text, const char* action) {
+                        const std::string& text, const char* action) {
   core::require_destination_name(name);
   while_busy([db] { require_schema(db); });
   change_atomically(db, action, [&] {
-    Statement{db,
-              "insert into main.outbox_destinations (name) select ?1 where not exists"
-              " (select 1 from main.outbox_destinations where name = ?1)",
-              action}
-        .bind(1, name)
-        .run();
-    Statement{db, update, action}.bind(1, name).bind(2, text).run();
+    make_destination(db, name, action);
+    Statement{db, update, action}.bind(1, name).bind(2, text_or_null(text)).run();
   });
 }
 
@@ -36,7 +33,7 @@ inline namespace v0 {
 void nudge(ConnectionRef connection, const std::string& destination) {
   storage::change_destination(
       connection.handle(), destination,
-      "update main.outbox_destinations set nudges = nudges + 1 where name = ?1 and ?2 = ''", "",
+      "update main.outbox_destinations set nudges = nudges + 1 where name = ?1 and ?2 is null", {},
       "nudge");
 }
 
@@ -53,8 +50,8 @@ void resume(ConnectionRef connection, const std::string& destination) {
   storage::change_destination(
       connection.handle(), destination,
       "update main.outbox_destinations set paused_reason = null, paused_at_ms = null,"
-      " nudges = nudges + 1 where name = ?1 and ?2 = ''",
-      "", "resume");
+      " nudges = nudges + 1 where name = ?1 and ?2 is null",
+      {}, "resume");
 }
 
 }  // namespace v0

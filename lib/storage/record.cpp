@@ -9,20 +9,12 @@ namespace {
 constexpr int state_delivered = 1;
 constexpr int state_dead = 2;
 
-std::int64_t ms(core::Instant instant) {
-  return instant.time_since_epoch().count();
-}
-
-std::optional<std::string_view> text_or_null(const std::string& text) {
-  return text.empty() ? std::nullopt : std::optional<std::string_view>{text};
-}
-
 }  // namespace
 
 void Store::record(const core::Settlement& settlement, core::Instant now) {
   if (settlement.is_empty()) return;
   const KeptRowid kept{db_};
-  WriteTransaction transaction{db_, "record a round"};
+  WriteTransaction transaction{db_, "record a round", patience_};
 
   std::int64_t delivered = 0;
   for (const std::int64_t id : settlement.delivered)
@@ -42,8 +34,8 @@ void Store::record(const core::Settlement& settlement, core::Instant now) {
       .bind(4, std::int64_t{settlement.changes_hold})
       .bind(5, text_or_null(hold.kind))
       .bind(6, text_or_null(hold.reason))
-      .bind(7, held(ms(hold.since)))
-      .bind(8, held(ms(hold.until)))
+      .bind(7, held(core::unix_ms(hold.since)))
+      .bind(8, held(core::unix_ms(hold.until)))
       .bind(9, hold.tries)
       .run();
   transaction.commit();
@@ -52,7 +44,7 @@ void Store::record(const core::Settlement& settlement, core::Instant now) {
 std::int64_t Store::mark(std::int64_t id, int state, const std::string& error, core::Instant now) {
   mark_.bind(1, id)
       .bind(2, std::int64_t{state})
-      .bind(3, ms(now))
+      .bind(3, core::unix_ms(now))
       .bind(4, text_or_null(error))
       .run();
   return sqlite3_changes(db_);
@@ -61,7 +53,7 @@ std::int64_t Store::mark(std::int64_t id, int state, const std::string& error, c
 void Store::log(const core::Attempt& attempt) {
   const std::string ranges = core::ranges_text(attempt.ids);
   log_.bind(1, destination_)
-      .bind(2, ms(attempt.started))
+      .bind(2, core::unix_ms(attempt.started))
       .bind(3, attempt.took.count())
       .bind(4, static_cast<std::int64_t>(attempt.ids.size()))
       .bind(5, attempt.ids.front())

@@ -23,6 +23,11 @@ void execute(sqlite3* db, const char* sql, const char* action);
 std::optional<std::int64_t> query_integer(sqlite3* db, const char* sql, const char* action);
 std::string query_text(sqlite3* db, const char* sql, const char* action);
 
+/// For columns in which null says what an empty text means: there is none.
+inline std::optional<std::string_view> text_or_null(const std::string& text) {
+  return text.empty() ? std::nullopt : std::optional<std::string_view>{text};
+}
+
 enum class Use { once, often };
 
 /// Lifetime: must be destroyed before its connection is closed.

@@ -29,6 +29,7 @@ struct TakeLimits {
 class Store {
  public:
   /// Throws: `schema_error` when `db` is not migrated or newer; `database_error`.
+  /// While another connection writes, each step is tried again for `patience` at most.
   Store(sqlite3* db, std::string destination, std::chrono::milliseconds patience = busy_patience);
 
   /// Makes the destination known as served, and lifts a hold that belongs to another endpoint.
@@ -63,6 +64,7 @@ class Store {
 
   sqlite3* db_;
   std::string destination_;
+  std::chrono::milliseconds patience_;
   Statement destination_state_;
   Statement at_once_;
   Statement scheduled_;

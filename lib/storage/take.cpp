@@ -66,7 +66,7 @@ void Store::take_blocked_keys(Taking& taking) {
     of_key_.bind(1, destination_).bind(2, *key);
     bool is_through = true;
     while (of_key_.step()) {
-      const bool is_due = of_key_.integer(4) <= taking.now.time_since_epoch().count();
+      const bool is_due = of_key_.integer(4) <= core::unix_ms(taking.now);
       const bool waits =
           !is_due || taking.in_flight.contains(of_key_.integer(0)) || taking.is_full();
       if (waits) {
@@ -81,7 +81,7 @@ void Store::take_blocked_keys(Taking& taking) {
 
 void Store::take_scheduled(Taking& taking, std::size_t events_max) {
   const ResetAtEnd end{scheduled_};
-  scheduled_.bind(1, destination_).bind(2, taking.now.time_since_epoch().count());
+  scheduled_.bind(1, destination_).bind(2, core::unix_ms(taking.now));
   for (std::size_t taken = 0; taken < events_max && !taking.is_full() && scheduled_.step();) {
     const std::int64_t id = scheduled_.integer(0);
     if (taking.in_flight.contains(id) || taking.has(id)) continue;
@@ -120,9 +120,9 @@ bool Store::waits_for_earlier(const std::string& key, std::int64_t id, const Tak
 
 std::optional<core::Instant> Store::next_due(core::Instant now) {
   const ResetAtEnd end{next_due_};
-  next_due_.bind(1, destination_).bind(2, now.time_since_epoch().count());
+  next_due_.bind(1, destination_).bind(2, core::unix_ms(now));
   if (!next_due_.step() || next_due_.is_null(0)) return std::nullopt;
-  return core::Instant{std::chrono::milliseconds{next_due_.integer(0)}};
+  return core::instant_of(next_due_.integer(0));
 }
 
 std::int64_t Store::due_count(core::Instant now) {
@@ -130,7 +130,7 @@ std::int64_t Store::due_count(core::Instant now) {
                   "select count(*) from main.outbox_events"
                   " where destination = ?1 and state = 0 and due_at_ms <= ?2",
                   "count due events"};
-  count.bind(1, destination_).bind(2, now.time_since_epoch().count()).step();
+  count.bind(1, destination_).bind(2, core::unix_ms(now)).step();
   return count.integer(0);
 }
 

@@ -4,8 +4,10 @@
 
 namespace outbox::storage {
 
-WriteTransaction::WriteTransaction(sqlite3* db, const char* action) : db_{db}, action_{action} {
-  while_busy([&] { execute(db_, "begin immediate", action_); });
+WriteTransaction::WriteTransaction(sqlite3* db, const char* action,
+                                   std::chrono::milliseconds patience)
+    : db_{db}, action_{action}, patience_{patience} {
+  while_busy([&] { execute(db_, "begin immediate", action_); }, patience_);
 }
 
 WriteTransaction::~WriteTransaction() {
@@ -16,7 +18,7 @@ WriteTransaction::~WriteTransaction() {
 
 void WriteTransaction::commit() {
   // A busy COMMIT leaves the transaction open and may be tried again (lang_transaction.html, 2.3).
-  while_busy([&] { execute(db_, "commit", action_); });
+  while_busy([&] { execute(db_, "commit", action_); }, patience_);
   is_open_ = false;
 }
 

@@ -33,11 +33,12 @@ auto while_busy(Action action, std::chrono::milliseconds patience = busy_patienc
   }
 }
 
-/// BEGIN IMMEDIATE … COMMIT; rolled back unless committed.
+/// BEGIN IMMEDIATE … COMMIT; rolled back unless committed. Waits for other writers for `patience`.
 /// Requires: no transaction is open on `db`.
 class WriteTransaction {
  public:
-  WriteTransaction(sqlite3* db, const char* action);
+  WriteTransaction(sqlite3* db, const char* action,
+                   std::chrono::milliseconds patience = busy_patience);
   ~WriteTransaction();
   WriteTransaction(const WriteTransaction&) = delete;
   WriteTransaction& operator=(const WriteTransaction&) = delete;
@@ -47,6 +48,7 @@ class WriteTransaction {
  private:
   sqlite3* db_;
   const char* action_;
+  std::chrono::milliseconds patience_;
   bool is_open_ = true;
 };
 

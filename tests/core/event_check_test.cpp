@@ -52,11 +52,26 @@ TEST_CASE("each broken rule is named with its field") {
       {"{\"event_name\":\"e\" // why\n}", ": not valid JSON at byte 18"},
       {R"({"event_name":"e"} {})", ": not valid JSON at byte 19"},
       {"{\"event_name\":\"\xFF\"}", ": not UTF-8 at byte 15"},
+      {"\xEF\xBB\xBF{}", ": must be a JSON object"},  // a byte order mark
+      {R"({"properties.invitee_email":1,"event_name":"invite_sent","user_id":"u",)"
+       R"("timestamp":"2024-10-20T15:51:35Z"})",
+       "fine"},
   };
   for (const Row& row : rows) {
     CAPTURE(row.payload);
     CHECK(text_of(event_violation(row.payload)) == row.expected);
   }
+}
+
+TEST_CASE("a NUL and a byte order mark are refused wherever they would be sent") {
+  const std::string good = R"({"event_name":"e","user_id":"u","timestamp":"2024-10-20T15:51:35Z"})";
+  CHECK(text_of(event_violation(good + std::string(1, '\0') + "junk")) ==
+        ": holds a NUL at byte 67");
+  CHECK(text_of(member_violation("properties", std::string("{\"a\":1}\0}", 9), {})) ==
+        "properties: holds a NUL at byte 7");
+  CHECK(text_of(member_violation("properties", "\xEF\xBB\xBF{\"a\":1}", {})) ==
+        "properties: must be a JSON object");
+  CHECK(text_of(member_violation("properties", " \n{\"a\":1} ", {})) == "fine");
 }
 
 TEST_CASE("64 levels are allowed and 65 are not") {
@@ -72,6 +87,10 @@ TEST_CASE("the address of an invite is looked at when it is recorded, not when i
   CHECK(text_of(new_event_violation(invite)) ==
         "properties.invitee_email: must have one @ with something on both sides");
   CHECK(text_of(event_violation(invite)) == "fine");
+  CHECK(text_of(new_event_violation(
+            R"({"event_name":"invite_sent","user_id":"u","timestamp":"2024-10-20T15:51:35Z",)"
+            R"("properties":{"invitee_email":5}})")) ==
+        "properties.invitee_email: must be a string");
 }
 
 TEST_CASE("an address of another event is nobody's business") {

@@ -73,11 +73,27 @@ TEST_CASE("a 2xx is delivered unless it says no or is a web page") {
 
 TEST_CASE("what the endpoint says of a batch is kept, without people") {
   const Outcome outcome = judge(answer_of(
-      200, R"({"success":true,"response_id":"r-1","warnings":["amy@achme.com has no plan"]})"));
+      200,
+      R"({"success":true,"response_id":"r-1","warnings":["amy@achme.com has no plan",[7],"late"]})"));
 
   CHECK(outcome.response_id == "r-1");
-  CHECK(outcome.warnings == R"(["a**@achme.com has no plan"])");
+  CHECK(outcome.warnings == "a**@achme.com has no plan; late");
   CHECK(outcome.reason.empty());
+}
+
+TEST_CASE("warnings nested beyond reason are passed over") {
+  const std::size_t levels = 30'000;
+  const std::string body =
+      R"({"warnings":[)" + std::string(levels, '[') + std::string(levels, ']') + "]}";
+  CHECK(judge(answer_of(200, body)).verdict == Verdict::delivered);
+  CHECK(judge(answer_of(200, body)).warnings.empty());
+}
+
+TEST_CASE("what is said of a credential is not kept: it may quote it") {
+  for (const int status : {401, 403, 407}) {
+    CHECK(judge(answer_of(status, R"({"message":"invalid token s3cret"})")).reason ==
+          "HTTP " + std::to_string(status));
+  }
 }
 
 TEST_CASE("text that is no JSON after a 2xx is delivered with a warning") {

@@ -94,6 +94,17 @@ TEST_CASE("events with one ordering key are never in two batches of one plan") {
   CHECK(plan.first_left_out == 3);
 }
 
+TEST_CASE("a small event does not overtake a large one of its key that did not fit") {
+  const std::string large = R"({"x":")" + std::string(700, 'x') + "\"}";
+  const Plan plan = outbox::core::plan(
+      {event(1, large, "k"), event(2, large, "k"), event(3, "{}", "k"), event(4)},
+      {.bytes_max = 1'000}, 2);
+
+  REQUIRE(plan.batches.size() == 1);
+  CHECK(plan.batches[0].ids == Ids{1, 4});
+  CHECK(plan.first_left_out == 2);
+}
+
 TEST_CASE("events with one ordering key may share a batch, in order") {
   const Plan plan = outbox::core::plan({event(1, "{}", "k"), event(2, "{}", "k")}, {}, 1);
 

@@ -1,5 +1,6 @@
 #include <doctest/doctest.h>
 
+#include <atomic>
 #include <nlohmann/json.hpp>
 #include <set>
 
@@ -146,12 +147,52 @@ TEST_CASE("an endpoint that stays away leaves everything pending, with the reaso
   server.misbehave({.status = 503});
   support::AppDatabase app;
   app.enqueue_many(10);
-  const DeliverReport report =
-      deliver_once(app.path(), endpoint_of(server), {.backoff_min = 1ms, .backoff_max = 2ms}, 500ms);
+  const DeliverReport report = deliver_once(app.path(), endpoint_of(server),
+                                            {.backoff_min = 1ms, .backoff_max = 2ms}, 500ms);
   CHECK(report.delivered == 0);
   CHECK(report.remaining == 10);
   CHECK(report.hold.rfind("HTTP 503", 0) == 0);
   CHECK(app.count("state = 0 and attempts = 0") == 10);
+}
+
+TEST_CASE("deliver_once ends when its lock file is taken away, since another may be at work") {
+  TrackServer server;
+  support::AppDatabase app;
+  app.enqueue_many(10);
+  std::atomic<int> calls = 0;
+  const Endpoint endpoint =
+      track_api({.credentials = bearer_from([&]() -> std::string {
+                   if (++calls == 2) {
+                     std::filesystem::remove(app.path() + "-outbox-track.lock");
+                   }
+                   return "t";
+                 }),
+                 .url = server.url()});
+  const DeliverReport report = deliver_once(app.path(), endpoint, {.batch_events = 1});
+  CHECK(report.is_served_elsewhere);
+  CHECK(report.delivered == 2);
+  CHECK(report.remaining == 8);
+}
+
+TEST_CASE("a token that the endpoint quotes is kept nowhere") {
+  TrackServer server;
+  support::AppDatabase app;
+  app.enqueue_many(1);
+  for (const int status : {400, 401, 500}) {
+    server.misbehave({.status = status, .body = R"({"message":"bad token s3cr3t-canary!"})"});
+    const DeliverReport report =
+        deliver_once(app.path(),
+                     track_api({.credentials = x_api_key("s3cr3t-canary"),
+                                .url = server.url() + "?key=s3cr3t-canary"}),
+                     {.backoff_min = 1ms, .backoff_max = 1ms}, 500ms);
+    CHECK(report.hold.find("s3cr3t") == std::string::npos);
+  }
+  for (const char* query :
+       {"select group_concat(coalesce(reason, '')) from outbox_batches",
+        "select group_concat(coalesce(hold_reason, '') || endpoint) from outbox_destinations"}) {
+    CHECK(app.text(query).find("s3cr3t") == std::string::npos);
+    CHECK(app.text(query).size() > 5);
+  }
 }
 
 TEST_CASE("refused credentials end it at once") {

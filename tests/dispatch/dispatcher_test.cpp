@@ -4,6 +4,7 @@
 
 #include <unistd.h>
 
+#include <atomic>
 #include <csignal>
 #include <set>
 #include <thread>
@@ -168,6 +169,55 @@ TEST_CASE("stop gives up a request that is never answered, and its events stay p
   CHECK_FALSE(dispatcher.stop(1ms));
   CHECK_FALSE(dispatcher.stop(1ms));
   CHECK(app.count("state = 0 and attempts = 0") == 3);
+}
+
+TEST_CASE("stop says that a delivery could not be recorded, and does not wait for ever") {
+  TrackServer server;
+  support::AppDatabase app;
+  Dispatcher dispatcher{app.path(), endpoint_of(server)};
+  REQUIRE(becomes_true([&] { return dispatcher.stats().is_active; }));
+  server.misbehave({.latency = 100ms});
+  app.enqueue_many(1);
+  dispatcher.notify();
+  REQUIRE(server.wait_for_requests(1, patience));
+  SQLite::Database other = app.connect();
+  other.exec("begin immediate");
+  CHECK_FALSE(dispatcher.stop(300ms));
+  other.exec("rollback");
+  CHECK(app.count("state = 0") == 1);
+}
+
+TEST_CASE("stop with all the time there is waits for what is under way") {
+  TrackServer server;
+  server.misbehave({.latency = 100ms});
+  support::AppDatabase app;
+  Dispatcher dispatcher{app.path(), endpoint_of(server)};
+  app.enqueue_many(1);
+  dispatcher.notify();
+  REQUIRE(server.wait_for_requests(1, patience));
+  CHECK(dispatcher.stop(std::chrono::milliseconds::max()));
+  CHECK(app.count("state = 1") == 1);
+}
+
+TEST_CASE("whatever a recipe throws, the host lives on") {
+  TrackServer server;
+  support::AppDatabase app;
+  std::atomic<bool> throws = false;
+  Dispatcher dispatcher{{app.path(), "",
+                         [&throws](sqlite3*) {
+                           if (throws) throw 7;
+                         }},
+                        endpoint_of(server)};
+  throws = true;
+  // A broken schema makes the dispatcher open the database again.
+  app.db().exec("alter table outbox_events rename to away");
+  CHECK(becomes_true([&] {
+    return dispatcher.stats().database_trouble.find("no std::exception") != std::string::npos;
+  }));
+  app.db().exec("alter table away rename to outbox_events");
+  throws = false;
+  app.enqueue_many(1);
+  CHECK(server.wait_for_events(1, patience));
 }
 
 TEST_CASE("stop twice, from two threads, and notify after it, are harmless") {

@@ -230,6 +230,63 @@ TEST_CASE("what was delivered and could not be recorded is recorded before anyth
   CHECK(desk.app.count("state = 1") == 3);
 }
 
+TEST_CASE("an answer for a round that has ended in an exception is nobody's") {
+  support::AppDatabase app;
+  support::FakeClock clock;
+  support::FakeSink sink;
+  app.enqueue_many(3);
+  storage::Store store{app.db().getHandle(), "track"};
+  store.serve("fake", clock.now());
+  sink.holds_back = [](const std::string& body) {
+    return body.find("user-2") != std::string::npos;
+  };
+  {
+    Round first{sink, clock, {.batch_events = 1, .connections = 3}, 1};
+    first.run(store, 0ms);
+    CHECK(app.count("state = 1") == 2);
+  }
+  sink.holds_back = {};
+  Round second{sink, clock, {.batch_events = 1, .connections = 3}, 1};
+  CHECK(second.run(store, 0ms).delivered == 1);
+  CHECK(sink.bodies.size() == 4);  // sent again, since its first answer was given up
+}
+
+TEST_CASE("an exception while submitting leaves nothing in flight for ever") {
+  Desk desk;
+  desk.app.enqueue_many(1);
+  desk.sink.refuses_memory = true;
+  CHECK_THROWS_AS(desk.run(), std::bad_alloc);
+  desk.sink.refuses_memory = false;
+  CHECK_FALSE(desk.round.has_in_flight());
+  CHECK(desk.run().delivered == 1);
+}
+
+TEST_CASE("what is recorded late is counted") {
+  Desk desk;
+  desk.app.enqueue_many(2);
+  desk.app.db().exec(
+      "create temp trigger full before update on main.outbox_events"
+      " begin select raise(abort, 'disk full'); end");
+  CHECK_THROWS_AS(desk.run(), database_error);
+  CHECK(desk.round.has_unrecorded());
+  CHECK(desk.round.totals().delivered == 0);
+  desk.app.db().exec("drop trigger full");
+  CHECK(desk.run().delivered == 2);
+  CHECK(desk.round.totals().requests == 1);
+}
+
+TEST_CASE("without a credential no request is counted or logged, and the reason is shown") {
+  Desk desk;
+  desk.app.enqueue_many(1);
+  desk.sink.answer = [](const std::string&) {
+    return core::Answer{.arrival = core::Arrival::no_credential, .error = "why"};
+  };
+  const RoundReport report = desk.run();
+  CHECK(report.requests == 0);
+  CHECK(report.hold->reason == "no credential: why");
+  CHECK(desk.app.text("select count(*) from outbox_batches") == "0");
+}
+
 TEST_CASE("after an abort the events are pending and are sent again") {
   Desk desk;
   desk.app.enqueue_many(1);
@@ -258,6 +315,33 @@ TEST_CASE("no transaction or statement of ours is open while a request is under 
   };
   desk.run();
   CHECK(is_idle);
+}
+
+TEST_CASE("a pause that comes between taking and sending is obeyed") {
+  Desk desk;
+  desk.app.enqueue_many(1);
+  SQLite::Database other = desk.app.connect();
+  int reads = 0;
+  std::pair<int*, SQLite::Database*> context{&reads, &other};
+  sqlite3_trace_v2(
+      desk.app.db().getHandle(), SQLITE_TRACE_PROFILE,
+      [](unsigned, void* given, void* statement, void*) {
+        const std::string sql = sqlite3_sql(static_cast<sqlite3_stmt*>(statement));
+        auto& [count, connection] = *static_cast<std::pair<int*, SQLite::Database*>*>(given);
+        if (sql.find("where destination = ?1 and state = 0 and due_at_ms = 0") !=
+                std::string::npos &&
+            (*count)++ == 0) {
+          pause(*connection, "track", "why");
+        }
+        return 0;
+      },
+      &context);
+  desk.run();
+  sqlite3_trace_v2(desk.app.db().getHandle(), 0, nullptr, nullptr);
+  CHECK(reads > 0);
+  CHECK(desk.sink.bodies.empty());
+  resume(desk.app.db(), "track");
+  CHECK(desk.run().delivered == 1);
 }
 
 TEST_CASE("a clock that jumps by years delays nothing for ever") {

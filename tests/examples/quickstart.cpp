@@ -1,4 +1,4 @@
-// The program of the README, word for word from the first #include on (a test compares them).
+// The program of the README, word for word below this line (a test compares them).
 
 #include <SQLiteCpp/SQLiteCpp.h>
 

@@ -17,7 +17,10 @@ int marker = 0;
 int on_commit(void*) {
   return 0;
 }
-void on_rollback(void*) {}
+int rollbacks = 0;
+void on_rollback(void*) {
+  ++rollbacks;
+}
 void on_update(void*, int, const char*, const char*, sqlite3_int64) {}
 int on_wal(void*, sqlite3*, const char*, int) {
   return SQLITE_OK;
@@ -158,6 +161,7 @@ TEST_CASE("the host's hooks, pragmas, busy handler, transaction and rowid surviv
   host.check_unchanged_after("a dispatcher", [&] {
     Dispatcher{host.path(), track_api({.url = server.url()})};
   });
+  CHECK(rollbacks == 0);  // nothing of all that rolled anything back, reading the status neither
   host.check_busy_handler();
 
   CHECK(server.event_count() == 5);

@@ -9,9 +9,13 @@
 #include "support/database.hpp"
 
 using namespace outbox;
-using sinks::header_line;
 
 namespace {
+
+std::optional<std::string> header_line(const Credentials& credentials) {
+  const auto header = sinks::header_of(credentials);
+  return header ? std::optional{header->line} : std::nullopt;
+}
 
 void write(const std::string& path, const std::string& text) {
   std::ofstream{path, std::ios::binary | std::ios::trunc} << text;

@@ -72,6 +72,15 @@ TEST_CASE("a recipe runs after every open, and its failure is the open's failure
   CHECK(has(error_of({app.path(), "no-such-vfs", {}}), "no such vfs: no-such-vfs"));
 }
 
+TEST_CASE("paths and URIs are made absolute at once") {
+  const std::string here = std::filesystem::current_path().native();
+  CHECK(storage::with_absolute_path("app.db").path == here + "/app.db");
+  CHECK(storage::with_absolute_path("file:app.db").path == "file:" + here + "/app.db");
+  CHECK(storage::with_absolute_path("file:a.db?cache=private").path ==
+        "file:" + here + "/a.db?cache=private");
+  CHECK(storage::with_absolute_path("file:/x/a.db?y=z").path == "file:/x/a.db?y=z");
+}
+
 TEST_CASE("a path where nothing is, or no file, is refused, and nothing is made") {
   const support::TemporaryFolder folder;
   CHECK(has(error_of(folder.file("typo.db")), "the app makes its database, outbox never does"));

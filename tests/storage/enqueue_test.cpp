@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 
 #include <nlohmann/json.hpp>
+#include <ranges>
 #include <vector>
 
 #include "core/timestamp.hpp"
@@ -116,9 +117,12 @@ TEST_CASE("a vector of one kind of event is enqueued as it is") {
   CHECK(enqueue(app.db(), invites).size() == 3);
   CHECK(enqueue(app.db(), events).size() == 2);
   CHECK(enqueue(app.db(), std::vector<InviteSent>{}).empty());
+  const auto users = {std::string{"a"}, std::string{"b"}};
+  CHECK(enqueue(app.db(), users | std::views::transform(support::event_of)).size() == 2);
+  CHECK(Writer{app.db()}.enqueue(invites).size() == 3);
   app.db().exec("commit");
 
-  CHECK(app.count("true") == 5);
+  CHECK(app.count("true") == 10);
 }
 
 TEST_CASE("one bad event of several stores none and leaves the transaction as it was") {
@@ -150,6 +154,24 @@ TEST_CASE("when SQLite refuses one of several, none is stored and the transactio
 
   CHECK(app.count("payload like '%third%'") == 1);
   CHECK(app.count("true") == 1);
+}
+
+TEST_CASE("a trigger of the host's cannot leave half an event behind") {
+  support::AppDatabase app;
+  app.db().exec(
+      "create temp trigger half after insert on main.outbox_events"
+      " begin select raise(fail, 'half'); end; begin immediate");
+  CHECK_THROWS_AS(enqueue(app.db(), support::amy()), database_error);
+  app.db().exec("commit; drop trigger half");
+  CHECK(app.count("true") == 0);
+
+  app.db().exec(
+      "create temp trigger ignored before insert on main.outbox_events"
+      " begin select raise(ignore); end; begin immediate");
+  CHECK_THROWS_WITH_AS(enqueue(app.db(), support::amy()),
+                       "outbox: enqueue: a trigger on outbox_events ignored the event",
+                       database_error);
+  app.db().exec("commit");
 }
 
 TEST_CASE("a statement that failed once is not broken for ever") {

@@ -27,6 +27,13 @@ TEST_CASE("a host without WAL and without a busy timeout is told both") {
   CHECK(outbox::check_host(db).empty());
 }
 
+TEST_CASE("a file with its journal in memory is a file all the same") {
+  support::AppDatabase app;
+  app.db().exec("pragma journal_mode = delete; pragma journal_mode = memory");
+  CHECK(outbox::check_host(app.db()).at(0).advice.find("PRAGMA journal_mode=WAL") !=
+        std::string::npos);
+}
+
 TEST_CASE("a memory database is told that a dispatcher needs a file") {
   SQLite::Database db{":memory:", SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE};
   db.setBusyTimeout(1);

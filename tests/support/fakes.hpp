@@ -7,6 +7,7 @@
 #include <deque>
 #include <functional>
 #include <map>
+#include <new>
 #include <string>
 #include <vector>
 
@@ -37,6 +38,7 @@ class FakeSink final : public outbox::Sink {
  public:
   std::string name() const override { return "fake"; }
   void submit(std::uint64_t token, std::string body) override {
+    if (refuses_memory) throw std::bad_alloc{};
     bodies.push_back(body);
     waiting_.push_back({token, std::move(body)});
   }
@@ -61,6 +63,7 @@ class FakeSink final : public outbox::Sink {
   std::function<bool(const std::string& body)> holds_back = {};
   std::vector<std::string> bodies = {};
   int wakes = 0;
+  bool refuses_memory = false;
 
  private:
   std::vector<std::pair<std::uint64_t, std::string>> waiting_;

@@ -314,6 +314,29 @@ TEST_CASE("drain beside a dispatcher waits for it and reports what it did") {
   CHECK(desk.server.event_count() == 3);
 }
 
+TEST_CASE("a mistyped lane, a full pipe and an empty variable are told from success") {
+  const Desk desk;
+  desk.run({"enqueue"}, event("1"));
+  const Finished lane = desk.run({"status", "--destination", "trak"});
+  CHECK(lane.code == 3);
+  CHECK(lane.err.find("trak") != std::string::npos);
+  CHECK(
+      support::run({"/bin/sh", "-c", OUTBOX_CLI " status --db " + desk.db + " >/dev/full"}).code ==
+      1);
+  CHECK(desk.run({"drain", "--url", ""}).code == 2);
+  CHECK(desk.run({"drain", "--token-file", ""}).code == 2);
+  CHECK(desk.run({"enqueue", "--delay", "1000000000d"}, event("2")).code == 2);
+  CHECK(cli({"migrate", "--db", ":memory:"}).code == 2);
+  CHECK(cli({"bad\x1b[2J"}).err == "outbox: no command bad\\x1B[2J; see `outbox help`\n");
+  CHECK(desk.server.request_count() == 0);
+}
+
+TEST_CASE("enqueue --create makes no database for events that it refuses") {
+  const support::TemporaryFolder folder;
+  CHECK(cli({"enqueue", "--create", "--db", folder.file("new.db")}, {}, "[{}]").code == 2);
+  CHECK(std::filesystem::is_empty(folder.path()));
+}
+
 TEST_CASE("a busy database exits 5") {
   const Desk desk;
   SQLite::Database db = desk.open();

@@ -26,6 +26,8 @@ void require_owner(const Globals& globals, const struct stat& facts) {
 
 SQLite::Database open_database(const Globals& globals, Access access) {
   if (globals.db.empty()) throw Failure{usage, "no database: give --db PATH or set OUTBOX_DB"};
+  if (globals.db == ":memory:")
+    throw Failure{usage, "--db: a memory database ends with the command"};
   struct stat facts {};
   const bool is_there = stat(globals.db.c_str(), &facts) == 0;
   if (is_there) {

@@ -63,6 +63,15 @@ outbox::EnqueueOptions options_of(const EnqueueFlags& flags, const Globals& glob
   return options;
 }
 
+// Throws for bad events before a database is made for them.
+void require_valid(const std::vector<outbox::Event>& events,
+                   const outbox::EnqueueOptions& options) {
+  SQLite::Database scratch{":memory:", SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE};
+  outbox::migrate(scratch);
+  const SQLite::Transaction transaction{scratch};
+  outbox::enqueue(scratch, events, options);
+}
+
 void report(const Globals& globals, const std::vector<outbox::Enqueued>& enqueued) {
   const bool is_duplicate = enqueued.front().duplicate;  // only a single event can be one
   const std::size_t count = is_duplicate ? 0 : enqueued.size();
@@ -98,6 +107,7 @@ ExitCode enqueue(const EnqueueFlags& flags, const Globals& globals) {
   if (events.empty()) throw Failure{usage, "the input holds no event"};
 
   const bool may_create = flags.creates && !globals.is_dry_run;
+  if (may_create) require_valid(events, options);
   SQLite::Database db = open_database(globals, may_create ? Access::create : Access::write);
   if (may_create) outbox::migrate(db);
   SQLite::Transaction transaction{db, SQLite::TransactionBehavior::IMMEDIATE};

@@ -93,15 +93,19 @@ std::chrono::milliseconds duration_of(const std::string& text) {
   const char* const end = text.data() + text.size();
   const auto [unit_at, error] = std::from_chars(text.data(), end, number);
   const std::string_view unit{unit_at, static_cast<std::size_t>(end - unit_at)};
-  constexpr std::int64_t number_max = 1'000'000'000;
-  if (error == std::errc{} && number >= 0 && number <= number_max) {
-    if (unit == "ms") return std::chrono::milliseconds{number};
-    if (unit == "s") return std::chrono::seconds{number};
-    if (unit == "m") return std::chrono::minutes{number};
-    if (unit == "h") return std::chrono::hours{number};
-    if (unit == "d") return std::chrono::hours{24 * number};
+  constexpr std::int64_t day_ms = 86'400'000;
+  constexpr std::int64_t longest_ms = 3'650 * day_ms;  // ten years: beyond it, it is a slip
+  const std::int64_t unit_ms = unit == "ms"  ? 1
+                               : unit == "s" ? 1'000
+                               : unit == "m" ? 60'000
+                               : unit == "h" ? 3'600'000
+                               : unit == "d" ? day_ms
+                                             : 0;
+  if (error == std::errc{} && unit_ms > 0 && number >= 0 && number <= longest_ms / unit_ms) {
+    return std::chrono::milliseconds{number * unit_ms};
   }
-  throw Failure{usage, "not a duration: " + escaped(text) + " (write 500ms, 30s, 5m, 2h or 7d)"};
+  throw Failure{usage, "not a duration: " + escaped(text) +
+                           " (write 500ms, 30s, 5m, 2h or 7d; at most ten years)"};
 }
 
 Time time_of(const std::string& text) {

@@ -16,8 +16,7 @@ using Time = std::chrono::system_clock::time_point;
 
 /// "2026-11-21T04:51:35.059Z"
 std::string rfc3339(Time time);
-/// The same for people: local time with its offset unless `--utc`; the day only when it is not
-/// today.
+/// The same for people: local time, or with `--utc` UTC and a Z; the day only when it is not today.
 std::string when(Time time, const Globals& globals);
 /// "0.8 s", "41 s", "23 min", "3.2 h", "3 d"
 std::string how_long(std::chrono::milliseconds duration);

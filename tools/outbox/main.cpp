@@ -126,7 +126,7 @@ int main(int argc, char** argv) {
       "outbox"};
   app.formatter(std::make_shared<cli::Formatter>());
   app.get_formatter()->column_width(24);
-  app.require_subcommand(1);
+  app.require_subcommand(0, 1);
   app.fallthrough();  // global options may stand behind the command
   cli::add_globals(app, globals);
   cli::add_status(app, globals, action);
@@ -144,11 +144,17 @@ int main(int argc, char** argv) {
       "refused, 5 database busy, 6 schema not migrated or newer, 130 interrupted.");
   try {
     app.parse(argc, argv);
+    if (!action) throw CLI::RequiredError{"A command"};
   } catch (const CLI::Success& success) {
     return app.exit(success);
   } catch (const CLI::ParseError& error) {
-    app.exit(error);
-    return cli::usage;
+    const std::vector<std::string> rest = app.remaining();
+    const bool is_command = app.get_subcommands().empty() && !rest.empty();
+    return cli::fail(cli::usage, (is_command ? "no command " + rest.front() : error.what()) +
+                                     std::string{"; see `outbox help`"});
   }
-  return cli::run(action);
+  const cli::ExitCode code = cli::run(action);
+  std::cout.flush();
+  if (!std::cout) return cli::fail(cli::failed, "cannot write to standard output");
+  return code;
 }

@@ -7,6 +7,11 @@ namespace cli {
 
 namespace {
 
+// An empty value is a shell variable that was not set, and the default would be the real API.
+std::string not_empty(const std::string& value) {
+  return value.empty() ? "is empty" : "";
+}
+
 outbox::Credentials credentials_of(const SendingFlags& flags) {
   const bool is_key = flags.auth == "x-api-key";
   if (!flags.token_file.empty()) {
@@ -25,9 +30,12 @@ outbox::Credentials credentials_of(const SendingFlags& flags) {
 
 void add_sending_options(CLI::App& command, SendingFlags& flags) {
   command.add_option("--url", flags.url, "Endpoint; default: the Track API's")
-      ->envname("OUTBOX_URL");
-  command.add_option("--token-file", flags.token_file,
-                     "File with the token (or set OUTBOX_TOKEN); read again when it changes");
+      ->envname("OUTBOX_URL")
+      ->check(not_empty);
+  command
+      .add_option("--token-file", flags.token_file,
+                  "File with the token (or set OUTBOX_TOKEN); read again when it changes")
+      ->check(not_empty);
   command.add_option("--auth", flags.auth, "bearer (default) or x-api-key")
       ->check(CLI::IsMember({"bearer", "x-api-key"}));
   command.add_option("--batch-events", flags.batch_events, "Most events in a request (100)");

@@ -80,6 +80,8 @@ std::vector<std::string_view> split_array(Walker walker) {
       if (walker.is_at_end() || walker.peek() == ',' || walker.peek() == ']') {
         refuse(events.size(), "not valid JSON: an element is missing");
       }
+      // Said here, before a million elements that can be no events have been collected.
+      if (walker.peek() != '{') refuse(events.size(), "must be a JSON object");
       events.push_back(walker.value());
     } while (walker.accept(','));
     if (!walker.accept(']')) {
@@ -101,6 +103,10 @@ std::vector<std::string_view> split_events(std::string_view text) {
   if (walker.peek() == '[') return split_array(walker);
   std::vector<std::string_view> events;
   while (!walker.is_at_end()) {
+    if (walker.peek() != '{' && walker.peek() != ',' && walker.peek() != ']' &&
+        walker.peek() != '}') {
+      refuse(events.size(), "must be a JSON object");
+    }
     const std::string_view event = walker.value();
     if (event.empty()) refuse(events.size(), "not valid JSON");  // a stray comma or bracket
     events.push_back(event);

@@ -153,6 +153,10 @@ void print_screen(const outbox::Status& status, const Globals& globals) {
 ExitCode show(const Globals& globals) {
   SQLite::Database db = open_database(globals, Access::read);
   const outbox::Status status = outbox::status(db, globals.destination);
+  if (!globals.destination.empty() && status.destinations.empty()) {
+    throw Failure{no_match, "no event and no dispatcher has ever used the destination " +
+                                globals.destination};
+  }
   globals.is_json ? print_json(status, globals) : print_screen(status, globals);
   return done;
 }
