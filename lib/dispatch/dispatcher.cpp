@@ -60,7 +60,7 @@ class Dispatcher::State {
         options_{checked(std::move(options))},
         round_{endpoint_.sink(), clock_, options_, std::random_device{}()} {
     try {
-      open(milliseconds{0});
+      open();
     } catch (const database_error& error) {
       if (!error.is_busy()) throw;
       note_trouble(error.what());  // a server must start although someone holds its database
@@ -109,11 +109,19 @@ class Dispatcher::State {
       } catch (...) {  // a recipe's after_open may throw anything
         wait = recover("an exception that is no std::exception", false);
       }
-      // All waiting is the sink's, so that one `wake` ends it, whatever it is for.
-      const bool goes_on = wait <= milliseconds{0} || is_notified_.load() || is_stopping_.load();
-      if (!goes_on) endpoint_.sink().collect(wait);
+      pause_for(wait);
     }
     finish();
+  }
+
+  // All waiting is the sink's, so that one `wake` ends it, whatever it is for.
+  void pause_for(milliseconds wait) {
+    if (wait <= milliseconds{0} || is_notified_.load() || is_stopping_.load()) return;
+    try {
+      round_.wait(wait);
+    } catch (const std::exception& error) {  // no memory for an answer
+      note_trouble(error.what());
+    }
   }
 
   // One round; returns how long to wait before the next.
@@ -129,9 +137,11 @@ class Dispatcher::State {
     return std::max(wait, milliseconds{1});
   }
 
-  void open(milliseconds patience = storage::busy_patience) {
+  // Never waits for another connection here: the loop comes again, and stop() need not wait for it.
+  void open() {
+    constexpr milliseconds patience{0};
     database_ = storage::open_database(file_, patience);
-    store_.emplace(storage::handle_of(database_), options_.destination, milliseconds{0});
+    store_.emplace(storage::handle_of(database_), options_.destination, patience);
     const std::string path = storage::path_of(storage::handle_of(database_));
     if (!lock_ || path != database_path_) lock_.emplace(path, options_.destination);
     database_path_ = path;
@@ -170,7 +180,7 @@ class Dispatcher::State {
     for (auto left = time_left(); is_unfinished() && left > milliseconds{0}; left = time_left()) {
       milliseconds wait{0};
       try {
-        if (!store_) open(milliseconds{0});
+        if (!store_) open();
         note(round_.run(*store_, left));
       } catch (const database_error& error) {
         wait = recover(error.what(), error.is_busy());

@@ -79,8 +79,13 @@ RoundReport Round::run(storage::Store& store, milliseconds wait_max) {
   return report;
 }
 
+void Round::wait(milliseconds time_max) {
+  for (Sink::Reply& reply : sink_.collect(time_max)) arrived_.push_back(std::move(reply));
+}
+
 void Round::abort() {
   sink_.abort();
+  arrived_.clear();
   in_flight_.clear();
   ids_in_flight_.clear();
 }
@@ -152,7 +157,8 @@ void Round::submit(core::Batch batch) {
 std::vector<core::Attempt> Round::collect(milliseconds wait_max) {
   std::vector<core::Attempt> attempts;
   if (in_flight_.empty()) return attempts;
-  judge(sink_.collect(wait_max), attempts);
+  if (arrived_.empty()) wait(wait_max);
+  judge(std::exchange(arrived_, {}), attempts);
   const auto gather_until = std::chrono::steady_clock::now() + gather_max;
   while (!attempts.empty() && !in_flight_.empty()) {
     const auto left =

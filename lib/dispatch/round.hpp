@@ -58,6 +58,10 @@ class Round {
   /// and recorded by a later call, on the same or another store, before anything new is sent.
   RoundReport run(storage::Store& store, std::chrono::milliseconds wait_max);
 
+  /// Waits between rounds, until the sink is woken or `time_max` has passed. Answers that arrive
+  /// meanwhile are kept for the next round.
+  void wait(std::chrono::milliseconds time_max);
+
   /// The next round tries although the destination is on hold.
   void probe_now() { probes_now_ = true; }
   /// From now on nothing new is sent.
@@ -95,6 +99,7 @@ class Round {
   std::mt19937_64 random_;
 
   std::map<std::uint64_t, InFlight> in_flight_;
+  std::vector<Sink::Reply> arrived_;  // between rounds
   std::unordered_set<std::int64_t> ids_in_flight_;
   core::Settlement unrecorded_;
   RoundTotals totals_;

@@ -89,19 +89,23 @@ void Store::serve(const std::string& endpoint, core::Instant now) {
   if (known.bind(1, destination_).bind(2, endpoint).step()) return;
   known.reset();  // a reader cannot become the writer
 
-  change_atomically(db_, "serve the destination", [&] {
-    make_destination(db_, destination_, "serve the destination");
-    Statement{db_,
-              "update main.outbox_destinations set"
-              " first_served_at_ms = coalesce(first_served_at_ms, ?3), endpoint = ?2,"
-              " endpoint_proven = 0, hold_kind = null, hold_reason = null, hold_since_ms = null,"
-              " hold_until_ms = null, hold_tries = 0 where name = ?1",
-              "serve the destination"}
-        .bind(1, destination_)
-        .bind(2, endpoint)
-        .bind(3, core::unix_ms(now))
-        .run();
-  });
+  change_atomically(
+      db_, "serve the destination",
+      [&] {
+        make_destination(db_, destination_, "serve the destination");
+        Statement{
+            db_,
+            "update main.outbox_destinations set"
+            " first_served_at_ms = coalesce(first_served_at_ms, ?3), endpoint = ?2,"
+            " endpoint_proven = 0, hold_kind = null, hold_reason = null, hold_since_ms = null,"
+            " hold_until_ms = null, hold_tries = 0 where name = ?1",
+            "serve the destination"}
+            .bind(1, destination_)
+            .bind(2, endpoint)
+            .bind(3, core::unix_ms(now))
+            .run();
+      },
+      patience_);
 }
 
 core::DestinationState Store::destination() {

@@ -83,10 +83,11 @@ class KeptRowid {
 
 /// Runs `change` in a transaction of its own, or as a savepoint of the one that is open.
 template <class Change>
-void change_atomically(sqlite3* db, const char* action, Change change) {
+void change_atomically(sqlite3* db, const char* action, Change change,
+                       std::chrono::milliseconds patience = busy_patience) {
   const KeptRowid kept{db};
   if (sqlite3_get_autocommit(db) != 0) {
-    WriteTransaction transaction{db, action};
+    WriteTransaction transaction{db, action, patience};
     change();
     transaction.commit();
   } else {

@@ -251,6 +251,26 @@ TEST_CASE("an answer for a round that has ended in an exception is nobody's") {
   CHECK(sink.bodies.size() == 4);  // sent again, since its first answer was given up
 }
 
+TEST_CASE("an answer that arrives while the database is in trouble is not lost") {
+  Desk desk{{.batch_events = 1, .connections = 2}};
+  desk.app.enqueue_many(2);
+  desk.sink.holds_back = [](const std::string& body) {
+    return body.find("user-1") != std::string::npos;
+  };
+  desk.app.db().exec(
+      "create temp trigger full before update on main.outbox_events"
+      " begin select raise(abort, 'disk full'); end");
+  CHECK_THROWS_AS(desk.run(), database_error);
+  desk.sink.holds_back = {};
+  desk.round.wait(0ms);  // what the dispatcher does before it tries again
+  desk.app.db().exec("drop trigger full");
+
+  while (desk.round.has_in_flight() || desk.round.has_unrecorded()) desk.run();
+
+  CHECK(desk.app.count("state = 1") == 2);
+  CHECK(desk.sink.bodies.size() == 2);
+}
+
 TEST_CASE("an exception while submitting leaves nothing in flight for ever") {
   Desk desk;
   desk.app.enqueue_many(1);
