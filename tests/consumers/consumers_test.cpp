@@ -85,6 +85,18 @@ Arguments symbols(const Arguments& nm) {
   return names;
 }
 
+void check_add_subdirectory(const std::string& kind) {
+  const support::TemporaryFolder folder;
+  for (const std::string& compiler : compilers) {
+    CAPTURE(compiler);
+    const std::string build = folder.file(compiler);
+    must({"cmake", "-G", "Ninja", "-S", source + "/tests/consumers/add_subdirectory", "-B", build,
+          "-DOUTBOX_SOURCE_DIR=" + source, "-DCMAKE_CXX_COMPILER=" + compiler, kind});
+    must({"cmake", "--build", build});
+    check_delivers(build + "/consumer", folder);
+  }
+}
+
 }  // namespace
 
 TEST_CASE("an installed static library serves consumers by find_package and by pkg-config" *
@@ -127,27 +139,10 @@ TEST_CASE("an installed shared library serves consumers, and exports the public 
 
 TEST_CASE("a host builds outbox inside its own project, static" *
           doctest::skip(support::is_sanitized)) {
-  const support::TemporaryFolder folder;
-  for (const std::string& compiler : compilers) {
-    CAPTURE(compiler);
-    const std::string build = folder.file(compiler);
-    must({"cmake", "-G", "Ninja", "-S", source + "/tests/consumers/add_subdirectory", "-B", build,
-          "-DOUTBOX_SOURCE_DIR=" + source, "-DCMAKE_CXX_COMPILER=" + compiler});
-    must({"cmake", "--build", build});
-    check_delivers(build + "/consumer", folder);
-  }
+  check_add_subdirectory("-DBUILD_SHARED_LIBS=OFF");
 }
 
 TEST_CASE("a host builds outbox inside its own project, shared" *
           doctest::skip(support::is_sanitized)) {
-  const support::TemporaryFolder folder;
-  for (const std::string& compiler : compilers) {
-    CAPTURE(compiler);
-    const std::string build = folder.file(compiler);
-    must({"cmake", "-G", "Ninja", "-S", source + "/tests/consumers/add_subdirectory", "-B", build,
-          "-DOUTBOX_SOURCE_DIR=" + source, "-DCMAKE_CXX_COMPILER=" + compiler,
-          "-DBUILD_SHARED_LIBS=ON"});
-    must({"cmake", "--build", build});
-    check_delivers(build + "/consumer", folder);
-  }
+  check_add_subdirectory("-DBUILD_SHARED_LIBS=ON");
 }
