@@ -56,7 +56,7 @@ DeliverReport run_rounds(storage::Store& store, Sink& sink, const core::Clock& c
     if (store.due_count(clock.now()) == 0) break;
     if (last.hold) {
       const auto wait = std::max(last.hold->until - clock.now(), milliseconds{1});
-      sink.collect(std::min({wait, left_until(deadline), round_max}));
+      round.wait(std::min({wait, left_until(deadline), round_max}));
     } else if (idle_rounds > 1) {
       break;  // what is left waits behind an earlier event of its ordering key
     }

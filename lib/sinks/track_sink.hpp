@@ -4,7 +4,6 @@
 // interface.
 
 #include <atomic>
-#include <deque>
 #include <memory>
 #include <vector>
 

@@ -268,7 +268,9 @@ TEST_CASE("an answer that arrives while the database is in trouble is not lost")
   desk.round.wait(0ms);  // what the dispatcher does before it tries again
   desk.app.db().exec("drop trigger full");
 
-  while (desk.round.has_in_flight() || desk.round.has_unrecorded()) desk.run();
+  desk.run();
+
+  CHECK_FALSE(desk.round.has_in_flight());
 
   CHECK(desk.app.count("state = 1") == 2);
   CHECK(desk.sink.bodies.size() == 2);

@@ -4,7 +4,6 @@
 // answers what it is told.
 
 #include <chrono>
-#include <deque>
 #include <functional>
 #include <map>
 #include <new>
@@ -54,7 +53,7 @@ class FakeSink final : public outbox::Sink {
     }
     return replies;
   }
-  void wake() noexcept override { ++wakes; }
+  void wake() noexcept override {}
   void abort() noexcept override { waiting_.clear(); }
 
   std::function<outbox::core::Answer(const std::string& body)> answer = [](const std::string&) {
@@ -62,7 +61,6 @@ class FakeSink final : public outbox::Sink {
   };
   std::function<bool(const std::string& body)> holds_back = {};
   std::vector<std::string> bodies = {};
-  int wakes = 0;
   bool refuses_memory = false;
 
  private:
