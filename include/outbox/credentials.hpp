@@ -6,6 +6,7 @@
 //
 // Secrets are never logged, stored in the database, or part of an error text.
 
+#include <chrono>
 #include <functional>
 #include <string>
 
@@ -26,13 +27,26 @@ struct Credentials {
   /// Called before each request, on the thread that delivers; may throw, which counts as refused
   /// credentials (the destination waits; events are untouched).
   std::function<std::string()> secret = {};
+  /// Told when the endpoint refused the secret (401, 403, 407) or `secret` threw, so that the next
+  /// call of `secret` gets it anew: that happens once at once, then ever more slowly. May be empty.
+  std::function<void()> refused = {};
+  /// Whether there is another secret than the refused one; true ends the wait. Asked several times
+  /// a second while the destination waits for it, so it must be cheap. May be empty.
+  std::function<bool()> is_renewed = {};
+};
+
+/// A secret that expires.
+struct ShortLived {
+  std::string secret = {};
+  std::chrono::seconds lifetime{0};  ///< From now. It is replaced when a tenth of it is left.
 };
 
 /// A constant token. Throws: `std::invalid_argument` when it is empty or holds characters that a
 /// header may not (RFC 6750, 2.1).
 OUTBOX_API Credentials bearer(std::string token);
-/// The token in a file, white space around it ignored; read again when the file changes. A missing
-/// or unreadable file is no error here: the destination waits until it is there. At most 8 KiB.
+/// The token in a file, white space around it ignored; read again when the file changes, and when
+/// the endpoint refuses it. A missing or unreadable file is no error here: the destination waits
+/// until it is there. At most 8 KiB.
 OUTBOX_API Credentials bearer_from_file(std::string path);
 /// The token in an environment variable, read once, now.
 /// Throws: `std::invalid_argument` when it is not set, or as `bearer`.
@@ -41,11 +55,16 @@ OUTBOX_API Credentials bearer_from_env(const char* variable);
 /// Threads: called on the thread that delivers.
 OUTBOX_API Credentials bearer_from(std::function<std::string()> callback);
 
-/// The same four for the `x-api-key` header: a key is visible ASCII.
+/// The same for a callback that makes tokens with a lifetime: asked when there is none, when a
+/// tenth of the lifetime is left, and when the endpoint refuses it; not before each request.
+OUTBOX_API Credentials bearer_from_short_lived(std::function<ShortLived()> callback);
+
+/// The same for the `x-api-key` header: a key is visible ASCII.
 OUTBOX_API Credentials x_api_key(std::string key);
 OUTBOX_API Credentials x_api_key_from_file(std::string path);
 OUTBOX_API Credentials x_api_key_from_env(const char* variable);
 OUTBOX_API Credentials x_api_key_from(std::function<std::string()> callback);
+OUTBOX_API Credentials x_api_key_from_short_lived(std::function<ShortLived()> callback);
 
 }  // namespace v0
 }  // namespace outbox

@@ -9,10 +9,12 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "outbox/connection.hpp"
 #include "outbox/export.hpp"
 #include "outbox/track_api.hpp"
+#include "outbox/verdict.hpp"
 
 namespace outbox {
 inline namespace v0 {
@@ -30,14 +32,24 @@ struct DispatcherOptions {
   std::size_t connections = 1;
   /// First wait after the endpoint failed; doubles up to `backoff_max`, half of it random.
   std::chrono::milliseconds backoff_min = std::chrono::seconds{1};
-  /// Longest wait. Defaults to 10 min; not below `backoff_min`, at most 24 h.
+  /// Longest wait. Defaults to 10 min; not below `backoff_min`, at most 24 h. A Retry-After of the
+  /// endpoint is respected beyond it, up to 24 h.
   std::chrono::milliseconds backoff_max = std::chrono::minutes{10};
+  /// An event that is pending for longer since it was due dies with the reason "expired", whether
+  /// or not it was ever sent. Looked at once a minute. Defaults to 0: never.
+  std::chrono::milliseconds give_up_after{0};
+  /// An event at which the endpoint fails alone (5xx, no answer) so often, while it accepts others,
+  /// dies. Defaults to 10; at least 1.
+  std::int64_t lonely_failures_max = 10;
+  /// What single statuses mean at this endpoint, other than usual (docs/guarantees.md has the
+  /// table). The first entry of a status counts. Defaults to none.
+  std::vector<StatusMeaning> meanings = {};
 };
 
 /// What a dispatcher has done and how it is. Never holds a payload or a token.
 struct Stats {
   std::uint64_t delivered = 0;  ///< Events, since the dispatcher was made.
-  std::uint64_t dead = 0;       ///< Events that can never be sent.
+  std::uint64_t dead = 0;       ///< Events that can never be delivered.
   std::uint64_t requests = 0;   ///< Requests that were answered or failed.
   bool is_active =
       false;  ///< False: another dispatcher serves the destination; this one stands by.
@@ -88,7 +100,9 @@ struct DeliverReport {
   std::uint64_t delivered = 0;
   std::uint64_t dead = 0;
   std::uint64_t requests = 0;
-  std::uint64_t remaining = 0;       ///< Due events that are still pending: 0 when all is done.
+  /// Due events that are still pending, and those that were refused alone and wait for their next
+  /// try: 0 when all is done.
+  std::uint64_t remaining = 0;
   bool is_paused = false;            ///< A person paused the destination: nothing was sent.
   bool is_unauthorized = false;      ///< The endpoint refused the credentials.
   bool is_served_elsewhere = false;  ///< A dispatcher is at work; nothing was sent by this call.

@@ -3,7 +3,9 @@
 // What came back for a request, as plain facts. What they mean is `judge`'s business.
 
 #include <chrono>
+#include <cstddef>
 #include <string>
+#include <vector>
 
 namespace outbox::core {
 
@@ -15,6 +17,13 @@ enum class Arrival {
   lost,           // sent, and no answer: it may have been accepted
 };
 
+/// What the endpoint says of one event of a batch, in terms of a status.
+struct EventAnswer {
+  std::size_t index = 0;  // in the batch, from 0
+  int status = 0;
+  std::string error = {};
+};
+
 struct Answer {
   Arrival arrival = Arrival::lost;
   int status = 0;  // HTTP status; 0: none
@@ -24,6 +33,7 @@ struct Answer {
   std::string body = {};   // at most 64 KiB of it
   std::string error = {};  // of the transport, without personal data
   std::chrono::milliseconds took{0};
+  std::vector<EventAnswer> events = {};  // of an API that answers for each; the Track API does not
 };
 
 }  // namespace outbox::core

@@ -14,4 +14,8 @@ std::chrono::milliseconds backoff_delay(const Backoff& backoff, std::int64_t tri
   return std::chrono::milliseconds{half + by_chance};
 }
 
+Backoff slower(const Backoff& backoff) {
+  return {.min = std::min(backoff.min * 8, backoff.max), .max = backoff.max};
+}
+
 }  // namespace outbox::core

@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/limits.hpp"
+#include "core/retry_after.hpp"
 #include "core/text.hpp"
 
 namespace outbox::core {
@@ -64,7 +65,9 @@ std::string with_detail(std::string text, const std::string& detail) {
   return sanitised(text, error_bytes_max);
 }
 
-Verdict verdict_of_status(int status) {
+// The table of docs/guarantees.md.
+Verdict usual_verdict(const Answer& answer) {
+  const int status = answer.status;
   switch (status) {
     case 401:
     case 403:
@@ -78,45 +81,72 @@ Verdict verdict_of_status(int status) {
     case 505:
       return Verdict::misconfigured;
     case 408:
-    case 409:
+    case 409:  // an earlier request with the same events is still under way
     case 421:
     case 425:
     case 429:
       return Verdict::unavailable;
+    case 503:  // with a time to come back it speaks of itself, not of this request
+      return answer.retry_after.empty() ? Verdict::failed : Verdict::unavailable;
     default:
       break;
   }
+  if (status >= 200 && status < 300) return Verdict::delivered;
   if (status >= 300 && status < 400) return Verdict::misconfigured;
   if (status >= 400 && status < 500) return Verdict::refused;
-  return Verdict::unavailable;
+  return Verdict::failed;
 }
 
-Outcome judge_answered(const Answer& answer) {
+Verdict verdict_of_status(const Answer& answer, std::span<const StatusMeaning> meanings) {
+  for (const StatusMeaning& meaning : meanings) {
+    if (meaning.status == answer.status) return meaning.verdict;
+  }
+  return usual_verdict(answer);
+}
+
+std::vector<EventVerdict> verdicts_of_events(const Answer& answer,
+                                             std::span<const StatusMeaning> meanings) {
+  std::vector<EventVerdict> verdicts;
+  for (const EventAnswer& event : answer.events) {
+    const Answer alone{.arrival = Arrival::answered, .status = event.status};
+    verdicts.push_back({event.index, verdict_of_status(alone, meanings),
+                        with_detail("HTTP " + std::to_string(event.status), event.error)});
+  }
+  return verdicts;
+}
+
+Outcome judge_answered(const Answer& answer, std::span<const StatusMeaning> meanings) {
   const std::string status_text = "HTTP " + std::to_string(answer.status);
   const bool is_success = answer.status >= 200 && answer.status < 300;
+  Outcome outcome{.verdict = verdict_of_status(answer, meanings),
+                  .reason = status_text,
+                  .is_about_size = answer.status == 413,
+                  .events = verdicts_of_events(answer, meanings)};
   if (is_success && is_web_page(answer)) {
-    return {Verdict::misconfigured, status_text + " with a web page: not the Track API", {}, {}};
+    outcome.verdict = Verdict::misconfigured;
+    outcome.reason += " with a web page: not the Track API";
+    return outcome;
   }
 
-  Outcome outcome;
   // A body cut short or malformed after a 2xx changes nothing: the endpoint has said yes.
   const Json body = Json::parse(answer.body, nullptr, false);
   if (body.is_object()) {
     outcome.response_id = text_member(body, {"response_id", "eventId"}, response_id_bytes_max);
     outcome.warnings = sanitised(texts_of(body, "warnings"), warnings_bytes_max);
   }
-
   const auto success = body.is_object() ? body.find("success") : body.end();
   const bool says_no =
       body.is_object() && success != body.end() && success->is_boolean() && !success->get<bool>();
-  if (is_success && !says_no) {
-    outcome.verdict = Verdict::delivered;
+  if (is_success && says_no && outcome.verdict == Verdict::delivered) {
+    outcome.verdict = Verdict::refused;
+  }
+  if (outcome.verdict == Verdict::delivered) {
+    outcome.reason.clear();
     if (!body.is_object() && !trimmed(answer.body).empty()) {
       outcome.warnings = "the answer's body is no JSON object";
     }
     return outcome;
   }
-  outcome.verdict = is_success ? Verdict::refused : verdict_of_status(answer.status);
   // What is said of a credential may quote it.
   const bool is_told = body.is_object() && outcome.verdict != Verdict::unauthorized;
   const std::string message =
@@ -125,20 +155,27 @@ Outcome judge_answered(const Answer& answer) {
   return outcome;
 }
 
+Outcome trouble(Verdict verdict, const char* what, const Answer& answer) {
+  return {.verdict = verdict, .reason = with_detail(what, answer.error)};
+}
+
 }  // namespace
 
-Outcome judge(const Answer& answer) {
+Outcome judge(const Answer& answer, Instant now, std::span<const StatusMeaning> meanings) {
   switch (answer.arrival) {
-    case Arrival::answered:
-      return judge_answered(answer);
+    case Arrival::answered: {
+      Outcome outcome = judge_answered(answer, meanings);
+      outcome.retry_after = retry_after(answer.retry_after, answer.date, now);
+      return outcome;
+    }
     case Arrival::no_credential:
-      return {Verdict::unauthorized, with_detail("no credential", answer.error), {}, {}};
+      return trouble(Verdict::unauthorized, "no credential", answer);
     case Arrival::untrusted:
-      return {Verdict::misconfigured, with_detail("certificate not trusted", answer.error), {}, {}};
+      return trouble(Verdict::misconfigured, "certificate not trusted", answer);
     case Arrival::not_sent:
-      return {Verdict::unavailable, with_detail("could not connect", answer.error), {}, {}};
+      return trouble(Verdict::unavailable, "could not connect", answer);
     case Arrival::lost:
-      return {Verdict::unavailable, with_detail("no answer", answer.error), {}, {}};
+      return trouble(Verdict::failed, "no answer", answer);
   }
   return {};
 }

@@ -2,13 +2,18 @@
 
 // Answer → outcome: the one place that knows what a status and a body of the Track API mean.
 
+#include <span>
+
 #include "core/answer.hpp"
+#include "core/clock.hpp"
 #include "core/outcome.hpp"
 
 namespace outbox::core {
 
-/// The meaning of `answer`. A 2xx is delivered, unless it says `"success": false` (refused) or is a
-/// web page (misconfigured: a wrong URL or a proxy's log-in page).
-Outcome judge(const Answer& answer);
+/// The meaning of `answer`, which arrived at `now`. A 2xx is delivered, unless it says
+/// `"success": false` (refused) or is a web page (misconfigured: a wrong URL or a proxy's log-in
+/// page). Where `meanings` name a status, that is what it means; a web page is still none of the
+/// API's.
+Outcome judge(const Answer& answer, Instant now, std::span<const StatusMeaning> meanings = {});
 
 }  // namespace outbox::core

@@ -2,17 +2,21 @@
 
 // What an answer means.
 
+#include <chrono>
+#include <cstddef>
+#include <optional>
 #include <string>
+#include <vector>
+
+#include "outbox/verdict.hpp"
 
 namespace outbox::core {
 
-/// Whose trouble it is: nobody's, the events', or the destination's.
-enum class Verdict {
-  delivered,      // the endpoint has the events
-  refused,        // it does not want this content
-  unauthorized,   // it does not know us: token, key
-  misconfigured,  // it is not the API: wrong URL, proxy, redirect
-  unavailable,    // it does not work now
+/// What became of one event of a batch, where the endpoint says so of each.
+struct EventVerdict {
+  std::size_t index = 0;  // in the batch, from 0
+  Verdict verdict = Verdict::failed;
+  std::string reason = {};  // sanitised
 };
 
 struct Outcome {
@@ -20,6 +24,12 @@ struct Outcome {
   std::string reason = {};       // for people: "HTTP 503", "could not connect: …"; sanitised
   std::string response_id = {};  // the endpoint's name for the request; sanitised
   std::string warnings = {};     // what it warned about; sanitised
+  bool is_about_size = false;    // 413: the request was too large for the endpoint
+  std::optional<std::chrono::milliseconds> retry_after =
+      {};  // it asks to be left alone for so long
+  /// Where the API answers for each event; empty: `verdict` is about all. An event that is left out
+  /// counts as failed.
+  std::vector<EventVerdict> events = {};
 };
 
 /// The word for the batch log.
@@ -29,14 +39,16 @@ constexpr const char* name_of(Verdict verdict) {
       return "delivered";
     case Verdict::refused:
       return "refused";
+    case Verdict::failed:
+      return "failed";
+    case Verdict::unavailable:
+      return "unavailable";
     case Verdict::unauthorized:
       return "unauthorized";
     case Verdict::misconfigured:
       return "misconfigured";
-    case Verdict::unavailable:
-      return "unavailable";
   }
-  return "unavailable";
+  return "failed";
 }
 
 }  // namespace outbox::core

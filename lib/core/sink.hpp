@@ -40,6 +40,10 @@ class Sink {
   /// Makes the current or the next `collect` return at once. Threads: any. Async-safe: no.
   virtual void wake() noexcept = 0;
 
+  /// Whether the credential has changed since it was refused, so that trying again makes sense.
+  /// Cheap.
+  virtual bool has_new_credential() { return false; }
+
   /// Forgets what is under way; its tokens are never answered. What was sent may have arrived.
   virtual void abort() noexcept = 0;
 };

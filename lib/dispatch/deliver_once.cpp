@@ -29,8 +29,15 @@ void add(DeliverReport& sum, const RoundReport& round) {
   sum.dead += round.dead;
   sum.requests += round.requests;
   sum.is_paused = round.is_paused;
-  sum.is_unauthorized = round.failure == core::Verdict::unauthorized;
+  // Once is not enough: the credential is read again then, and may have been renewed.
+  sum.is_unauthorized =
+      round.failure == Verdict::unauthorized && round.hold && round.hold->tries > 1;
   sum.hold = round.hold ? round.hold->reason : std::string{};
+}
+
+std::uint64_t remaining_count(storage::Store& store, const core::Clock& clock) {
+  return static_cast<std::uint64_t>(store.due_count(clock.now()) +
+                                    store.suspect_count(clock.now()));
 }
 
 // Rounds until nothing is due, nothing can be done about it, or time is up.
@@ -62,7 +69,7 @@ DeliverReport run_rounds(storage::Store& store, Sink& sink, const core::Clock& c
     }
   }
   round.abort();
-  report.remaining = static_cast<std::uint64_t>(store.due_count(clock.now()));
+  report.remaining = remaining_count(store, clock);
   return report;
 }
 
@@ -80,8 +87,7 @@ DeliverReport deliver(sqlite3* db, const Endpoint& endpoint, const DispatcherOpt
   if (!path.empty()) {  // a memory database has no other dispatcher
     lock.emplace(path, options.destination);
     if (!lock->try_acquire(clock.now())) {
-      return {.remaining = static_cast<std::uint64_t>(store.due_count(clock.now())),
-              .is_served_elsewhere = true};
+      return {.remaining = remaining_count(store, clock), .is_served_elsewhere = true};
     }
   }
   const HeldSigpipe held;

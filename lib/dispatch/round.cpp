@@ -1,6 +1,7 @@
 #include "dispatch/round.hpp"
 
 #include <algorithm>
+#include <iterator>
 #include <stdexcept>
 #include <utility>
 
@@ -16,8 +17,8 @@ using std::chrono::milliseconds;
 
 // After the first answer, others that are about to arrive share its write transaction.
 constexpr milliseconds gather_max{250};
-// Rows that someone made pending behind our back (explicit ids) are seen after this, at the latest.
-constexpr std::chrono::minutes look_everywhere_after{1};
+constexpr std::chrono::minutes look_for_expired_after{1};
+constexpr std::size_t expired_events_max = 500;  // in one transaction
 
 void require(bool is_met, const char* what) {
   if (!is_met) throw std::invalid_argument{std::string{"outbox: "} + what};
@@ -36,6 +37,11 @@ void require_options(const DispatcherOptions& options) {
   require(
       options.backoff_max >= options.backoff_min && options.backoff_max <= std::chrono::hours{24},
       "backoff_max: must be backoff_min to 24 h");
+  require(options.lonely_failures_max >= 1, "lonely_failures_max: must be at least 1");
+  require(options.give_up_after >= milliseconds{0}, "give_up_after: must not be negative");
+  for (const StatusMeaning& meaning : options.meanings) {
+    require(meaning.status >= 100 && meaning.status <= 599, "meanings: a status is 100 to 599");
+  }
 }
 
 Round::Round(Sink& sink, const core::Clock& clock, const DispatcherOptions& options,
@@ -43,7 +49,9 @@ Round::Round(Sink& sink, const core::Clock& clock, const DispatcherOptions& opti
     : sink_{sink},
       clock_{clock},
       options_{options},
-      backoff_{.min = options.backoff_min, .max = options.backoff_max},
+      policy_{.backoff = {.min = options.backoff_min, .max = options.backoff_max},
+              .batch_events = options.batch_events,
+              .lonely_failures_max = options.lonely_failures_max},
       random_{seed} {}
 
 Round::~Round() {
@@ -57,22 +65,24 @@ RoundReport Round::run(storage::Store& store, milliseconds wait_max) {
   follow_nudges(store, state);
   RoundReport report{.is_paused = state.is_paused};
 
-  core::Plan plan;
-  if (may_send(state)) plan = take_and_plan(store, state.hold.has_value(), report);
-  deliver(store, std::move(plan.batches));
-  std::vector<core::Attempt> attempts = collect(wait_max);
-  for (const core::Attempt& attempt : attempts) {
-    if (attempt.outcome.verdict != core::Verdict::delivered)
-      report.failure = attempt.outcome.verdict;
-  }
-
-  core::Settlement settlement =
-      core::settle(state.hold, std::move(attempts), std::move(plan.unsendable), backoff_,
-                   clock_.now(), chance());
-  report.hold = settlement.hold;
-  core::append(unrecorded_, std::move(settlement));
+  std::vector<core::Death> expired;
+  if (!state.is_paused) expired = take_expired(store);
+  Intaken taken;
+  if (may_send(state)) taken = take(store, state, expired);
+  report.has_more = taken.has_more;
+  std::move(expired.begin(), expired.end(), std::back_inserter(taken.aside.dead));
+  deliver(store, std::move(taken.outgoing));
+  core::Settlement settlement = core::settle(state, collect(wait_max), std::move(taken.aside),
+                                             policy_, clock_.now(), chance());
+  report.hold = settlement.stance.hold;
+  report.failure = settlement.failure;
+  std::size_t sent = 0;
+  for (const core::Attempt& attempt : settlement.attempts) sent += attempt.ids.size();
+  const bool is_all_delivered =
+      settlement.delivered.size() == sent && settlement.searches.empty() && !settlement.failure;
+  unrecorded_ = std::move(settlement);
   record(store);
-  if (report.failure) store.look_again_from(0);  // what failed is pending again
+  if (!is_all_delivered) store.look_again_from(0);  // what was not is pending again
   report.delivered = totals_.delivered - before.delivered;
   report.dead = totals_.dead - before.dead;
   report.requests = totals_.requests - before.requests;
@@ -90,63 +100,63 @@ void Round::abort() {
   ids_in_flight_.clear();
 }
 
-bool Round::may_send(const core::DestinationState& state) const {
+bool Round::may_send(const core::DestinationState& state) {
   if (!is_sending_ || state.is_paused) return false;
-  if (!state.hold) return in_flight_.size() < options_.connections;
-  const bool waits = core::is_waiting(state.hold, backoff_, clock_.now()) && !probes_now_;
-  return !waits && in_flight_.empty();
+  if (!state.stance.hold) return in_flight_.size() < options_.connections;
+  if (!in_flight_.empty()) return false;
+  const bool is_renewed =
+      state.stance.hold->kind == core::hold_kind::unauthorized && sink_.has_new_credential();
+  return probes_now_ || is_renewed || !core::is_waiting(state.stance.hold, clock_.now());
 }
 
-core::Plan Round::take_and_plan(storage::Store& store, bool is_probe, RoundReport& report) {
-  // After a failure one single event asks whether the endpoint is back.
-  const std::size_t batches_max = is_probe ? 1 : options_.connections - in_flight_.size();
-  const core::BatchLimits batch{.events_max = is_probe ? 1 : options_.batch_events,
-                                .bytes_max = options_.batch_bytes};
-  const storage::TakeLimits limits{.events_max = batch.events_max * batches_max,
-                                   .bytes_max = batch.bytes_max * batches_max};
+std::vector<core::Death> Round::take_expired(storage::Store& store) {
+  std::vector<core::Death> deaths;
   const core::Instant now = clock_.now();
-  if (now < looked_everywhere_ || now - looked_everywhere_ > look_everywhere_after) {
-    store.look_again_from(0);
-    looked_everywhere_ = now;
+  const bool is_time =
+      now < looked_for_expired_ || now - looked_for_expired_ >= look_for_expired_after;
+  if (options_.give_up_after == milliseconds{0} || !is_time) return deaths;
+  for (const std::int64_t id :
+       store.expired(now - options_.give_up_after, expired_events_max, ids_in_flight_)) {
+    deaths.push_back({id, "expired: not delivered within the time set by give_up_after"});
   }
-  probes_now_ = false;
+  if (deaths.size() < expired_events_max) looked_for_expired_ = now;
+  return deaths;
+}
 
-  std::vector<core::PendingEvent> events;
+Intaken Round::take(storage::Store& store, const core::DestinationState& state,
+                    const std::vector<core::Death>& expired) {
+  probes_now_ = false;
+  UnderWay under_way{.requests = in_flight_.size(), .events = ids_in_flight_};
+  for (const core::Death& death : expired) under_way.events.insert(death.id);
   try {
-    events = store.take(limits, now, ids_in_flight_);
+    return intake_.run(store, state, under_way, clock_.now());
   } catch (...) {  // busy half-way: what it had read would be passed over
     store.look_again_from(0);
     throw;
   }
-  std::size_t bytes = 0;
-  for (const core::PendingEvent& event : events) bytes += event.payload.size();
-  report.has_more = events.size() >= limits.events_max || bytes >= limits.bytes_max;
-  core::Plan plan = core::plan(std::move(events), batch, batches_max);
-  if (plan.first_left_out) {
-    store.look_again_from(*plan.first_left_out);
-    report.has_more = true;
-  }
-  return plan;
 }
 
-void Round::deliver(storage::Store& store, std::vector<core::Batch> batches) {
-  if (batches.empty()) return;
+void Round::deliver(storage::Store& store, std::vector<Outgoing> outgoing) {
+  if (outgoing.empty()) return;
   // Taking and planning take their time; a person may have paused the destination meanwhile.
-  if (store.destination().is_paused) {
+  if (store.is_paused()) {
     store.look_again_from(0);
     return;
   }
-  for (core::Batch& batch : batches) submit(std::move(batch));
+  for (Outgoing& request : outgoing) submit(std::move(request));
 }
 
-void Round::submit(core::Batch batch) {
+void Round::submit(Outgoing outgoing) {
   const std::uint64_t token = next_token_++;
-  const std::vector<std::int64_t> ids = batch.ids;
+  const core::Ids ids = outgoing.batch.ids;
   ids_in_flight_.insert(ids.begin(), ids.end());
-  in_flight_[token] = {
-      .ids = std::move(batch.ids), .bytes = batch.body.size(), .started = clock_.now()};
+  in_flight_[token] = {.ids = std::move(outgoing.batch.ids),
+                       .bytes = outgoing.batch.body.size(),
+                       .started = clock_.now(),
+                       .search = outgoing.search,
+                       .suspicion = outgoing.suspicion};
   try {
-    sink_.submit(token, std::move(batch.body));
+    sink_.submit(token, std::move(outgoing.batch.body));
   } catch (...) {  // no memory: nobody will answer this token
     in_flight_.erase(token);
     for (const std::int64_t id : ids) ids_in_flight_.erase(id);
@@ -181,7 +191,9 @@ void Round::judge(const std::vector<Sink::Reply>& replies, std::vector<core::Att
                         .started = sent.mapped().started,
                         .took = reply.answer.took,
                         .status = reply.answer.status,
-                        .outcome = core::judge(reply.answer)});
+                        .outcome = core::judge(reply.answer, clock_.now(), options_.meanings),
+                        .search = sent.mapped().search,
+                        .suspicion = sent.mapped().suspicion});
   }
 }
 
@@ -195,11 +207,15 @@ void Round::record(storage::Store& store) {
 }
 
 void Round::follow_nudges(storage::Store& store, const core::DestinationState& state) {
-  if (nudges_ >= 0 && state.nudges != nudges_) {
+  const bool is_first_look = nudges_ < 0;
+  if (!is_first_look && state.nudges != nudges_) {
     probes_now_ = true;
     store.look_again_from(0);
   }
   nudges_ = state.nudges;
+  // A new process is how a new token is often brought in.
+  const auto& hold = state.stance.hold;
+  if (is_first_look && hold && hold->kind == core::hold_kind::unauthorized) probes_now_ = true;
 }
 
 }  // namespace outbox::dispatch

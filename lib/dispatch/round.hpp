@@ -7,7 +7,6 @@
 #include <map>
 #include <optional>
 #include <random>
-#include <unordered_set>
 
 #include "core/clock.hpp"
 #include "core/destination.hpp"
@@ -15,6 +14,7 @@
 #include "core/plan.hpp"
 #include "core/settle.hpp"
 #include "core/sink.hpp"
+#include "dispatch/intake.hpp"
 #include "outbox/dispatcher.hpp"
 #include "storage/store.hpp"
 
@@ -37,7 +37,7 @@ struct RoundReport {
   bool has_more = false;  // there may be more to take at once
   bool is_paused = false;
   std::optional<core::HoldState> hold = {};
-  std::optional<core::Verdict> failure = {};  // of the newest attempt that failed
+  std::optional<Verdict> failure = {};  // of the newest attempt that failed
 };
 
 /// Keeps between rounds what is in flight and what could not be recorded.
@@ -62,7 +62,7 @@ class Round {
   /// meanwhile are kept for the next round.
   void wait(std::chrono::milliseconds time_max);
 
-  /// The next round tries although the destination is on hold.
+  /// The next round tries although the destination is on hold, with one single event.
   void probe_now() { probes_now_ = true; }
   /// From now on nothing new is sent.
   void stop_sending() { is_sending_ = false; }
@@ -77,15 +77,19 @@ class Round {
 
  private:
   struct InFlight {
-    std::vector<std::int64_t> ids;
+    core::Ids ids;
     std::size_t bytes;
     core::Instant started;
+    std::optional<std::int64_t> search;
+    core::Suspicion suspicion;
   };
 
-  bool may_send(const core::DestinationState& state) const;
-  core::Plan take_and_plan(storage::Store& store, bool is_probe, RoundReport& report);
-  void deliver(storage::Store& store, std::vector<core::Batch> batches);
-  void submit(core::Batch batch);
+  bool may_send(const core::DestinationState& state);
+  std::vector<core::Death> take_expired(storage::Store& store);
+  Intaken take(storage::Store& store, const core::DestinationState& state,
+               const std::vector<core::Death>& expired);
+  void deliver(storage::Store& store, std::vector<Outgoing> outgoing);
+  void submit(Outgoing outgoing);
   std::vector<core::Attempt> collect(std::chrono::milliseconds wait_max);
   void judge(const std::vector<Sink::Reply>& replies, std::vector<core::Attempt>& attempts);
   void record(storage::Store& store);
@@ -95,17 +99,18 @@ class Round {
   Sink& sink_;
   const core::Clock& clock_;
   DispatcherOptions options_;
-  core::Backoff backoff_;
+  core::Policy policy_;
   std::mt19937_64 random_;
+  Intake intake_{options_};
 
   std::map<std::uint64_t, InFlight> in_flight_;
   std::vector<Sink::Reply> arrived_;  // between rounds
-  std::unordered_set<std::int64_t> ids_in_flight_;
+  storage::IdSet ids_in_flight_;
   core::Settlement unrecorded_;
   RoundTotals totals_;
   std::uint64_t next_token_ = 1;
   std::int64_t nudges_ = -1;  // as last seen; -1: not yet
-  core::Instant looked_everywhere_ = {};
+  core::Instant looked_for_expired_ = {};
   bool probes_now_ = false;
   bool is_sending_ = true;
 };

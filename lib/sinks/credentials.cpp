@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <array>
+#include <chrono>
 #include <cstdlib>
 #include <memory>
 #include <stdexcept>
@@ -45,39 +46,52 @@ std::string problem_of(AuthScheme scheme, const std::string& secret) {
   return is_fit ? "" : "holds characters that a header may not";
 }
 
-// A file that is read again when its identity, size or time of change differ.
+// A file that is read again when its identity, size or time of change differ, and after a refusal.
 class SecretFile {
  public:
   explicit SecretFile(std::string path) : path_{std::move(path)} {}
 
   std::string secret() {
+    const struct stat now = facts();
+    if (!secret_.empty() && is_same(now, seen_)) return secret_;
+    seen_ = now;  // as it was before reading: a change meanwhile is seen as one
+    secret_.clear();
+    secret_ = read();
+    return secret_;
+  }
+
+  void forget() { secret_.clear(); }
+  bool has_changed() const { return !is_same(facts(), seen_); }
+
+ private:
+  // All zero when there is no such file.
+  struct stat facts() const {
+    struct stat found {};
+    if (stat(path_.c_str(), &found) != 0) found = {};
+    return found;
+  }
+
+  static bool is_same(const struct stat& left, const struct stat& right) {
+    return left.st_dev == right.st_dev && left.st_ino == right.st_ino &&
+           left.st_size == right.st_size && left.st_mode == right.st_mode &&
+           left.st_ctim.tv_sec == right.st_ctim.tv_sec &&
+           left.st_ctim.tv_nsec == right.st_ctim.tv_nsec;
+  }
+
+  std::string read() const {
     // O_NONBLOCK: a FIFO at that path must not hang the dispatcher.
     const int file = open(path_.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (file < 0) throw CredentialProblem{"the token file cannot be opened"};
     const auto closed = std::unique_ptr<const int, void (*)(const int*)>{
         &file, [](const int* descriptor) { close(*descriptor); }};
-    struct stat now {};
-    if (fstat(file, &now) != 0 || !S_ISREG(now.st_mode)) {
+    struct stat opened {};
+    if (fstat(file, &opened) != 0 || !S_ISREG(opened.st_mode)) {
       throw CredentialProblem{"the token file is no regular file"};
     }
-    if (!secret_.empty() && is_same(now)) return secret_;
-    secret_ = read_all(file);
-    seen_ = now;
-    return secret_;
-  }
-
- private:
-  bool is_same(const struct stat& now) const {
-    return now.st_dev == seen_.st_dev && now.st_ino == seen_.st_ino &&
-           now.st_size == seen_.st_size && now.st_ctim.tv_sec == seen_.st_ctim.tv_sec &&
-           now.st_ctim.tv_nsec == seen_.st_ctim.tv_nsec;
-  }
-
-  static std::string read_all(int file) {
     std::array<char, secret_bytes_max + 3> buffer{};  // room to notice that there is more
     std::size_t length = 0;
     while (length < buffer.size()) {
-      const ssize_t got = read(file, buffer.data() + length, buffer.size() - length);
+      const ssize_t got = ::read(file, buffer.data() + length, buffer.size() - length);
       if (got < 0) throw CredentialProblem{"the token file cannot be read"};
       if (got == 0) break;
       length += static_cast<std::size_t>(got);
@@ -90,6 +104,35 @@ class SecretFile {
   struct stat seen_ {};
 };
 
+// A secret that is asked for anew before it expires.
+class ShortLivedSecret {
+ public:
+  explicit ShortLivedSecret(std::function<ShortLived()> callback)
+      : callback_{std::move(callback)} {}
+
+  std::string secret() {
+    const auto now = std::chrono::steady_clock::now();
+    if (secret_.empty() || now >= renew_at_) {
+      secret_.clear();
+      const ShortLived fresh = callback_();
+      // A year is as good as any longer lifetime, and cannot overflow.
+      const auto lifetime = std::clamp(fresh.lifetime, std::chrono::seconds{0}, longest_lifetime);
+      renew_at_ = now + std::chrono::milliseconds{lifetime} * 9 / 10;
+      secret_ = fresh.secret;
+    }
+    return secret_;
+  }
+
+  void forget() { secret_.clear(); }
+
+ private:
+  static constexpr std::chrono::seconds longest_lifetime = std::chrono::hours{24 * 365};
+
+  std::function<ShortLived()> callback_;
+  std::string secret_;
+  std::chrono::steady_clock::time_point renew_at_ = {};
+};
+
 Credentials constant(AuthScheme scheme, std::string secret) {
   const std::string problem = problem_of(scheme, secret);
   if (!problem.empty()) throw std::invalid_argument{"outbox: the token " + problem};
@@ -98,8 +141,18 @@ Credentials constant(AuthScheme scheme, std::string secret) {
 
 Credentials from_file(AuthScheme scheme, std::string path) {
   // shared_ptr: std::function wants to be copyable, and the copies are one file.
-  auto file = std::make_shared<SecretFile>(std::move(path));
-  return {.scheme = scheme, .secret = [file] { return file->secret(); }};
+  const auto file = std::make_shared<SecretFile>(std::move(path));
+  return {.scheme = scheme,
+          .secret = [file] { return file->secret(); },
+          .refused = [file] { file->forget(); },
+          .is_renewed = [file] { return file->has_changed(); }};
+}
+
+Credentials from_short_lived(AuthScheme scheme, std::function<ShortLived()> callback) {
+  const auto cached = std::make_shared<ShortLivedSecret>(std::move(callback));
+  return {.scheme = scheme,
+          .secret = [cached] { return cached->secret(); },
+          .refused = [cached] { cached->forget(); }};
 }
 
 Credentials from_env(AuthScheme scheme, const char* variable) {
@@ -122,6 +175,21 @@ std::string secret_of(const Credentials& credentials) {
 }
 
 }  // namespace
+
+void note_refusal(const Credentials& credentials) noexcept {
+  try {
+    if (credentials.refused) credentials.refused();
+  } catch (...) {  // a host's own function: what it has to say is its own business
+  }
+}
+
+bool is_renewed(const Credentials& credentials) noexcept {
+  try {
+    return credentials.is_renewed && credentials.is_renewed();
+  } catch (...) {
+    return false;
+  }
+}
 
 std::optional<CredentialHeader> header_of(const Credentials& credentials) {
   if (!credentials.secret) return std::nullopt;
@@ -149,6 +217,9 @@ Credentials bearer_from_env(const char* variable) {
 Credentials bearer_from(std::function<std::string()> callback) {
   return {.scheme = AuthScheme::bearer, .secret = std::move(callback)};
 }
+Credentials bearer_from_short_lived(std::function<ShortLived()> callback) {
+  return sinks::from_short_lived(AuthScheme::bearer, std::move(callback));
+}
 Credentials x_api_key(std::string key) {
   return sinks::constant(AuthScheme::x_api_key, std::move(key));
 }
@@ -160,6 +231,9 @@ Credentials x_api_key_from_env(const char* variable) {
 }
 Credentials x_api_key_from(std::function<std::string()> callback) {
   return {.scheme = AuthScheme::x_api_key, .secret = std::move(callback)};
+}
+Credentials x_api_key_from_short_lived(std::function<ShortLived()> callback) {
+  return sinks::from_short_lived(AuthScheme::x_api_key, std::move(callback));
 }
 
 }  // namespace v0

@@ -26,4 +26,9 @@ struct CredentialHeader {
 /// a callback throws.
 std::optional<CredentialHeader> header_of(const Credentials& credentials);
 
+/// Tells `credentials` that their secret was refused or could not be had.
+void note_refusal(const Credentials& credentials) noexcept;
+/// Whether there is another secret than the refused one.
+bool is_renewed(const Credentials& credentials) noexcept;
+
 }  // namespace outbox::sinks

@@ -69,6 +69,7 @@ void TrackSink::submit(std::uint64_t token, std::string body) {
       secret = std::move(header->secret);
     }
   } catch (const CredentialProblem& problem) {
+    note_refusal(credentials_);
     replies_.push_back({token, {.arrival = core::Arrival::no_credential, .error = problem.what()}});
     return;
   }
@@ -97,6 +98,10 @@ void TrackSink::wake() noexcept {
   curl_multi_wakeup(multi_.get());
 }
 
+bool TrackSink::has_new_credential() {
+  return is_renewed(credentials_);
+}
+
 void TrackSink::abort() noexcept {
   for (const auto& transfer : under_way_)
     curl_multi_remove_handle(multi_.get(), transfer->handle());
@@ -123,6 +128,8 @@ void TrackSink::gather_finished() {
     std::unique_ptr<HttpTransfer> transfer = std::move(*done);
     under_way_.erase(done);
     replies_.push_back({transfer->token(), transfer->answer(result)});
+    const int status = replies_.back().answer.status;
+    if (status == 401 || status == 403 || status == 407) note_refusal(credentials_);
     curl_multi_remove_handle(multi_.get(), transfer->handle());
     idle_.push_back(std::move(transfer));
   }

@@ -25,6 +25,7 @@ class TrackSink final : public Sink {
   void submit(std::uint64_t token, std::string body) override;
   std::vector<Reply> collect(std::chrono::milliseconds time_max) override;
   void wake() noexcept override;
+  bool has_new_credential() override;
   void abort() noexcept override;
 
  private:

@@ -20,25 +20,56 @@ void Store::record(const core::Settlement& settlement, core::Instant now) {
   for (const std::int64_t id : settlement.delivered)
     delivered += mark(id, state_delivered, {}, now);
   for (const core::Death& death : settlement.dead) mark(death.id, state_dead, death.reason, now);
-  for (const core::Attempt& attempt : settlement.attempts) log(attempt);
-  if (!settlement.attempts.empty()) forget_old_batches_.run();
 
-  const bool is_held = settlement.hold.has_value();
-  const core::HoldState hold = settlement.hold.value_or(core::HoldState{});
+  std::vector<std::int64_t> batches;  // the id of each attempt in the log
+  for (const core::Attempt& attempt : settlement.attempts) batches.push_back(log(attempt));
+  if (!batches.empty()) forget_old_batches_.run();
+  for (const core::Suspect& suspect : settlement.suspects) {
+    record_suspect(suspect, batches.at(suspect.attempt));
+  }
+  for (const core::Search& search : settlement.searches) {
+    const std::string doubt = search.doubt.text();
+    update_search_.bind(1, search.batch).bind(2, text_or_null(doubt)).run();
+  }
+  record_stance(
+      settlement.stance, delivered, static_cast<std::int64_t>(batches.size()),
+      settlement.accepted ? std::optional{batches.at(*settlement.accepted)} : std::nullopt);
+  transaction.commit();
+}
+
+void Store::record_suspect(const core::Suspect& suspect, std::int64_t batch) {
+  mark_suspect_.bind(1, suspect.id)
+      .bind(2, batch)
+      .bind(3, suspect.suspicion.attempts)
+      .bind(4, suspect.suspicion.lonely_failures)
+      .bind(5, core::unix_ms(suspect.due))
+      .bind(6, text_or_null(suspect.reason))
+      .run();
+}
+
+void Store::record_stance(const core::Stance& stance, std::int64_t delivered, std::int64_t requests,
+                          std::optional<std::int64_t> accepted_batch) {
+  const core::HoldState hold = stance.hold.value_or(core::HoldState{});
   const auto held = [&](std::int64_t value) {
-    return is_held ? std::optional{value} : std::nullopt;
+    return stance.hold ? std::optional{value} : std::nullopt;
+  };
+  const auto cap = [](const std::optional<std::size_t>& size) {
+    return size ? std::optional{static_cast<std::int64_t>(*size)} : std::nullopt;
   };
   update_destination_.bind(1, destination_)
       .bind(2, delivered)
-      .bind(3, static_cast<std::int64_t>(settlement.attempts.size()))
-      .bind(4, std::int64_t{settlement.changes_hold})
-      .bind(5, text_or_null(hold.kind))
-      .bind(6, text_or_null(hold.reason))
-      .bind(7, held(core::unix_ms(hold.since)))
-      .bind(8, held(core::unix_ms(hold.until)))
-      .bind(9, hold.tries)
+      .bind(3, requests)
+      .bind(4, text_or_null(hold.kind))
+      .bind(5, text_or_null(hold.reason))
+      .bind(6, held(core::unix_ms(hold.since)))
+      .bind(7, held(core::unix_ms(hold.until)))
+      .bind(8, hold.tries)
+      .bind(9, cap(stance.events_cap))
+      .bind(10, cap(stance.bytes_cap))
+      .bind(11, stance.suspects)
+      .bind(12, std::int64_t{stance.is_proven})
+      .bind(13, accepted_batch)
       .run();
-  transaction.commit();
 }
 
 std::int64_t Store::mark(std::int64_t id, int state, const std::string& error, core::Instant now) {
@@ -50,8 +81,9 @@ std::int64_t Store::mark(std::int64_t id, int state, const std::string& error, c
   return sqlite3_changes(db_);
 }
 
-void Store::log(const core::Attempt& attempt) {
+std::int64_t Store::log(const core::Attempt& attempt) {
   const std::string ranges = core::ranges_text(attempt.ids);
+  const std::string doubt = attempt.doubt.text();
   log_.bind(1, destination_)
       .bind(2, core::unix_ms(attempt.started))
       .bind(3, attempt.took.count())
@@ -65,7 +97,10 @@ void Store::log(const core::Attempt& attempt) {
       .bind(11, text_or_null(attempt.outcome.reason))
       .bind(12, text_or_null(attempt.outcome.response_id))
       .bind(13, text_or_null(attempt.outcome.warnings))
+      .bind(14, attempt.search)
+      .bind(15, text_or_null(doubt))
       .run();
+  return sqlite3_last_insert_rowid(db_);
 }
 
 }  // namespace outbox::storage

@@ -25,6 +25,19 @@ struct TakeLimits {
   std::size_t bytes_max = 1'900'000;  // stops after the event that reaches it
 };
 
+enum class Evidence {
+  after,   // something was accepted after the suspect was refused
+  around,  // or before that, while it was searched for
+};
+
+struct SuspectLimits {
+  std::int64_t accepted_batch = 0;  // the newest request in which something was accepted
+  Evidence evidence = Evidence::after;
+  std::chrono::milliseconds wait_max{0};
+};
+
+using IdSet = std::unordered_set<std::int64_t>;
+
 /// Lifetime: must be destroyed before its connection is closed. Threads: the connection's.
 class Store {
  public:
@@ -35,12 +48,25 @@ class Store {
   /// Makes the destination known as served, and lifts a hold that belongs to another endpoint.
   void serve(const std::string& endpoint, core::Instant now);
 
+  /// How the destination is, with the searches that are under way.
   core::DestinationState destination();
+  /// Whether a person has paused it.
+  bool is_paused();
 
-  /// Due events in order of id, without those in `in_flight`; reads only. An event whose ordering
-  /// key has an earlier pending event outside of what is returned waits.
+  /// Due events in order of id, without those in `left_out` and without suspects; reads only. An
+  /// event whose ordering key has an earlier pending event outside of what is returned waits.
   std::vector<core::PendingEvent> take(const TakeLimits& limits, core::Instant now,
-                                       const std::unordered_set<std::int64_t>& in_flight);
+                                       const IdSet& left_out);
+  /// Those of `ids` (in order) that are pending, no suspects, and wait for no earlier event of
+  /// their ordering key.
+  std::vector<core::PendingEvent> take_these(const core::Ids& ids);
+  /// A suspect whose time has come: others were accepted since it was refused, or its own wait is
+  /// over; one longer than `wait_max` comes from a clock that jumped, and is over.
+  std::optional<core::PendingEvent> take_suspect(const SuspectLimits& limits, core::Instant now,
+                                                 const IdSet& left_out);
+  /// Up to `events_max` pending events that were due before `due_before`, without those in
+  /// `left_out`.
+  core::Ids expired(core::Instant due_before, std::size_t events_max, const IdSet& left_out);
   /// Lets the next `take` look at everything from `id` on again; 0: at everything.
   void look_again_from(std::int64_t id);
 
@@ -52,6 +78,8 @@ class Store {
   std::optional<core::Instant> next_due(core::Instant now);
   /// How many events are due at `now`.
   std::int64_t due_count(core::Instant now);
+  /// How many pending events were refused alone and wait for their next try.
+  std::int64_t suspect_count(core::Instant now);
 
  private:
   struct Taking;
@@ -59,20 +87,30 @@ class Store {
   void take_scheduled(Taking& taking, std::size_t events_max);
   void take_at_once(Taking& taking);
   bool waits_for_earlier(const std::string& key, std::int64_t id, const Taking& taking);
+  bool has_earlier_outside(const std::string& key, std::int64_t id, const IdSet& taken);
+  std::vector<core::Search> searches();
   std::int64_t mark(std::int64_t id, int state, const std::string& error, core::Instant now);
-  void log(const core::Attempt& attempt);
+  std::int64_t log(const core::Attempt& attempt);
+  void record_suspect(const core::Suspect& suspect, std::int64_t batch);
+  void record_stance(const core::Stance& stance, std::int64_t delivered, std::int64_t requests,
+                     std::optional<std::int64_t> accepted_batch);
 
   sqlite3* db_;
   std::string destination_;
   std::chrono::milliseconds patience_;
   Statement destination_state_;
+  Statement searches_;
   Statement at_once_;
   Statement scheduled_;
   Statement of_key_;
   Statement before_in_key_;
+  Statement by_id_;
+  Statement suspect_;
   Statement next_due_;
   Statement mark_;
+  Statement mark_suspect_;
   Statement log_;
+  Statement update_search_;
   Statement forget_old_batches_;
   Statement update_destination_;
 

@@ -5,7 +5,18 @@
 #include "support/fakes.hpp"
 
 using namespace outbox::core;
+using outbox::Verdict;
 using support::answer_of;
+
+namespace {
+
+constexpr Instant now{std::chrono::milliseconds{1'800'000'000'000}};
+
+Outcome judge(const Answer& answer, std::span<const outbox::StatusMeaning> meanings = {}) {
+  return outbox::core::judge(answer, now, meanings);
+}
+
+}  // namespace
 
 TEST_CASE("every status has its meaning") {
   const auto expected = [](int status) {
@@ -33,9 +44,9 @@ TEST_CASE("every status has its meaning") {
     if (status >= 200 && status < 300) return Verdict::delivered;
     if (status >= 300 && status < 400) return Verdict::misconfigured;
     if (status >= 400 && status < 500) return Verdict::refused;
-    return Verdict::unavailable;
+    return Verdict::failed;
   };
-  for (int status = 200; status < 600; ++status) {
+  for (int status = 100; status < 600; ++status) {
     CAPTURE(status);
     CHECK(judge(answer_of(status)).verdict == expected(status));
   }
@@ -122,7 +133,7 @@ TEST_CASE("every failure of the transport is the destination's trouble, never th
       {Arrival::not_sent, Verdict::unavailable, "could not connect: why"},
       {Arrival::untrusted, Verdict::misconfigured, "certificate not trusted: why"},
       {Arrival::no_credential, Verdict::unauthorized, "no credential: why"},
-      {Arrival::lost, Verdict::unavailable, "no answer: why"},
+      {Arrival::lost, Verdict::failed, "no answer: why"},
   };
   for (const Row& row : rows) {
     CAPTURE(row.reason);
@@ -130,4 +141,41 @@ TEST_CASE("every failure of the transport is the destination's trouble, never th
     CHECK(outcome.verdict == row.verdict);
     CHECK(outcome.reason == row.reason);
   }
+}
+
+TEST_CASE("a 503 that says when to come back speaks of the endpoint, not of the request") {
+  Answer answer = answer_of(503);
+  CHECK(judge(answer).verdict == Verdict::failed);
+  answer.retry_after = "30";
+  CHECK(judge(answer).verdict == Verdict::unavailable);
+  CHECK(judge(answer).retry_after == std::chrono::seconds{30});
+}
+
+TEST_CASE("a status means what the host says it means") {
+  const outbox::StatusMeaning meanings[] = {{404, Verdict::refused},
+                                            {409, Verdict::delivered},
+                                            {202, Verdict::unavailable},
+                                            {404, Verdict::delivered}};
+  CHECK(judge(answer_of(404), meanings).verdict == Verdict::refused);
+  CHECK(judge(answer_of(409), meanings).verdict == Verdict::delivered);
+  CHECK(judge(answer_of(202), meanings).verdict == Verdict::unavailable);
+  CHECK(judge(answer_of(400), meanings).verdict == Verdict::refused);
+  CHECK(judge(answer_of(202, "<html>"), meanings).verdict == Verdict::misconfigured);
+}
+
+TEST_CASE("413 is about the size of the request") {
+  CHECK(judge(answer_of(413)).is_about_size);
+  CHECK_FALSE(judge(answer_of(400)).is_about_size);
+}
+
+TEST_CASE("where the endpoint answers for each event, each has its verdict") {
+  Answer answer = answer_of(207);
+  answer.events = {{0, 200, ""}, {2, 400, "no\nuser"}, {1, 503, ""}};
+  const Outcome outcome = judge(answer);
+  REQUIRE(outcome.events.size() == 3);
+  CHECK(outcome.events[0].verdict == Verdict::delivered);
+  CHECK(outcome.events[1].index == 2);
+  CHECK(outcome.events[1].verdict == Verdict::refused);
+  CHECK(outcome.events[1].reason == "HTTP 400: no?user");
+  CHECK(outcome.events[2].verdict == Verdict::failed);
 }

@@ -61,8 +61,8 @@ TEST_CASE("a batch arrives byte for byte, with the token and the type") {
 
   CHECK(answer.arrival == Arrival::answered);
   CHECK(answer.status == 200);
-  CHECK(core::judge(answer).verdict == core::Verdict::delivered);
-  CHECK(core::judge(answer).response_id == "track-000001");
+  CHECK(core::judge(answer, {}).verdict == Verdict::delivered);
+  CHECK(core::judge(answer, {}).response_id == "track-000001");
   const auto requests = server.requests();
   REQUIRE(requests.size() == 1);
   CHECK(requests[0].body == body);

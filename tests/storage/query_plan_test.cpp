@@ -42,7 +42,16 @@ std::set<std::string> statements_of_a_dispatcher(SQLite::Database& db) {
     store.take({.events_max = 8}, now, {ids.begin(), ids.end()});
     store.next_due(now);
     store.due_count(now);
-    store.record({.delivered = ids, .attempts = {{.ids = {1}}}}, now);
+    store.suspect_count(now);
+    store.take_these(ids);
+    store.take_suspect({.accepted_batch = 9, .evidence = outbox::storage::Evidence::around}, now,
+                       {});
+    store.expired(now, 9, {});
+    store.record({.delivered = ids,
+                  .suspects = {{.id = 1}},
+                  .attempts = {{.ids = {1}}},
+                  .searches = {{.batch = 1}}},
+                 now);
     outbox::storage::read_status(db.getHandle(), "", now);
   }
   sqlite3_trace_v2(db.getHandle(), 0, nullptr, nullptr);

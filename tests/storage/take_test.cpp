@@ -170,6 +170,87 @@ TEST_CASE("an at-once event, a scheduled one and one more of a key keep their or
   CHECK(all == Ids{1, 2, 3});
 }
 
+TEST_CASE("a suspect is never taken with others, and its ordering key waits for it") {
+  Table table;
+  table.add("k");
+  table.add("k");
+  table.add();
+  table.app.db().exec(
+      "update outbox_events set suspect_batch = 5, attempts = 1, due_at_ms = 999 where id = 1");
+  CHECK(table.take(9) == Ids{3});
+  table.deliver({3});
+  CHECK(table.take(9).empty());
+  CHECK(table.store.take_these({1, 2}).empty());
+  table.app.db().exec("update outbox_events set state = 2 where id = 1");
+  CHECK(table.take(9) == Ids{2});
+}
+
+TEST_CASE("a suspect's time comes with its due time, or with the evidence that is asked for") {
+  using outbox::storage::Evidence;
+  struct Row {
+    std::int64_t accepted_batch;
+    Evidence evidence;
+    std::int64_t due_at_ms;
+    std::int64_t lonely_failures;
+    bool is_taken;
+  };
+  // Batch 5, a part of the search of batch 2, refused it.
+  const Row rows[] = {
+      {0, Evidence::after, 1'000'000, 0, true},   {0, Evidence::after, 1'000'001, 0, false},
+      {6, Evidence::after, 1'000'001, 0, true},   {4, Evidence::after, 1'000'001, 0, false},
+      {4, Evidence::around, 1'000'001, 0, true},  {2, Evidence::around, 1'000'001, 0, false},
+      {6, Evidence::around, 1'000'001, 1, false},  // the endpoint failed at it: no refusal
+      {0, Evidence::after, 9'000'000, 0, true},    // longer than any wait: a clock has jumped
+  };
+  Table table;
+  table.add();
+  table.app.db().exec(
+      "insert into outbox_batches (id, destination, started_at_ms, took_ms, events, first_id,"
+      " last_id, ids, bytes, outcome, parent) values (5, 'track', 0, 0, 1, 1, 1, '1', 2, "
+      "'refused', 2)");
+  for (const Row& row : rows) {
+    CAPTURE(row.accepted_batch);
+    CAPTURE(row.due_at_ms);
+    table.app.db().exec("update outbox_events set suspect_batch = 5, attempts = 3, due_at_ms = " +
+                        std::to_string(row.due_at_ms) +
+                        ", lonely_failures = " + std::to_string(row.lonely_failures));
+    const auto suspect = table.store.take_suspect(
+        {row.accepted_batch, row.evidence, std::chrono::minutes{10}}, now, {});
+    CHECK(suspect.has_value() == row.is_taken);
+    if (suspect) {
+      CHECK(suspect->suspicion.batch == 5);
+      CHECK(suspect->suspicion.since == 2);
+      CHECK(suspect->suspicion.attempts == 3);
+    }
+  }
+  CHECK_FALSE(table.store.take_suspect({9, Evidence::after, std::chrono::minutes{10}}, now, {1}));
+}
+
+TEST_CASE("what has expired is found in every part of the queue, the oldest first") {
+  Table table;
+  table.add();
+  table.add({}, 500'000);
+  table.add({}, 900'000);
+  table.add();
+  table.add();
+  table.app.db().exec("update outbox_events set enqueued_at_ms = 400000 where id in (1, 4, 5)");
+  table.app.db().exec(
+      "update outbox_events set attempts = 1, suspect_batch = 1, due_at_ms = 2000000 where id = 4");
+  const Instant cutoff{std::chrono::milliseconds{600'000}};
+  CHECK(table.store.expired(cutoff, 9, {}) == Ids{1, 5, 2, 4});
+  CHECK(table.store.expired(cutoff, 9, {1}) == Ids{5, 2, 4});
+  CHECK(table.store.expired(cutoff, 1, {}) == Ids{1});
+}
+
+TEST_CASE("the parts of a search are taken as they are asked for, without what has left") {
+  Table table;
+  for (int i = 0; i < 4; ++i) table.add(i == 3 ? "k" : "");
+  table.deliver({2});
+  Ids taken;
+  for (const auto& event : table.store.take_these({1, 2, 3, 4, 99})) taken.push_back(event.id);
+  CHECK(taken == Ids{1, 3, 4});
+}
+
 TEST_CASE("thousands of waiting keys starve nobody") {
   Table table;
   table.app.db().exec("begin");

@@ -1,0 +1,177 @@
+#include "dispatch/intake.hpp"
+
+#include <algorithm>
+#include <iterator>
+#include <utility>
+
+namespace outbox::dispatch {
+
+namespace {
+
+// Rows that someone made pending behind our back (explicit ids) are seen after this, at the latest.
+constexpr std::chrono::minutes look_everywhere_after{1};
+
+bool contains_any(const storage::IdSet& set, const core::Ids& ids) {
+  return std::any_of(ids.begin(), ids.end(), [&](auto id) { return set.contains(id); });
+}
+
+core::Ids ids_of(const std::vector<core::PendingEvent>& events) {
+  core::Ids ids;
+  for (const core::PendingEvent& event : events) ids.push_back(event.id);
+  return ids;
+}
+
+core::Ids without(core::Ids ids, const core::Ids& gone) {
+  std::erase_if(
+      ids, [&](std::int64_t id) { return std::find(gone.begin(), gone.end(), id) != gone.end(); });
+  return ids;
+}
+
+}  // namespace
+
+// One call of `run`: what it has so far.
+class Intake::Pass {
+ public:
+  Pass(storage::Store& store, const core::DestinationState& state, const DispatcherOptions& options,
+       const UnderWay& under_way, core::Instant now)
+      : store_{store}, state_{state}, options_{options}, under_way_{under_way}, now_{now} {
+    const core::Stance& stance = state.stance;
+    // One single request as long as it is not known that the endpoint works.
+    is_careful_ = stance.hold || stance.events_cap || !stance.is_proven;
+    limits_.events_max = options.batch_events;
+    if (stance.events_cap) limits_.events_max = std::min(limits_.events_max, *stance.events_cap);
+    if (stance.hold || !stance.is_proven) limits_.events_max = 1;
+    limits_.bytes_max =
+        std::min(options.batch_bytes, stance.bytes_cap.value_or(options.batch_bytes));
+    left_out_ = under_way.events;
+    for (const core::Search& search : state.searches) {
+      for (const std::int64_t id : search.doubt.all()) left_out_.insert(id);
+    }
+  }
+
+  bool has_room() const {
+    const std::size_t requests_max = is_careful_ ? 1 : options_.connections;
+    return under_way_.requests + result_.outgoing.size() < requests_max;
+  }
+
+  // A probe asks with the event that failed first, so that the order is kept; then in turn with
+  // another one, since the endpoint may fail at that very event.
+  bool wants_another() const {
+    const auto& hold = state_.stance.hold;
+    return hold && hold->kind == core::hold_kind::backing_off && hold->tries % 2 == 0;
+  }
+
+  void take_parts() {
+    for (const core::Search& search : state_.searches) {
+      if (!has_room()) return;
+      if (contains_any(under_way_.events, search.doubt.all())) continue;  // one part at a time
+      take_part(search);
+    }
+  }
+
+  // Another event than the one that a search would send next, out of the same batch.
+  void take_another_part() {
+    for (const core::Search& search : state_.searches) {
+      if (!has_room()) return;
+      const core::Ids all = search.doubt.all();
+      if (all.size() > 1) send(search.batch, plan_of(store_.take_these({all.back()})));
+    }
+  }
+
+  bool take_suspect(storage::Evidence evidence, std::chrono::milliseconds wait_max) {
+    if (!has_room()) return false;
+    auto event = store_.take_suspect(
+        {.accepted_batch = state_.accepted_batch, .evidence = evidence, .wait_max = wait_max}, now_,
+        left_out_);
+    if (!event) return false;
+    left_out_.insert(event->id);
+    const core::Suspicion suspicion = event->suspicion;
+    core::Plan plan = plan_of({std::move(*event)});
+    for (core::Batch& batch : plan.batches) {
+      result_.outgoing.push_back({.batch = std::move(batch), .suspicion = suspicion});
+    }
+    return true;
+  }
+
+  void take_due() {
+    if (!has_room()) return;
+    const std::size_t batches_max =
+        is_careful_ ? 1 : options_.connections - under_way_.requests - result_.outgoing.size();
+    const storage::TakeLimits limits{.events_max = limits_.events_max * batches_max,
+                                     .bytes_max = limits_.bytes_max * batches_max};
+    std::vector<core::PendingEvent> events = store_.take(limits, now_, left_out_);
+    std::size_t bytes = 0;
+    for (const core::PendingEvent& event : events) bytes += event.payload.size();
+    result_.has_more = events.size() >= limits.events_max || bytes >= limits.bytes_max;
+    core::Plan plan = core::plan(std::move(events), limits_, batches_max);
+    if (plan.first_left_out) {
+      store_.look_again_from(*plan.first_left_out);
+      result_.has_more = true;
+    }
+    send({}, std::move(plan));
+  }
+
+  bool is_empty() const { return result_.outgoing.empty() && under_way_.requests == 0; }
+  Intaken result() { return std::move(result_); }
+
+ private:
+  void take_part(const core::Search& search) {
+    core::Ids part = search.doubt.next();
+    if (part.size() > limits_.events_max) part.resize(limits_.events_max);
+    std::vector<core::PendingEvent> events = store_.take_these(part);
+    core::Ids gone = without(part, ids_of(events));
+    core::Plan plan = plan_of(std::move(events));
+    for (const core::Death& death : plan.unsendable) gone.push_back(death.id);
+    if (!gone.empty() || part.empty()) {
+      core::Search changed = search;
+      changed.doubt.accept(gone);
+      result_.aside.searches.push_back(std::move(changed));
+      result_.has_more = true;
+    }
+    send(search.batch, std::move(plan));
+  }
+
+  core::Plan plan_of(std::vector<core::PendingEvent> events) const {
+    return core::plan(std::move(events), limits_, 1);
+  }
+
+  void send(std::optional<std::int64_t> search, core::Plan plan) {
+    for (core::Batch& batch : plan.batches) {
+      result_.outgoing.push_back({.batch = std::move(batch), .search = search});
+    }
+    auto& dead = result_.aside.dead;
+    std::move(plan.unsendable.begin(), plan.unsendable.end(), std::back_inserter(dead));
+  }
+
+  storage::Store& store_;
+  const core::DestinationState& state_;
+  const DispatcherOptions& options_;
+  const UnderWay& under_way_;
+  core::Instant now_;
+  bool is_careful_ = false;
+  core::BatchLimits limits_;
+  storage::IdSet left_out_;
+  Intaken result_;
+};
+
+Intaken Intake::run(storage::Store& store, const core::DestinationState& state,
+                    const UnderWay& under_way, core::Instant now) {
+  if (now < looked_everywhere_ || now - looked_everywhere_ > look_everywhere_after) {
+    store.look_again_from(0);
+    looked_everywhere_ = now;
+  }
+  Pass pass{store, state, options_, under_way, now};
+  if (pass.wants_another()) {
+    pass.take_due();
+    pass.take_another_part();
+  }
+  pass.take_parts();
+  // A suspect goes alone: not in each round, so that a crowd of them holds nobody up.
+  was_suspects_turn_ = !was_suspects_turn_ && !state.stance.hold &&
+                       pass.take_suspect(storage::Evidence::after, options_.backoff_max);
+  pass.take_due();
+  if (pass.is_empty()) pass.take_suspect(storage::Evidence::around, options_.backoff_max);
+  return pass.result();
+}
+
+}  // namespace outbox::dispatch

@@ -1,0 +1,139 @@
+#include "core/doubt.hpp"
+
+#include <doctest/doctest.h>
+
+#include <numeric>
+
+using namespace outbox::core;
+using Blame = Doubt::Blame;
+
+namespace {
+
+Ids ids(std::int64_t first, std::int64_t last) {
+  Ids all(static_cast<std::size_t>(last - first + 1));
+  std::iota(all.begin(), all.end(), first);
+  return all;
+}
+
+}  // namespace
+
+TEST_CASE("a refused batch is halved, left first") {
+  CHECK(Doubt::of_batch(ids(1, 128), Blame::other_part).text() == "1-64+65-128");
+  CHECK(Doubt::of_batch(ids(1, 5), Blame::other_part).text() == "1-3+4-5");
+  CHECK(Doubt::of_batch(ids(1, 2), Blame::other_part).text() == "1+2");
+}
+
+TEST_CASE("after a failure, or when the batch was too large, no part is blamed for the other") {
+  CHECK(Doubt::of_batch(ids(1, 128), Blame::nobody).text() == "1-64|65-128");
+  CHECK(Doubt::of_batch({7}, Blame::nobody).text() == "7");
+}
+
+TEST_CASE("when the first part is accepted, the guilty one is in the other, which is halved") {
+  Doubt doubt = Doubt::of_batch(ids(1, 8), Blame::other_part);
+  doubt.accept(ids(1, 4));
+  CHECK(doubt.text() == "5-6+7-8");
+  doubt.accept(ids(5, 6));
+  CHECK(doubt.text() == "7+8");
+  doubt.accept(ids(7, 7));
+  CHECK(doubt.text() == "8");
+}
+
+TEST_CASE("when the first part is refused it is halved, and nothing is known of the other") {
+  Doubt doubt = Doubt::of_batch(ids(1, 8), Blame::other_part);
+  doubt.split(ids(1, 4), Blame::other_part);
+  CHECK(doubt.text() == "1-2+3-4|5-8");
+  doubt.split(ids(1, 2), Blame::other_part);
+  CHECK(doubt.text() == "1+2|3-8");
+}
+
+TEST_CASE("the first that is found leaves, and the rest is tried as a whole") {
+  Doubt doubt = Doubt::of_batch(ids(1, 8), Blame::other_part);
+  doubt.set_aside(1, true);
+  CHECK(doubt.text() == "2-8");
+}
+
+TEST_CASE("one found right after another makes the rest go one by one, then twice as many each") {
+  Doubt doubt = Doubt::of_batch(ids(1, 20), Blame::other_part);
+  doubt.set_aside(1, true);
+  doubt.set_aside(2, false);
+  CHECK(doubt.text() == "3|4-20");
+  doubt.accept(ids(3, 3));
+  CHECK(doubt.text() == "4-5|6-20");
+  doubt.accept(ids(4, 5));
+  CHECK(doubt.text() == "6-9|10-20");
+}
+
+TEST_CASE("a part may be sent in pieces") {
+  Doubt doubt = Doubt::of_batch(ids(1, 8), Blame::other_part);
+  doubt.accept(ids(1, 1));
+  CHECK(doubt.text() == "2-4+5-8");
+  doubt.split(ids(2, 3), Blame::other_part);
+  CHECK(doubt.text() == "2+3|4-8");
+}
+
+TEST_CASE("an event that has left the queue leaves the search, wherever it is in it") {
+  Doubt doubt = Doubt::of_batch(ids(1, 8), Blame::other_part);
+  doubt.accept(Ids{2, 6});
+  CHECK(doubt.text() == "1,3-4+5,7-8");
+  doubt.accept(ids(1, 8));
+  CHECK(doubt.is_empty());
+  CHECK(doubt.text().empty());
+}
+
+TEST_CASE("every search ends, whatever the answers are") {
+  // Each bit of `answers` is the next answer; an event alone is set aside when it is refused.
+  for (std::uint32_t answers = 0; answers < 4'096; ++answers) {
+    CAPTURE(answers);
+    Doubt doubt = Doubt::of_batch(ids(1, 9), Blame::other_part);
+    std::uint32_t bits = answers;
+    int requests = 0;
+    while (!doubt.is_empty() && requests < 100) {
+      const Ids next = doubt.next();
+      const bool is_refused = (bits & 1U) != 0;
+      bits = bits >> 1U | (answers & 1U) << 11U;
+      if (!is_refused) {
+        doubt.accept(next);
+      } else if (next.size() == 1) {
+        doubt.set_aside(next.front(), requests % 2 == 0);
+      } else {
+        doubt.split(next, requests % 3 == 0 ? Blame::nobody : Blame::other_part);
+      }
+      ++requests;
+    }
+    CHECK(requests < 100);
+  }
+}
+
+TEST_CASE("what is stored comes back") {
+  for (const char* text : {"", "7", "1-64+65-128", "1-2+3|4-8", "1,3+5|9", "2-8", "3|4-20"}) {
+    CAPTURE(text);
+    CHECK(Doubt::parse(text).text() == text);
+  }
+}
+
+TEST_CASE("what nobody stored is an empty search") {
+  for (const char* text : {"|",
+                           "+",
+                           "1+",
+                           "1|",
+                           "|1",
+                           "+1",
+                           "1-",
+                           "2-1",
+                           "1,1",
+                           "3,2",
+                           "5+4",
+                           "5|4",
+                           "a",
+                           "1;2",
+                           "-1",
+                           "0x1",
+                           "1-99999999999999999999",
+                           " 1",
+                           "1|2+3",
+                           "1-9223372036854775807",
+                           "9223372036854775807-9223372036854775807x"}) {
+    CAPTURE(text);
+    CHECK(Doubt::parse(text).is_empty());
+  }
+}

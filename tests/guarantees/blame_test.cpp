@@ -1,0 +1,390 @@
+// Whatever the endpoint answers, nothing is lost and nobody pays for another's fault.
+
+#include <doctest/doctest.h>
+
+#include "support/desk.hpp"
+
+using namespace outbox;
+using namespace std::chrono_literals;
+using support::answer_of;
+using support::Desk;
+using support::events_in;
+
+namespace {
+
+// Which hold an answer makes for a destination without one; "": none.
+std::string expected_kind(int status, const std::string& retry_after) {
+  switch (status) {
+    case 401:
+    case 403:
+    case 407:
+      return "unauthorized";
+    case 404:
+    case 405:
+    case 410:
+    case 415:
+    case 501:
+    case 505:
+      return "misconfigured";
+    case 408:
+    case 409:
+    case 421:
+    case 425:
+    case 429:
+      return "backing_off";
+    default:
+      break;
+  }
+  if (status >= 200 && status < 300) return "";
+  if (status >= 300 && status < 400) return "misconfigured";
+  if (status >= 400 && status < 500) return "";
+  static_cast<void>(retry_after);
+  return "backing_off";
+}
+
+bool holds(const std::string& body, const char* user) {
+  return body.find("\"" + std::string{user} + "\"") != std::string::npos;
+}
+
+// Lets `desk` run, and time pass, for as long as `time` and until nothing is pending.
+void run_for(Desk& desk, std::chrono::milliseconds time) {
+  const auto end = desk.clock.now() + time;
+  while (desk.clock.now() < end && desk.count("state = 0") > 0) {
+    desk.settle();
+    desk.wait();
+  }
+}
+
+}  // namespace
+
+TEST_CASE("every status does to batches of 1, 2 and 100 what the table says") {
+  struct RetryAfter {
+    const char* value;
+    std::optional<std::chrono::milliseconds> wait;
+  };
+  const RetryAfter kinds[] = {{"", std::nullopt},
+                              {"120", 120s},
+                              {"Tue, 24 Nov 2026 10:10:00 GMT", 600s},
+                              {"soon", std::nullopt},
+                              {"315360000", 24h}};
+  Desk desk;
+  for (const std::size_t events : {1U, 2U, 100U}) {
+    desk.db().exec("delete from outbox_events");
+    desk.enqueue_many(events);
+    for (int status = 100; status < 600; ++status) {
+      for (const RetryAfter& kind : kinds) {
+        CAPTURE(events);
+        CAPTURE(status);
+        CAPTURE(kind.value);
+        desk.db().exec(
+            "update outbox_events set state = 0, attempts = 0, suspect_batch = null, due_at_ms = 0;"
+            " delete from outbox_batches; update outbox_destinations set hold_kind = null,"
+            " batch_events_max = null, batch_bytes_max = null, suspects = 0");
+        desk.restart();
+        desk.sink.answer = [&](const std::string&) {
+          core::Answer answer = answer_of(status);
+          answer.retry_after = kind.value;
+          answer.date = "Tue, 24 Nov 2026 10:00:00 GMT";
+          return answer;
+        };
+
+        desk.run();
+
+        const auto size = static_cast<std::int64_t>(events);
+        const bool is_delivered = status >= 200 && status < 300;
+        const std::string hold_kind = expected_kind(status, kind.value);
+        const auto state = desk.state();
+        CHECK(desk.count("state = 1") == (is_delivered ? size : 0));
+        CHECK(desk.count("state = 2") == 0);
+        CHECK((state.stance.hold ? state.stance.hold->kind : "") == hold_kind);
+        const bool is_refused = hold_kind.empty() && !is_delivered;
+        CHECK(desk.count("attempts > 0") == (is_refused && events == 1 ? 1 : 0));
+        const bool may_be_the_batch =
+            status < 200 || (status >= 500 && status != 501 && status != 505 &&
+                             !(status == 503 && *kind.value != '\0'));
+        CHECK(state.searches.empty() != ((is_refused && events > 1) || may_be_the_batch));
+        if (state.stance.hold) {
+          const auto wait = state.stance.hold->until - desk.clock.now();
+          const bool is_slow = hold_kind == "misconfigured";
+          if (kind.wait && hold_kind != "unauthorized") {
+            CHECK(wait == std::max<std::chrono::milliseconds>(*kind.wait, 1s));
+          } else if (hold_kind == "unauthorized") {
+            CHECK(wait == 0ms);
+          } else {
+            CHECK(wait >= (is_slow ? 4s : 500ms));
+            CHECK(wait <= (is_slow ? 8s : 1s));
+          }
+        }
+      }
+    }
+  }
+}
+
+TEST_CASE("10,000 answers of 401 and 403 cost no event anything") {
+  Desk desk;
+  desk.enqueue_many(100);
+  std::size_t answers = 0;
+  desk.sink.answer = [&](const std::string&) { return answer_of(++answers % 2 == 0 ? 401 : 403); };
+  while (answers < 10'000) {
+    desk.run();
+    desk.wait();
+  }
+  CHECK(desk.count("state = 0 and attempts = 0 and last_error is null") == 100);
+  CHECK(desk.state().stance.hold->kind == "unauthorized");
+
+  desk.sink.answer = [](const std::string&) { return answer_of(200); };
+  run_for(desk, 1h);
+  CHECK(desk.count("state = 1") == 100);
+}
+
+TEST_CASE("a web page delivers nothing and is shown, and the right URL gets everything") {
+  Desk desk;
+  desk.enqueue_many(100);
+  desk.sink.answer = [](const std::string&) { return answer_of(200, "<html>log in</html>"); };
+  desk.settle();
+  CHECK(desk.count("state = 0 and attempts = 0") == 100);
+  CHECK(desk.state().stance.hold->kind == "misconfigured");
+  CHECK(desk.state().stance.hold->reason == "HTTP 200 with a web page: not the Track API");
+
+  desk.sink.answer = [](const std::string&) { return answer_of(200); };
+  desk.store().serve("https://the.right/one", desk.clock.now());
+  CHECK_FALSE(desk.state().stance.hold);
+  desk.settle();
+  CHECK(events_in(desk.sink.bodies.at(1)) == 1);  // asks with one event first
+  CHECK(desk.sink.bodies.size() == 3);
+  CHECK(desk.count("state = 1") == 100);
+}
+
+TEST_CASE("an API that begins to refuse everything, at one event a minute, kills nobody") {
+  Desk desk;
+  bool refuses = false;
+  desk.sink.answer = [&](const std::string&) { return answer_of(refuses ? 400 : 200); };
+  for (int minute = 0; minute < 300; ++minute) {
+    refuses = minute >= 20 && minute < 200;
+    desk.enqueue_many(1);
+    run_for(desk, 1min);
+    CHECK(desk.count("state = 2") == 0);
+    desk.clock.advance(1min);
+    if (minute == 100) CHECK(desk.state().stance.hold->kind == "refuses_everything");
+  }
+  run_for(desk, 1h);
+  CHECK(desk.count("state = 1") == 300);
+  CHECK_FALSE(desk.state().stance.hold);
+}
+
+TEST_CASE("an API that begins to refuse everything, at 1,000 events a second, kills nobody") {
+  Desk desk;
+  bool refuses = false;
+  desk.sink.answer = [&](const std::string&) { return answer_of(refuses ? 400 : 200); };
+  std::size_t requests_while_refusing = 0;
+  for (int second = 0; second < 60; ++second) {
+    refuses = second >= 10 && second < 50;
+    desk.enqueue_many(1'000);
+    const std::size_t requests = desk.settle();
+    if (refuses) requests_while_refusing += requests;
+    CHECK(desk.count("state = 2") == 0);
+    desk.clock.advance(1s);
+    if (second == 40) CHECK(desk.state().stance.hold->kind == "refuses_everything");
+  }
+  CHECK(requests_while_refusing < 40);
+  run_for(desk, 1h);
+  CHECK(desk.count("state = 1") == 60'000);
+  CHECK_FALSE(desk.state().stance.hold);
+}
+
+TEST_CASE("ten bad events and more in a row hold up nobody for good, and they alone die") {
+  Desk desk;
+  desk.enqueue_many(60);
+  desk.sink.answer = [](const std::string& body) {
+    for (int bad = 0; bad < 25; ++bad) {
+      if (holds(body, ("user-" + std::to_string(bad)).c_str())) return answer_of(400);
+    }
+    return answer_of(200);
+  };
+  run_for(desk, 24h);
+  CHECK(desk.count("state = 2 and id <= 25") == 25);
+  CHECK(desk.count("state = 1 and id > 25") == 35);
+}
+
+TEST_CASE("a bad event that comes alone is judged when the next one is accepted") {
+  Desk desk;
+  desk.sink.answer = [](const std::string& body) {
+    return answer_of(holds(body, "user-0") ? 422 : 200);
+  };
+  desk.enqueue_many(1);
+  run_for(desk, 1h);
+  CHECK(desk.count("state = 0 and attempts > 3 and last_error = 'HTTP 422'") == 1);
+
+  desk.db().exec("begin");
+  enqueue(desk.db(), support::event_of("another"));
+  desk.db().exec("commit");
+  desk.settle();
+  CHECK(desk.count("state = 1") == 1);
+  CHECK(desk.count("state = 2 and last_error = 'refused: HTTP 422'") == 1);
+}
+
+TEST_CASE("an API that is mended while a suspect waits gets it") {
+  Desk desk;
+  bool is_mended = false;
+  desk.sink.answer = [&](const std::string& body) {
+    return answer_of(!is_mended && holds(body, "user-1") ? 400 : 200);
+  };
+  desk.enqueue_many(2);
+  while (desk.count("attempts > 0") == 0) desk.run();
+  is_mended = true;
+  run_for(desk, 1h);
+  CHECK(desk.count("state = 1") == 2);
+}
+
+TEST_CASE("an event on which the server dies is found while the others pass") {
+  for (const std::size_t place : {0U, 1U, 57U, 127U}) {
+    CAPTURE(place);
+    Desk desk{{.batch_events = 128}};
+    const std::string user = "user-" + std::to_string(place);
+    desk.sink.answer = [&](const std::string& body) {
+      return holds(body, user.c_str())
+                 ? core::Answer{.arrival = core::Arrival::lost, .error = "reset"}
+                 : answer_of(200);
+    };
+    desk.enqueue_many(128);
+    // Something else comes by now and then, which proves that the endpoint works.
+    for (int i = 0; i < 200 && desk.count("state = 2") == 0; ++i) {
+      run_for(desk, 10s);
+      desk.db().exec("begin");
+      enqueue(desk.db(), support::event_of("passer-by"));
+      desk.db().exec("commit");
+    }
+    run_for(desk, 1h);
+    CHECK(desk.count("state = 2") == 1);
+    CHECK(desk.count("state = 2 and lonely_failures = 9 and last_error = 'failed alone 10 times"
+                     " while others were accepted: no answer: reset' and id = " +
+                     std::to_string(place + 1)) == 1);
+    CHECK(desk.count("state = 0") == 0);
+    std::size_t times = 0;
+    for (const std::string& body : desk.sink.bodies) times += holds(body, "user-99") ? 1 : 0;
+    CHECK(times < 12);  // an innocent neighbour is not sent for ever
+  }
+}
+
+TEST_CASE("an outage is no event's fault, however long and whatever it looks like") {
+  for (const int status : {0, 500, 502, 503, 504, 599}) {
+    CAPTURE(status);
+    Desk desk{{.batch_events = 10}};
+    bool is_down = false;
+    desk.sink.answer = [&](const std::string&) {
+      if (!is_down) return answer_of(200);
+      return status == 0 ? core::Answer{.arrival = core::Arrival::lost} : answer_of(status);
+    };
+    desk.enqueue_many(30);
+    desk.run();
+    is_down = true;
+    const auto back = desk.clock.now() + 7 * 24h;
+    while (desk.clock.now() < back) {
+      desk.settle();
+      CHECK(events_in(desk.sink.bodies.back()) <= 10);
+      desk.wait();
+    }
+    CHECK(desk.sink.bodies.size() < 2'200);  // about one probe in five to ten minutes
+    is_down = false;
+    run_for(desk, 1h);
+    CHECK(desk.count("state = 1 and attempts = 0") == 30);
+  }
+}
+
+TEST_CASE("a batch that is too large is halved, and the next ones are smaller") {
+  Desk desk;
+  desk.enqueue_many(1'000);
+  constexpr std::size_t limit = 11'000;
+  desk.sink.answer = [](const std::string& body) {
+    return answer_of(body.size() > limit ? 413 : 200);
+  };
+  desk.settle();
+  CHECK(desk.count("state = 1 and attempts = 0") == 1'000);
+  std::size_t too_large = 0;
+  for (const std::string& body : desk.sink.bodies) too_large += body.size() > limit ? 1 : 0;
+  CHECK(too_large == 1);
+}
+
+TEST_CASE("an event that outlived the host's patience dies, and no other") {
+  Desk desk{{.give_up_after = 24h}};
+  desk.enqueue_many(3);
+  desk.clock.set(std::chrono::floor<std::chrono::milliseconds>(std::chrono::system_clock::now()));
+  desk.sink.answer = [](const std::string&) { return answer_of(503); };
+  desk.run();
+  desk.db().exec(
+      "update outbox_events set enqueued_at_ms = enqueued_at_ms - 86400000 where id = 1");
+  desk.clock.advance(2min);
+  desk.run();
+  CHECK(desk.count("state = 2 and last_error like 'expired:%'") == 1);
+  desk.sink.answer = [](const std::string&) { return answer_of(200); };
+  run_for(desk, 1h);
+  CHECK(desk.count("state = 1") == 2);
+}
+
+TEST_CASE("an event that a person discards during a search is not sent again") {
+  Desk desk;
+  desk.sink.answer = [](const std::string& body) {
+    return answer_of(holds(body, "user-6") ? 400 : 200);
+  };
+  desk.enqueue_many(8);
+  desk.run();
+  desk.db().exec("update outbox_events set state = 3 where id in (2, 7)");
+  desk.settle();
+  CHECK(desk.count("state = 1") == 6);
+  CHECK(desk.state().searches.empty());
+  for (std::size_t i = 1; i < desk.sink.bodies.size(); ++i) {
+    CHECK_FALSE(holds(desk.sink.bodies[i], "user-1"));
+  }
+}
+
+TEST_CASE("events of one ordering key keep their order around a bad one") {
+  Desk desk{{.batch_events = 10, .connections = 4}};
+  std::vector<std::string> order;
+  desk.sink.answer = [&](const std::string& body) {
+    if (holds(body, "user-3")) return answer_of(400);
+    for (int i = 0; i < 40; ++i) {
+      const std::string user = "user-" + std::to_string(i);
+      if (holds(body, user.c_str())) order.push_back(user);
+    }
+    return answer_of(200);
+  };
+  desk.db().exec("begin");
+  for (int i = 0; i < 40; ++i) {
+    enqueue(desk.db(), support::event_of("user-" + std::to_string(i)),
+            {.ordering_key = i % 2 == 0 ? "even" : "odd"});
+  }
+  desk.db().exec("commit");
+  run_for(desk, 1h);
+  CHECK(desk.count("state = 1") == 39);
+  for (const int parity : {0, 1}) {
+    int last = -1;
+    for (const std::string& user : order) {
+      const int number = std::stoi(user.substr(5));
+      if (number % 2 != parity) continue;
+      CHECK(number > last);
+      last = number;
+    }
+  }
+}
+
+TEST_CASE(
+    "with several connections searches go on side by side, and all others are delivered once") {
+  Desk desk{{.batch_events = 16, .connections = 4}};
+  std::map<std::string, int> accepted;
+  desk.sink.answer = [&](const std::string& body) {
+    std::vector<std::string> users;
+    for (int i = 0; i < 200; ++i) {
+      const std::string user = "user-" + std::to_string(i);
+      if (holds(body, user.c_str())) users.push_back(user);
+      if (i % 23 == 5 && !users.empty() && users.back() == user) return answer_of(400);
+    }
+    for (const std::string& user : users) ++accepted[user];
+    return answer_of(200);
+  };
+  desk.enqueue_many(200);
+  run_for(desk, 1h);
+  CHECK(desk.count("state = 2") == 9);
+  CHECK(desk.count("state = 1") == 191);
+  CHECK(accepted.size() == 191);
+  for (const auto& [user, times] : accepted) CHECK(times == 1);
+}
