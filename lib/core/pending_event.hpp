@@ -11,10 +11,11 @@ namespace outbox::core {
 struct Suspicion {
   std::int64_t batch = 0;     // its newest request alone that was refused or failed; 0: no suspect
   std::int64_t since = 0;     // the request with which the search for it began; `batch` without one
-  std::int64_t attempts = 0;  // refusals of it alone
+  std::int64_t attempts = 0;  // refusals of it alone, and lonely failures
   std::int64_t lonely_failures = 0;  // failures at it alone, while others were accepted
 
   bool is_suspect() const { return batch != 0; }
+  bool was_refused() const { return attempts > lonely_failures; }
 };
 
 struct PendingEvent {

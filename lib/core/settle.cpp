@@ -127,12 +127,12 @@ class Settler {
     was_refused_alone_ = true;
     last_refusal_ = reason;
     Suspicion suspicion = attempt.suspicion;
-    const bool is_guilty = suspicion.is_suspect() && others_accepted_since(suspicion.since) &&
+    const bool is_guilty = suspicion.was_refused() && others_accepted_since(suspicion.since) &&
                            result_.stance.suspects < suspects_max;
     if (is_guilty) {
       result_.dead.push_back({id, because("refused", reason)});
     } else {
-      if (!suspicion.is_suspect()) ++result_.stance.suspects;
+      if (!suspicion.was_refused()) ++result_.stance.suspects;
       ++suspicion.attempts;
       suspect(id, suspicion, reason);
     }

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <iterator>
+#include <string>
+#include <unordered_set>
 #include <utility>
 
 namespace outbox::dispatch {
@@ -10,6 +12,8 @@ namespace {
 
 // Rows that someone made pending behind our back (explicit ids) are seen after this, at the latest.
 constexpr std::chrono::minutes look_everywhere_after{1};
+// So many different events ask in turn whether an endpoint that failed works again.
+constexpr std::size_t probes_max = 1'000;
 
 bool contains_any(const storage::IdSet& set, const core::Ids& ids) {
   return std::any_of(ids.begin(), ids.end(), [&](auto id) { return set.contains(id); });
@@ -19,6 +23,15 @@ core::Ids ids_of(const std::vector<core::PendingEvent>& events) {
   core::Ids ids;
   for (const core::PendingEvent& event : events) ids.push_back(event.id);
   return ids;
+}
+
+// Those that no other of `events` (in order) has to come before.
+std::vector<core::PendingEvent> heads_of_keys(std::vector<core::PendingEvent> events) {
+  std::unordered_set<std::string> keys;
+  std::erase_if(events, [&](const core::PendingEvent& event) {
+    return !event.ordering_key.empty() && !keys.insert(event.ordering_key).second;
+  });
+  return events;
 }
 
 core::Ids without(core::Ids ids, const core::Ids& gone) {
@@ -55,10 +68,22 @@ class Intake::Pass {
   }
 
   // A probe asks with the event that failed first, so that the order is kept; then in turn with
-  // another one, since the endpoint may fail at that very event.
-  bool wants_another() const {
+  // another one, since the endpoint may fail at that very event; and each time with one further on,
+  // since it may fail at several.
+  void take_another() {
     const auto& hold = state_.stance.hold;
-    return hold && hold->kind == core::hold_kind::backing_off && hold->tries % 2 == 0;
+    const bool is_wanted =
+        hold && hold->kind == core::hold_kind::backing_off && hold->tries % 2 == 0 && has_room();
+    if (!is_wanted) return;
+    const auto turn = static_cast<std::size_t>(hold->tries / 2 - 1) % probes_max;
+    std::vector<core::PendingEvent> candidates = heads_of_keys(
+        store_.take({.events_max = turn + 1, .bytes_max = options_.batch_bytes}, now_, left_out_));
+    store_.look_again_from(0);  // all but one of them stay
+    if (candidates.size() > turn) {
+      send({}, plan_of({std::move(candidates[turn])}));
+    } else {
+      take_another_part(turn - candidates.size(), std::move(candidates));
+    }
   }
 
   void take_parts() {
@@ -66,15 +91,6 @@ class Intake::Pass {
       if (!has_room()) return;
       if (contains_any(under_way_.events, search.doubt.all())) continue;  // one part at a time
       take_part(search);
-    }
-  }
-
-  // Another event than the one that a search would send next, out of the same batch.
-  void take_another_part() {
-    for (const core::Search& search : state_.searches) {
-      if (!has_room()) return;
-      const core::Ids all = search.doubt.all();
-      if (all.size() > 1) send(search.batch, plan_of(store_.take_these({all.back()})));
     }
   }
 
@@ -115,6 +131,22 @@ class Intake::Pass {
   Intaken result() { return std::move(result_); }
 
  private:
+  // Counts on through what the searches would not send next, and begins again with `due`.
+  void take_another_part(std::size_t turn, std::vector<core::PendingEvent> due) {
+    std::vector<std::pair<std::int64_t, std::int64_t>> parts;  // search, event
+    for (const core::Search& search : state_.searches) {
+      const core::Ids all = search.doubt.all();
+      for (std::size_t i = 1; i < all.size(); ++i) parts.emplace_back(search.batch, all[i]);
+    }
+    if (due.empty() && parts.empty()) return;
+    turn %= due.size() + parts.size();
+    if (turn < parts.size()) {
+      send(parts[turn].first, plan_of(store_.take_these({parts[turn].second})));
+    } else {
+      send({}, plan_of({std::move(due[turn - parts.size()])}));
+    }
+  }
+
   void take_part(const core::Search& search) {
     core::Ids part = search.doubt.next();
     if (part.size() > limits_.events_max) part.resize(limits_.events_max);
@@ -161,10 +193,7 @@ Intaken Intake::run(storage::Store& store, const core::DestinationState& state,
     looked_everywhere_ = now;
   }
   Pass pass{store, state, options_, under_way, now};
-  if (pass.wants_another()) {
-    pass.take_due();
-    pass.take_another_part();
-  }
+  pass.take_another();
   pass.take_parts();
   // A suspect goes alone: not in each round, so that a crowd of them holds nobody up.
   was_suspects_turn_ = !was_suspects_turn_ && !state.stance.hold &&

@@ -210,6 +210,17 @@ TEST_CASE("a suspect dies when it is refused again although others are accepted,
   }
 }
 
+TEST_CASE("a failure alone and a refusal alone are not two refusals") {
+  DestinationState state;
+  state.accepted_batch = 30;
+  const Settlement settlement =
+      settle_of(state, {retrial(5, Verdict::refused,
+                                {.batch = 25, .since = 20, .attempts = 1, .lonely_failures = 1})});
+  CHECK(settlement.dead.empty());
+  CHECK(settlement.suspects.at(0).suspicion.attempts == 2);
+  CHECK(settlement.stance.suspects == 1);
+}
+
 TEST_CASE("an acceptance in the same round is evidence too, and ends a series of suspects") {
   DestinationState state;
   state.stance.suspects = 9;

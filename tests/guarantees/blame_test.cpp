@@ -266,6 +266,20 @@ TEST_CASE("an event on which the server dies is found while the others pass") {
   }
 }
 
+TEST_CASE("several events on which the server dies, one behind the other, hold up nobody for good") {
+  Desk desk{{.batch_events = 4}};
+  desk.sink.answer = [&](const std::string& body) {
+    for (const char* killer : {"user-0", "user-4", "user-5", "user-6", "user-9"}) {
+      if (holds(body, killer)) return answer_of(500);
+    }
+    return answer_of(200);
+  };
+  desk.enqueue_many(30);
+  run_for(desk, 24h);
+  CHECK(desk.count("state = 1") == 25);
+  CHECK(desk.count("state = 2") + desk.count("state = 0 and lonely_failures > 0") == 5);
+}
+
 TEST_CASE("an outage is no event's fault, however long and whatever it looks like") {
   for (const int status : {0, 500, 502, 503, 504, 599}) {
     CAPTURE(status);

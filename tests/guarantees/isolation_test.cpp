@@ -1,5 +1,5 @@
 // A bad event costs nobody else anything: it is found, it alone dies, and that takes few requests.
-// `build/dev/tests/simulation/simulation isolation` goes through all placements.
+// `build/dev/tests/simulation isolation` goes through all placements.
 
 #include <doctest/doctest.h>
 

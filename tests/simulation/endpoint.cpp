@@ -1,0 +1,151 @@
+#include "simulation/endpoint.hpp"
+
+#include <algorithm>
+
+namespace simulation {
+
+namespace {
+
+using outbox::core::Answer;
+using outbox::core::Arrival;
+
+Answer status(int code, std::string body = R"({"success":false})") {
+  return {.arrival = Arrival::answered,
+          .status = code,
+          .content_type = "application/json",
+          .body = std::move(body)};
+}
+
+constexpr std::size_t small_bytes_max = 400;  // two or three events
+
+}  // namespace
+
+void Endpoint::submit(std::uint64_t token, std::string body) {
+  require(!model_.is_paused, "a request began after a pause had committed");
+  const std::vector<std::int64_t> ids = read(body);
+  require(!model_.is_on_hold || ids.size() == 1, "a probe of a waiting destination is one event");
+  ++model_.requests;
+  const Answer answer = this->answer(ids, body);
+  const bool is_web_page = answer.body.rfind('<', 0) == 0;
+  const bool says_no = answer.body.find("false") != std::string::npos;
+  const bool is_success = answer.status >= 200 && answer.status < 300 && !is_web_page && !says_no;
+  const bool is_taken = is_success || mood_ == Mood::loses_answers;
+  if (is_taken) take(ids);
+  under_way_.push_back({{token, answer}, ids, is_taken, pick(latency_max_ + 1)});
+}
+
+// The body is the stored payloads of committed events, byte for byte, or something is wrong.
+std::vector<std::int64_t> Endpoint::read(const std::string& body) {
+  std::vector<std::int64_t> ids;
+  std::string expected = "[";
+  constexpr std::string_view mark = "\"user_id\":\"";
+  for (std::size_t at = body.find(mark); at != std::string::npos; at = body.find(mark, at + 1)) {
+    const std::size_t begin = at + mark.size();
+    const auto known = model_.by_user.find(body.substr(begin, body.find('"', begin) - begin));
+    require(known != model_.by_user.end(), "an event was sent that nobody committed");
+    const Event& event = model_.events.at(known->second);
+    require(!event.is_rubbish, "an event was sent that can never be");
+    require(!event.is_removed && !event.is_discarded, "an event was sent that a person has ended");
+    ids.push_back(event.id);
+    expected += (expected.size() > 1 ? "," : "") + event.payload;
+  }
+  require(body == expected + "]", "the body is not the stored payloads");
+  require(!ids.empty(), "a request without events");
+  return ids;
+}
+
+Answer Endpoint::answer(const std::vector<std::int64_t>& ids, const std::string& body) {
+  const auto has = [&](bool Event::*trait) {
+    return std::any_of(ids.begin(), ids.end(),
+                       [&](auto id) { return model_.events.at(id).*trait; });
+  };
+  constexpr int down[] = {500, 502, 503};
+  switch (mood_) {
+    case Mood::down:
+      return status(down[pick(3)]);
+    case Mood::unreachable:
+      return {.arrival = Arrival::not_sent, .error = "no connection"};
+    case Mood::silent:
+    case Mood::loses_answers:
+      return {.arrival = Arrival::lost, .error = "time-out"};
+    case Mood::throttles: {
+      Answer answer = status(pick(2) == 0 ? 429 : 503);
+      answer.retry_after = std::to_string(pick(100));
+      return answer;
+    }
+    case Mood::unauthorized:
+      return status(pick(2) == 0 ? 401 : 403);
+    case Mood::no_token:
+      return {.arrival = Arrival::no_credential, .error = "no token"};
+    case Mood::web_page:
+      return status(200, "<html>");
+    case Mood::refuses_everything:
+      return status(400);
+    case Mood::small:
+      if (body.size() > small_bytes_max) return status(413);
+      break;
+    case Mood::works:
+      break;
+  }
+  if (has(&Event::is_killer)) {
+    return pick(2) == 0 ? status(500) : Answer{.arrival = Arrival::lost, .error = "reset"};
+  }
+  if (has(&Event::is_bad)) return status(pick(2) == 0 ? 400 : 200);
+  return status(200, R"({"success":true})");
+}
+
+bool Endpoint::is_next_of_its_key(const Event& event) const {
+  if (event.ordering_key.empty()) return true;
+  return std::all_of(model_.events.begin(), model_.events.find(event.id), [&](const auto& entry) {
+    const Event& earlier = entry.second;
+    // The table may say that it is dead before the oracle has looked.
+    const bool may_be_dead = earlier.lone_refusals.size() > 1 || earlier.lone_failures.size() > 9;
+    return earlier.ordering_key != event.ordering_key || earlier.accepted > 0 ||
+           earlier.has_ended() || may_be_dead;
+  });
+}
+
+void Endpoint::take(const std::vector<std::int64_t>& ids) {
+  for (const std::int64_t id : ids) {
+    Event& event = model_.events.at(id);
+    ++event.accepted;
+    if (mood_ == Mood::loses_answers) ++event.duplicates_due;
+    require(event.accepted <= 1 + event.duplicates_due, "an event was accepted once too often");
+    require(is_next_of_its_key(event), "an event overtook an earlier one of its ordering key");
+  }
+}
+
+// What the dispatcher gets to know, in the order in which it does.
+void Endpoint::keep_books(const UnderWay& request) {
+  const Answer& answer = request.reply.answer;
+  const std::size_t number = ++model_.answers;
+  const bool has_failed = answer.arrival == Arrival::lost || answer.status >= 500;
+  const bool is_refused = answer.status == 400 || answer.status == 413 || answer.status == 200;
+  if (request.is_taken && !has_failed) {
+    model_.acceptances.push_back(number);
+  } else if (is_refused || has_failed) {
+    for (const std::int64_t id : request.ids) {
+      Event& event = model_.events.at(id);
+      if (event.first_doubt == 0) event.first_doubt = number;
+      if (request.ids.size() > 1) continue;
+      (has_failed ? event.lone_failures : event.lone_refusals).push_back(number);
+    }
+  }
+}
+
+std::vector<outbox::Sink::Reply> Endpoint::collect(std::chrono::milliseconds) {
+  std::vector<Reply> replies;
+  std::erase_if(under_way_, [&](UnderWay& request) {
+    if (request.rounds_left-- > 0) return false;
+    keep_books(request);
+    replies.push_back(std::move(request.reply));
+    return true;
+  });
+  return replies;
+}
+
+void Endpoint::abort() noexcept {
+  under_way_.clear();
+}
+
+}  // namespace simulation
