@@ -40,7 +40,8 @@ struct Pause {
 
 /// The dispatcher waits, by its own decision.
 struct Hold {
-  std::string kind;    ///< "backing_off", "unauthorized" or "misconfigured".
+  /// "backing_off", "unauthorized", "misconfigured" or "refuses_everything".
+  std::string kind;
   std::string reason;  ///< E.g. "HTTP 503".
   std::chrono::system_clock::time_point since;
   std::chrono::system_clock::time_point until;  ///< The next try.
@@ -122,7 +123,7 @@ struct BatchSummary {
   std::int64_t last_id = 0;
   std::int64_t bytes = 0;
   std::optional<int> status = {};  ///< HTTP status; none: no answer.
-  std::string outcome = {};        ///< "delivered", "refused", "unauthorized", …
+  std::string outcome = {};        ///< A `Verdict`: "delivered", "refused", …
   std::string reason = {};
   std::string response_id = {};
   std::string warnings = {};
@@ -141,7 +142,8 @@ struct EventDetail {
 struct Explanation {
   std::int64_t id = 0;
   std::string state = {};
-  /// "pause", "hold", "schedule", "ordering_key", "dispatcher" or "turn"; empty: for nothing.
+  /// "pause", "hold", "schedule", "retry", "search", "ordering_key", "dispatcher" or "turn"; empty:
+  /// for nothing.
   std::string waiting_for = {};
   std::string text = {};  ///< A sentence or two for people.
 };

@@ -23,6 +23,10 @@ std::string in_words(Instant now, std::chrono::system_clock::time_point since) {
   return in_words(std::chrono::floor<milliseconds>(now - since));
 }
 
+std::string times(std::int64_t count) {
+  return count == 1 ? "once" : std::to_string(count) + " times";
+}
+
 std::string place_in_line(std::int64_t due_before) {
   if (due_before == 0) return "It is the first in line.";
   return due_before == 1 ? "One due event is before it."
@@ -42,9 +46,11 @@ Cause cause_of(const ExplainFacts& facts) {
   const EventSummary& event = facts.event.event;
   const DestinationStatus& lane = facts.destination;
   if (event.due_at && *event.due_at > facts.now) {
-    return {"schedule", "it is due in " +
-                            in_words(std::chrono::ceil<milliseconds>(*event.due_at - facts.now)) +
-                            "."};
+    const std::string wait = in_words(std::chrono::ceil<milliseconds>(*event.due_at - facts.now));
+    if (event.attempts == 0) return {"schedule", "it is due in " + wait + "."};
+    return {"retry", "it was refused alone (" + event.last_error +
+                         ") and is tried again alone in " + wait +
+                         ", or as soon as another event is accepted."};
   }
   if (facts.blocker) {
     return {"ordering_key", "event " + std::to_string(*facts.blocker) +
@@ -70,6 +76,9 @@ Cause cause_of(const ExplainFacts& facts) {
                 : "no dispatcher has ever served its destination: a typo in the name, or "
                   "is it still to be started?"};
   }
+  if (facts.is_in_search) {
+    return {"search", "a batch with it was refused or failed, and the guilty event is looked for."};
+  }
   return {"turn",
           "its turn has not come; process " + std::to_string(lane.dispatcher->pid) + " delivers."};
 }
@@ -93,9 +102,8 @@ Explanation explain(const ExplainFacts& facts) {
   Cause cause = cause_of(facts);
   explanation.waiting_for = std::move(cause.waiting_for);
   explanation.text = subject + " is " + event.state + ": " + cause.text;
-  explanation.text += event.attempts == 0
-                          ? " It has no refusals of its own. "
-                          : " It was refused " + std::to_string(event.attempts) + " times. ";
+  explanation.text += event.attempts == 0 ? " It has no refusals of its own. "
+                                          : " It was refused " + times(event.attempts) + ". ";
   explanation.text += place_in_line(facts.due_before);
   return explanation;
 }

@@ -15,6 +15,7 @@ struct ExplainFacts {
   DestinationStatus destination;
   std::optional<std::int64_t> blocker;  // an earlier pending event with its ordering key
   std::int64_t due_before;              // due events of its destination before it
+  bool is_in_search;                    // the guilty event of a batch with it is being looked for
   Instant now;
 };
 

@@ -1,7 +1,9 @@
 #include "storage/events.hpp"
 
+#include <algorithm>
 #include <stdexcept>
 
+#include "core/doubt.hpp"
 #include "core/id_ranges.hpp"
 #include "storage/statement.hpp"
 
@@ -179,6 +181,19 @@ std::optional<std::int64_t> pending_before_in_key(sqlite3* db, const EventDetail
   before.bind(1, event.event.destination).bind(2, event.ordering_key).bind(3, event.event.id);
   if (!before.step()) return std::nullopt;
   return before.integer(0);
+}
+
+bool is_in_search(sqlite3* db, const EventSummary& event) {
+  Statement rows{db,
+                 "select doubt from main.outbox_batches"
+                 " where destination = ?1 and doubt is not null order by id",
+                 action};
+  rows.bind(1, event.destination);
+  while (rows.step()) {
+    const core::Ids ids = core::Doubt::parse(rows.text(0)).all();
+    if (std::binary_search(ids.begin(), ids.end(), event.id)) return true;
+  }
+  return false;
 }
 
 std::int64_t due_before(sqlite3* db, const EventSummary& event, core::Instant now) {

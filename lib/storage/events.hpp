@@ -25,6 +25,9 @@ std::vector<BatchSummary> read_batches(sqlite3* db, const std::string& destinati
 /// The id of the nearest earlier pending event with the same ordering key; none: there is none.
 std::optional<std::int64_t> pending_before_in_key(sqlite3* db, const EventDetail& event);
 
+/// Whether a search for the guilty event of a batch has it in doubt.
+bool is_in_search(sqlite3* db, const EventSummary& event);
+
 /// How many due events of its destination are before this one.
 std::int64_t due_before(sqlite3* db, const EventSummary& event, core::Instant now);
 

@@ -15,6 +15,7 @@ core::ExplainFacts pending() {
       .destination = {.name = "track", .dispatcher = Serving{.pid = 4127}, .was_ever_served = true},
       .blocker = std::nullopt,
       .due_before = 12,
+      .is_in_search = false,
       .now = now};
 }
 
@@ -73,4 +74,21 @@ TEST_CASE("a lane that nobody has ever served is called a possible typo") {
   core::ExplainFacts facts = pending();
   facts.destination = {.name = "trak"};
   CHECK(core::explain(facts).text.find("a typo") != std::string::npos);
+}
+
+TEST_CASE("a suspect waits for its next try, and its neighbours for the search") {
+  core::ExplainFacts facts = pending();
+  facts.is_in_search = true;
+  CHECK(core::explain(facts).waiting_for == "search");
+
+  facts = pending();
+  facts.event.event.attempts = 1;
+  facts.event.event.state = "retrying";
+  facts.event.event.last_error = "HTTP 400: no such plan";
+  facts.event.event.due_at = now + 30s;
+  CHECK(core::explain(facts).waiting_for == "retry");
+  CHECK(core::explain(facts).text ==
+        "8812 invite_sent is retrying: it was refused alone (HTTP 400: no such plan) and is tried "
+        "again alone in 30 s, or as soon as another event is accepted. It was refused once. "
+        "12 due events are before it.");
 }

@@ -6,6 +6,7 @@
 
 #include <atomic>
 #include <csignal>
+#include <fstream>
 #include <set>
 #include <thread>
 
@@ -288,4 +289,40 @@ TEST_CASE("the dispatcher's thread takes no signal of the host") {
   const timespec at_once{};
   CHECK(becomes_true([&] { return sigtimedwait(&set, nullptr, &at_once) == SIGUSR1; }));
   pthread_sigmask(SIG_SETMASK, &before, nullptr);
+}
+
+TEST_CASE("a token that is renewed in its file is used at once, without a restart") {
+  TrackServer server{{.token = "new"}};
+  support::AppDatabase app;
+  const std::string path = app.folder().file("token");
+  std::ofstream{path} << "old";
+  app.enqueue_many(3);
+  const Dispatcher dispatcher{
+      app.path(),
+      track_api({.credentials = bearer_from_file(path), .url = server.url()}),
+      {.backoff_min = 1h, .backoff_max = 1h}};
+  // The refused one is read again at once; after that the wait is an hour.
+  REQUIRE(server.wait_for_requests(2, patience));
+  REQUIRE(
+      becomes_true([&] { return app.text("select hold_tries from outbox_destinations") == "2"; }));
+
+  std::ofstream{path} << "new";
+  CHECK(server.wait_for_events(3, patience));
+}
+
+TEST_CASE("a restart with another token asks at once, whatever the hold says") {
+  TrackServer server{{.token = "new"}};
+  support::AppDatabase app;
+  app.enqueue_many(3);
+  const DispatcherOptions options{.backoff_min = 1h, .backoff_max = 1h};
+  {
+    const Dispatcher old{app.path(), track_api({.credentials = bearer("old"), .url = server.url()}),
+                         options};
+    REQUIRE(server.wait_for_requests(2, patience));
+    REQUIRE(becomes_true(
+        [&] { return app.text("select hold_tries from outbox_destinations") == "2"; }));
+  }
+  const Dispatcher dispatcher{
+      app.path(), track_api({.credentials = bearer("new"), .url = server.url()}), options};
+  CHECK(server.wait_for_events(3, patience));
 }

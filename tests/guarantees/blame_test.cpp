@@ -266,7 +266,8 @@ TEST_CASE("an event on which the server dies is found while the others pass") {
   }
 }
 
-TEST_CASE("several events on which the server dies, one behind the other, hold up nobody for good") {
+TEST_CASE(
+    "several events on which the server dies, one behind the other, hold up nobody for good") {
   Desk desk{{.batch_events = 4}};
   desk.sink.answer = [&](const std::string& body) {
     for (const char* killer : {"user-0", "user-4", "user-5", "user-6", "user-9"}) {

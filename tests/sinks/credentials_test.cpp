@@ -100,3 +100,59 @@ TEST_CASE("what a callback throws goes no further, since it may quote the token"
         "the token callback failed");
   CHECK(problem_of(bearer_from([]() -> std::string { throw 7; })) == "the token callback failed");
 }
+
+TEST_CASE("a short-lived token is asked for before it expires, and when it was refused") {
+  int asked = 0;
+  std::chrono::seconds lifetime{3600};
+  const Credentials credentials = bearer_from_short_lived([&] {
+    return ShortLived{"token-" + std::to_string(++asked), lifetime};
+  });
+  CHECK(header_line(credentials) == "Authorization: Bearer token-1");
+  CHECK(header_line(credentials) == "Authorization: Bearer token-1");
+  sinks::note_refusal(credentials);
+  lifetime = std::chrono::seconds{0};
+  CHECK(header_line(credentials) == "Authorization: Bearer token-2");
+  CHECK(header_line(credentials) == "Authorization: Bearer token-3");
+  lifetime = std::chrono::seconds::max();  // no overflow
+  header_line(credentials);
+  CHECK(header_line(credentials) == header_line(credentials));
+  CHECK(header_line(x_api_key_from_short_lived([] {
+          return ShortLived{"k", {}};
+        })) == "x-api-key: k");
+}
+
+TEST_CASE("a short-lived token that cannot be had is asked for again") {
+  int asked = 0;
+  const Credentials credentials = bearer_from_short_lived([&]() -> ShortLived {
+    if (++asked == 1) throw std::runtime_error{"secret"};
+    return {"t", std::chrono::seconds{60}};
+  });
+  CHECK(problem_of(credentials) == "the token callback failed");
+  CHECK(header_line(credentials) == "Authorization: Bearer t");
+}
+
+TEST_CASE("a token file is read again after a refusal, and a change of it is noticed") {
+  support::TemporaryFolder folder;
+  const std::string path = folder.file("token");
+  const Credentials credentials = bearer_from_file(path);
+  CHECK_FALSE(sinks::is_renewed(credentials));  // it is not there, and never was
+
+  write(path, "first");
+  CHECK(sinks::is_renewed(credentials));
+  CHECK(header_line(credentials) == "Authorization: Bearer first");
+  sinks::note_refusal(credentials);
+  CHECK_FALSE(sinks::is_renewed(credentials));
+
+  write(path, "second-one");
+  CHECK(sinks::is_renewed(credentials));
+  CHECK(header_line(credentials) == "Authorization: Bearer second-one");
+}
+
+TEST_CASE("what a host's own functions throw about a refusal goes no further") {
+  const Credentials credentials{.secret = [] { return "t"; },
+                                .refused = [] { throw 1; },
+                                .is_renewed = []() -> bool { throw 1; }};
+  sinks::note_refusal(credentials);
+  CHECK_FALSE(sinks::is_renewed(credentials));
+  CHECK_FALSE(sinks::is_renewed(bearer("t")));
+}

@@ -282,6 +282,42 @@ TEST_CASE("drain says what became of it by its exit code") {
   }
 }
 
+TEST_CASE("drain finds a refused event among its neighbours, and delivers those") {
+  Desk desk;
+  std::string events;
+  for (int i = 0; i < 50; ++i) events += event("user-" + std::to_string(i)) + "\n";
+  REQUIRE(desk.run({"enqueue"}, events).code == 0);
+  desk.server.misbehave({.status = 422, .only_with = "user-31"});
+
+  const Finished drained = desk.run({"drain", "--json"});
+  const json report = json::parse(drained.out);
+  CHECK(drained.code == 0);
+  CHECK(report.at("delivered") == 49);
+  CHECK(report.at("dead") == 1);
+  CHECK(report.at("remaining") == 0);
+  CHECK(report.at("requests") <= 14);
+  CHECK(drained.err == "! 1 is dead:  outbox list --state dead\n");
+  const json dead = json::parse(desk.run({"list", "--state", "dead", "--json"}).out);
+  CHECK(dead.at("user_id") == "user-31");
+  CHECK(dead.at("last_error") == "refused: HTTP 422: misbehaves as asked");
+  CHECK(desk.run({"batches"}).out.find("refused → halved: HTTP 422") != std::string::npos);
+  CHECK(desk.run({"show", "32"}).out.find("refused alone: HTTP 422") != std::string::npos);
+}
+
+TEST_CASE("an event that is refused while nothing else is accepted is not dead, and drain fails") {
+  Desk desk;
+  REQUIRE(desk.run({"enqueue"}, event("user-1")).code == 0);
+  desk.server.misbehave({.status = 400});
+  const Finished drained = desk.run({"drain", "--json"});
+  CHECK(drained.code == 1);
+  CHECK(json::parse(drained.out) ==
+        json{{"delivered", 0}, {"dead", 0}, {"remaining", 1}, {"requests", 1}});
+  CHECK(drained.err.find("outbox list --state retrying") != std::string::npos);
+  const json explained = json::parse(desk.run({"explain", "1", "--json"}).out);
+  CHECK(explained.at("waiting_for") == "retry");
+  CHECK(explained.at("state") == "retrying");
+}
+
 TEST_CASE("drain reads the token from a file, and can send it as a key") {
   const Desk desk;
   std::ofstream{desk.folder.file("token")} << "from-file\n";

@@ -48,6 +48,15 @@ TEST_CASE("a share of the requests misbehaves, evenly spread") {
   CHECK(failures == std::vector<int>{4, 7, 10, 14, 17, 20});
 }
 
+TEST_CASE("only requests that hold a text misbehave, when that is asked for") {
+  TrackServer server;
+  Client client{server};
+  server.misbehave({.status = 400, .only_with = "poison"});
+  CHECK(status_of(client.post("[" + event + "]")) == 200);
+  CHECK(status_of(client.post(batch_with("user_id", "\"poison\""))) == 400);
+  CHECK(server.event_count() == 1);
+}
+
 TEST_CASE("behave ends a misbehaviour") {
   TrackServer server;
   Client client{server};

@@ -51,6 +51,18 @@ Json json_of(const outbox::BatchSummary& batch, const Globals& globals) {
           {"parent", batch.parent ? Json(*batch.parent) : Json(nullptr)}};
 }
 
+namespace {
+
+// "refused → halved", "refused alone: HTTP 400: …"
+std::string outcome_text(const outbox::BatchSummary& batch, const Globals& globals) {
+  std::string text = batch.outcome;
+  if (batch.outcome == "refused") text += batch.events > 1 ? " → halved" : " alone";
+  if (!batch.reason.empty()) text += ": " + escaped(shown(batch.reason, globals));
+  return text;
+}
+
+}  // namespace
+
 // Escapes like ensure_ascii would make names unreadable, so only what a terminal obeys is escaped:
 // JSON does that for C0, and the rest is written as \u escapes here.
 std::string line_of(const Json& json) {
@@ -62,12 +74,9 @@ std::string table_of(const std::vector<outbox::BatchSummary>& batches, const Glo
   std::vector<std::vector<std::string>> rows = {
       {"batch", "when", "events", "http", "took", "outcome"}};
   for (const outbox::BatchSummary& batch : batches) {
-    rows.push_back(
-        {std::to_string(batch.id), when(batch.started_at, globals), grouped(batch.events),
-         batch.status ? std::to_string(*batch.status) : "-",
-         std::to_string(batch.took.count()) + " ms",
-         batch.outcome +
-             (batch.reason.empty() ? "" : ": " + escaped(shown(batch.reason, globals)))});
+    rows.push_back({std::to_string(batch.id), when(batch.started_at, globals),
+                    grouped(batch.events), batch.status ? std::to_string(*batch.status) : "-",
+                    std::to_string(batch.took.count()) + " ms", outcome_text(batch, globals)});
   }
   return table(rows);
 }

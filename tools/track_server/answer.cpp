@@ -51,8 +51,9 @@ Answer bad_answer(const Verdict& verdict, const std::string& id, const Misbehavi
   return answer;
 }
 
-std::optional<Misbehaviour> Mood::next() {
+std::optional<Misbehaviour> Mood::next(std::string_view body) {
   if (!misbehaviour_ || misbehaviour_->requests_max == 0) return std::nullopt;
+  if (body.find(misbehaviour_->only_with) == std::string_view::npos) return std::nullopt;
   due_ += misbehaviour_->rate;
   if (due_ < 1.0 - 1e-9) return std::nullopt;  // ten times 0.1 is a little less than 1
   due_ -= 1.0;

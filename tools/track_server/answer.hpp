@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 
 #include "contract.hpp"
@@ -41,8 +42,8 @@ class Mood {
   Mood() = default;
   explicit Mood(Misbehaviour misbehaviour) : misbehaviour_{std::move(misbehaviour)} {}
 
-  /// To be asked once per request; nothing: behave.
-  std::optional<Misbehaviour> next();
+  /// To be asked once per request, with its body; nothing: behave.
+  std::optional<Misbehaviour> next(std::string_view body);
 
  private:
   std::optional<Misbehaviour> misbehaviour_;

@@ -60,6 +60,7 @@ void add_misbehaviours(CLI::App& app, Arguments& arguments) {
   group.add_flag("--web-page", bad.is_web_page, "Answer a web page");
   group.add_flag("--close", bad.closes, "Close without an answer, accept nothing");
   group.add_flag("--lose-answer", bad.loses_answer, "Accept the events, close without an answer");
+  group.add_option("--only-with", bad.only_with, "Only requests whose body holds this text");
   group.add_option("--rate", bad.rate, "Share of requests that misbehave")
       ->check(CLI::Range(0.0, 1.0))
       ->capture_default_str();

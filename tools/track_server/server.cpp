@@ -208,7 +208,7 @@ Answer TrackServer::State::decide(const Request& request, std::vector<std::strin
   {
     const std::scoped_lock lock{mutex_};
     token = token_;
-    misbehaviour = mood_.next();
+    misbehaviour = mood_.next(request.body);
   }
   Verdict verdict = judge(request.body, request.authorization, request.api_key, token);
   const std::string id = response_id(++answers_);

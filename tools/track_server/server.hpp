@@ -32,6 +32,7 @@ struct Misbehaviour {
   std::string body = {};          ///< Body of the answer; empty: the contract's. 204 has none.
   std::string content_type = {};  ///< Empty: "application/json", or "text/html" for a web page.
   bool is_web_page = false;       ///< An HTML page, with status 200 unless `status` is set.
+  std::string only_with = {};     ///< Only requests whose body holds this text misbehave.
   bool closes = false;            ///< Closes without an answer; nothing is accepted.
   bool loses_answer = false;      ///< Accepts what the contract allows, then closes.
 };
