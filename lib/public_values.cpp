@@ -49,6 +49,11 @@ bool database_error::is_busy() const noexcept {
   return primary == busy || primary == locked || primary == protocol;
 }
 
+forked_process::forked_process()
+    : std::logic_error{
+          "outbox: this dispatcher belongs to the process that made it, and this is a forked "
+          "child: make a new one here"} {}
+
 Endpoint::Endpoint(std::unique_ptr<Sink> sink) : sink_{std::move(sink)} {}
 Endpoint::~Endpoint() = default;
 Endpoint::Endpoint(Endpoint&&) noexcept = default;

@@ -13,6 +13,7 @@
 
 #include "outbox/connection.hpp"
 #include "outbox/export.hpp"
+#include "outbox/observer.hpp"
 #include "outbox/track_api.hpp"
 #include "outbox/verdict.hpp"
 
@@ -44,6 +45,16 @@ struct DispatcherOptions {
   /// What single statuses mean at this endpoint, other than usual (docs/guarantees.md has the
   /// table). The first entry of a status counts. Defaults to none.
   std::vector<StatusMeaning> meanings = {};
+  /// Told what happens, on the dispatcher's own thread; empty: nobody. `deliver_once` tells it of
+  /// its requests too.
+  Observer observer = {};
+  /// Refuses at construction what is otherwise only reported by `check_host` and as a warning: a
+  /// SQLite with the WAL-reset bug (docs/operations.md), two copies of SQLite in the process.
+  bool strict = false;
+  /// Pauses the destination, as a person would, when the database is found to be a copy or restored
+  /// while events are pending: a test system must not send the real ones, and a restored database
+  /// would send some again. Defaults to a warning only.
+  bool pauses_foreign_database = false;
 };
 
 /// What a dispatcher has done and how it is. Never holds a payload or a token.
@@ -56,13 +67,18 @@ struct Stats {
   bool is_paused = false;  ///< By a person.
   std::string hold = {};   ///< Why the destination waits, e.g. "HTTP 503"; empty: it does not.
   std::string database_trouble = {};  ///< The last error of the database, until a round succeeds.
+  std::vector<std::string> warnings = {};  ///< What may cost events; see `Notice::Kind::warning`.
 };
 
 /// Delivers a destination's events on a thread of its own, with a connection of its own, until it
 /// is stopped or destroyed. Of several dispatchers of a destination, in one process or many, one
 /// delivers and the others stand by.
 ///
-/// Lifetime: may outlive the app's connections, and the other way round.
+/// Lifetime: may outlive the app's connections, and the other way round. May be a static object.
+///
+/// After a fork the child has no dispatcher: `stop` and `stats` throw `forked_process` there,
+/// `notify` does nothing, and its destructor leaves everything behind. The parent goes on, and its
+/// lock ends with it, not with the child.
 class OUTBOX_API Dispatcher {
  public:
   /// Starts the thread. Trouble of the endpoint or a busy database is no error: the dispatcher
@@ -71,23 +87,27 @@ class OUTBOX_API Dispatcher {
   /// Throws: `std::invalid_argument` for a memory database, `locking_mode=exclusive` or options out
   /// of range; `schema_error` when the database is not migrated or newer; `database_error` when it
   /// is not there, may not be written, lies on a network file system, or cannot be opened
-  /// otherwise.
+  /// otherwise; `std::runtime_error` when `strict` finds something.
   Dispatcher(DatabaseFile database, Endpoint endpoint, DispatcherOptions options = {});
-  /// As `stop()`.
+  /// As `stop()`. On the dispatcher's own thread it does not wait, and leaves its memory behind.
   ~Dispatcher();
   Dispatcher(const Dispatcher&) = delete;
   Dispatcher& operator=(const Dispatcher&) = delete;
 
-  /// Look now rather than at the next poll (every 20 ms with recent traffic, else every 250 ms).
-  /// Call it after a commit. Threads: any; never blocks.
+  /// Look now. Without it a commit is seen by the writing of the WAL (on Linux, within
+  /// milliseconds), and at the latest by a poll: every 20 ms with recent traffic, else every 250
+  /// ms. Call it after a commit. Threads: any; never blocks.
   void notify() noexcept;
 
   /// Takes no more events, waits up to `deadline` for requests under way, aborts the rest (they
   /// stay pending and are sent again), records, and joins the thread. Further calls do nothing.
-  /// Returns true when no request had to be aborted. Threads: any.
+  /// Returns true when no request had to be aborted.
+  ///
+  /// Throws: `std::logic_error` on the dispatcher's own thread (in the observer or in a
+  /// credential's callback), where it would wait for itself; `forked_process`. Threads: any other.
   bool stop(std::chrono::milliseconds deadline = std::chrono::seconds{1});
 
-  /// Threads: any.
+  /// Throws: `forked_process`. Threads: any.
   Stats stats() const;
 
  private:

@@ -58,5 +58,12 @@ class OUTBOX_API schema_error : public std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
+/// A dispatcher was used in a forked child of the process that made it. Neither SQLite nor libcurl
+/// can be used across a fork (sqlite.org/howtocorrupt.html, 2.6): make a new one in the child.
+class OUTBOX_API forked_process : public std::logic_error {
+ public:
+  forked_process();
+};
+
 }  // namespace v0
 }  // namespace outbox

@@ -30,7 +30,9 @@ OUTBOX_API int migrated_version(ConnectionRef connection);
 /// Something that the host should give and does not. A dispatcher is a second writer in the host's
 /// database: without these, some of the host's own transactions fail beside it.
 struct HostProblem {
-  std::string name;    ///< Stable: "journal_mode", "locking_mode", "busy_timeout".
+  /// Stable: "journal_mode", "locking_mode", "busy_timeout", "synchronous" (when it is OFF),
+  /// "sqlite_version" (with the WAL-reset bug; a distribution may have mended it).
+  std::string name;
   std::string advice;  ///< One sentence for people: what is missing, and how to set it.
 };
 

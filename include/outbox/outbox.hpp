@@ -20,6 +20,8 @@
 #include "outbox/events.hpp"
 #include "outbox/inspect.hpp"
 #include "outbox/migrate.hpp"
+#include "outbox/observer.hpp"
 #include "outbox/operate.hpp"
 #include "outbox/track_api.hpp"
+#include "outbox/verdict.hpp"
 #include "outbox/version.hpp"

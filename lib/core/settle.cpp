@@ -59,6 +59,7 @@ class Settler {
     }
     conclude();
     result_.changes_stance = result_.stance != before_.stance;
+    result_.hold_change = hold_change();
     return std::move(result_);
   }
 
@@ -238,6 +239,13 @@ class Settler {
                                     .until = may_be_renewed ? now_ : now_ + wait,
                                     .tries = tries + 1};
     result_.stance.events_cap = 1;
+  }
+
+  HoldChange hold_change() const {
+    const auto& earlier = before_.stance.hold;
+    const auto& later = result_.stance.hold;
+    if (later && (!earlier || earlier->kind != later->kind)) return HoldChange::begun;
+    return earlier && !later ? HoldChange::ended : HoldChange::none;
   }
 
   // Twice as many events a request, until it is full speed again.

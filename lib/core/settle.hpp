@@ -56,6 +56,8 @@ struct Suspect {
   std::string reason = {};
 };
 
+enum class HoldChange { none, begun, ended };  // begun: also for another reason than before
+
 /// The changes of one round; recorded in one transaction.
 struct Settlement {
   Ids delivered = {};
@@ -65,6 +67,7 @@ struct Settlement {
   std::vector<Search> searches = {};   // those that have changed; an empty doubt ends one
   Stance stance = {};                  // after the round
   bool changes_stance = false;
+  HoldChange hold_change = HoldChange::none;
   std::optional<std::size_t> accepted = {};  // the newest of `attempts` with an acceptance
   std::optional<Verdict> failure = {};       // of the newest attempt that was trouble
 

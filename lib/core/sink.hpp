@@ -37,6 +37,9 @@ class Sink {
   /// waits.
   virtual std::vector<Reply> collect(std::chrono::milliseconds time_max) = 0;
 
+  /// From now on `collect` also returns when `descriptor` is readable; -1: none.
+  virtual void watch(int /*descriptor*/) {}
+
   /// Makes the current or the next `collect` return at once. Threads: any. Async-safe: no.
   virtual void wake() noexcept = 0;
 

@@ -1,17 +1,21 @@
 #include "dispatch/lock.hpp"
 
 #include <fcntl.h>
+#include <pthread.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <mutex>
 #include <sstream>
 #include <stdexcept>
 #include <thread>
 #include <utility>
+#include <vector>
 
 namespace outbox::dispatch {
 
@@ -31,10 +35,50 @@ class Descriptor {
   Descriptor(const Descriptor&) = delete;
   Descriptor& operator=(const Descriptor&) = delete;
   int get() const { return file_; }
-  int give() { return std::exchange(file_, -1); }
 
  private:
   int file_;
+};
+
+// The locks' descriptors of this process. A forked child shares the locks behind them and would
+// keep them when this process has died, so it closes its copies, before anything else happens
+// there. Process-wide, because fork is: pthread_atfork takes functions without context.
+class OpenLocks {
+ public:
+  static OpenLocks& of_process() {
+    static OpenLocks* const locks = new OpenLocks;  // never destroyed: fork may come after exit
+    return *locks;
+  }
+
+  /// Opens with no fork in between, so that no child has a copy that is not known here.
+  int open_file(const std::string& path, mode_t mode) {
+    const std::lock_guard guard{mutex_};
+    const int file = open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, mode);
+    const int error = errno;
+    if (file >= 0) files_.push_back(file);
+    errno = error;
+    return file;
+  }
+
+  void close_file(int file) {
+    const std::lock_guard guard{mutex_};
+    files_.erase(std::remove(files_.begin(), files_.end(), file), files_.end());
+    close(file);
+  }
+
+ private:
+  OpenLocks() {
+    files_.reserve(64);
+    pthread_atfork([] { of_process().mutex_.lock(); }, [] { of_process().mutex_.unlock(); },
+                   [] {
+                     for (const int file : of_process().files_) close(file);
+                     of_process().files_.clear();
+                     of_process().mutex_.unlock();
+                   });
+  }
+
+  std::mutex mutex_;
+  std::vector<int> files_;
 };
 
 // The lock file may be opened by whoever may open the database, and by nobody else.
@@ -74,13 +118,13 @@ bool Lock::try_acquire(core::Instant now) {
 
 bool Lock::try_once(core::Instant now) {
   const mode_t mode = mode_of(database_path_);
-  Descriptor file{open(path_.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, mode)};
-  if (file.get() < 0) {
+  file_ = OpenLocks::of_process().open_file(path_, mode);
+  if (file_ < 0) {
     throw std::runtime_error{"outbox: cannot open " + path_ + ": " + std::strerror(errno)};
   }
-  if (flock(file.get(), LOCK_EX | LOCK_NB) != 0) return false;
-  file_ = file.give();
-  if (!is_same_file()) {  // removed between open and flock
+  pid_ = getpid();
+  // Removed between open and flock, it would not be the file that others lock.
+  if (flock(file_, LOCK_EX | LOCK_NB) != 0 || !is_same_file()) {
     release();
     return false;
   }
@@ -101,7 +145,8 @@ bool Lock::keep() {
 }
 
 void Lock::release() noexcept {
-  if (file_ >= 0) close(file_);
+  // In a forked child the number may be another file's by now.
+  if (file_ >= 0 && pid_ == getpid()) OpenLocks::of_process().close_file(file_);
   file_ = -1;
 }
 

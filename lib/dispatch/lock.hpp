@@ -1,8 +1,11 @@
 #pragma once
 
 // One active dispatcher per database and destination: an flock on a file of its own beside the
-// database. The kernel frees it the moment its process dies. Never a lock on the database's own
-// files: opening and closing those would drop SQLite's locks (sqlite.org/howtocorrupt.html, 2.2).
+// database. The kernel frees it the moment its process dies, also when a forked child lives on:
+// that closes its copy. Never a lock on the database's own files: opening and closing those would
+// drop SQLite's locks (sqlite.org/howtocorrupt.html, 2.2).
+
+#include <sys/types.h>
 
 #include <optional>
 #include <string>
@@ -39,6 +42,7 @@ class Lock {
   std::string database_path_;
   std::string path_;
   int file_ = -1;
+  pid_t pid_ = 0;  // the process that opened it
 };
 
 /// Who serves `destination` of the database now; none: nobody. Takes no lock that could make an

@@ -8,6 +8,7 @@
 #include "core/judge.hpp"
 #include "core/limits.hpp"
 #include "core/names.hpp"
+#include "dispatch/notices.hpp"
 
 namespace outbox::dispatch {
 
@@ -98,6 +99,11 @@ void Round::abort() {
   arrived_.clear();
   in_flight_.clear();
   ids_in_flight_.clear();
+}
+
+void Round::forget() {
+  abort();
+  unrecorded_ = {};
 }
 
 bool Round::may_send(const core::DestinationState& state) {
@@ -203,7 +209,8 @@ void Round::record(storage::Store& store) {
   totals_.delivered += unrecorded_.delivered.size();
   totals_.dead += unrecorded_.dead.size();
   totals_.requests += unrecorded_.attempts.size();
-  unrecorded_ = {};
+  const core::Settlement recorded = std::exchange(unrecorded_, {});
+  tell_of(options_.observer, options_.destination, recorded);
 }
 
 void Round::follow_nudges(storage::Store& store, const core::DestinationState& state) {

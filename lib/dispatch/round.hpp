@@ -69,6 +69,11 @@ class Round {
   /// Forgets what is in flight: it stays pending.
   void abort();
 
+  /// Forgets also what could not be recorded: the database is another one.
+  void forget();
+
+  /// There are answers for the next round.
+  bool has_arrived() const { return !arrived_.empty(); }
   bool has_in_flight() const { return !in_flight_.empty(); }
   /// Something was delivered or found dead and is not recorded yet.
   bool has_unrecorded() const { return !unrecorded_.is_empty(); }

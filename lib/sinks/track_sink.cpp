@@ -81,14 +81,20 @@ void TrackSink::submit(std::uint64_t token, std::string body) {
 
 std::vector<Sink::Reply> TrackSink::collect(milliseconds time_max) {
   const auto deadline = std::chrono::steady_clock::now() + time_max;
+  curl_waitfd watched{.fd = watched_, .events = CURL_WAIT_POLLIN, .revents = 0};
   for (;;) {
     int running = 0;
     curl_multi_perform(multi_.get(), &running);
     // Read before polling: a finished transfer that nobody read makes the next poll wait in vain.
     gather_finished();
     const auto left = std::chrono::ceil<milliseconds>(deadline - std::chrono::steady_clock::now());
-    if (!replies_.empty() || is_woken_.exchange(false) || left <= milliseconds{0}) break;
-    curl_multi_poll(multi_.get(), nullptr, 0, static_cast<int>(left.count()), nullptr);
+    const bool is_readable = watched.revents != 0;
+    if (!replies_.empty() || is_woken_.exchange(false) || left <= milliseconds{0} || is_readable) {
+      break;
+    }
+    watched.revents = 0;
+    curl_multi_poll(multi_.get(), &watched, watched.fd < 0 ? 0 : 1, static_cast<int>(left.count()),
+                    nullptr);
   }
   return std::exchange(replies_, {});
 }

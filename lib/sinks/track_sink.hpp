@@ -24,6 +24,7 @@ class TrackSink final : public Sink {
   std::string name() const override;
   void submit(std::uint64_t token, std::string body) override;
   std::vector<Reply> collect(std::chrono::milliseconds time_max) override;
+  void watch(int descriptor) override { watched_ = descriptor; }
   void wake() noexcept override;
   bool has_new_credential() override;
   void abort() noexcept override;
@@ -44,6 +45,7 @@ class TrackSink final : public Sink {
   Transfers idle_;  // kept, so that their connections are
   std::vector<Reply> replies_;
   std::atomic<bool> is_woken_ = false;
+  int watched_ = -1;
 };
 
 }  // namespace outbox::sinks

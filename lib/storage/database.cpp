@@ -11,12 +11,17 @@
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
+#include <set>
+#include <stdexcept>
 
 #include "core/file_system.hpp"
+#include "core/sqlite_version.hpp"
 #include "outbox/errors.hpp"
 #include "storage/statement.hpp"
 
 #ifdef __linux__
+#include <dlfcn.h>
+#include <link.h>
 #include <sys/statfs.h>
 #endif
 
@@ -148,6 +153,54 @@ sqlite3* handle_of(const OpenDatabase& database) {
 std::string path_of(sqlite3* db) {
   const char* const path = sqlite3_db_filename(db, "main");
   return path == nullptr ? std::string{} : std::string{path};
+}
+
+std::string identity_of(const std::string& path) {
+  struct stat facts {};
+  if (path.empty() || stat(path.c_str(), &facts) != 0) return {};
+  return std::to_string(facts.st_dev) + ":" + std::to_string(facts.st_ino);
+}
+
+bool has_moved(sqlite3* db) {
+  int moved = 0;
+  return sqlite3_file_control(db, "main", SQLITE_FCNTL_HAS_MOVED, &moved) == SQLITE_OK &&
+         moved != 0;
+}
+
+bool is_readable_by_others(const std::string& path) {
+  struct stat facts {};
+  return stat(path.c_str(), &facts) == 0 && (facts.st_mode & S_IROTH) != 0;
+}
+
+int sqlite_copies() {
+  std::set<const void*> copies;
+#ifdef __linux__
+  dl_iterate_phdr(
+      [](dl_phdr_info* object, std::size_t, void* found) {
+        // RTLD_NOLOAD: a handle of what is there; the empty name is the program itself.
+        const char* const name = *object->dlpi_name == '\0' ? nullptr : object->dlpi_name;
+        void* const handle = dlopen(name, RTLD_LAZY | RTLD_NOLOAD);
+        if (handle == nullptr) return 0;
+        // A handle finds what its object depends on too, hence the set of addresses.
+        if (const void* const symbol = dlsym(handle, "sqlite3_libversion_number")) {
+          static_cast<std::set<const void*>*>(found)->insert(symbol);
+        }
+        dlclose(handle);
+        return 0;
+      },
+      &copies);
+#endif
+  return static_cast<int>(copies.size());
+}
+
+void require_safe_sqlite() {
+  if (core::has_wal_reset_bug(sqlite3_libversion_number())) {
+    throw std::runtime_error{"outbox: strict: SQLite " + std::string{sqlite3_libversion()} +
+                             " has the WAL-reset bug, which can lose commits"};
+  }
+  if (sqlite_copies() > 1) {
+    throw std::runtime_error{"outbox: strict: two copies of SQLite are loaded in this process"};
+  }
 }
 
 }  // namespace outbox::storage

@@ -113,34 +113,61 @@ Store::Store(sqlite3* db, std::string destination, std::chrono::milliseconds pat
           " hold_kind = ?4, hold_reason = ?5, hold_since_ms = ?6, hold_until_ms = ?7,"
           " hold_tries = ?8, batch_events_max = ?9, batch_bytes_max = ?10, suspects = ?11,"
           " endpoint_proven = ?12, accepted_batch = coalesce(?13, accepted_batch) where name = ?1",
-          "record a round", Use::often} {}
+          "record a round", Use::often},
+      data_version_{db, "pragma main.data_version", "look for commits", Use::often} {}
 
-void Store::serve(const std::string& endpoint, core::Instant now) {
-  Statement known{db_,
-                  "select 1 from main.outbox_destinations"
-                  " where name = ?1 and first_served_at_ms is not null and endpoint = ?2",
-                  "serve the destination"};
-  if (known.bind(1, destination_).bind(2, endpoint).step()) return;
-  known.reset();  // a reader cannot become the writer
+bool Store::serve(const std::string& endpoint, core::Instant now, const std::string& identity) {
+  std::string last_identity;
+  {
+    Statement known{db_,
+                    "select endpoint, database_identity from main.outbox_destinations"
+                    " where name = ?1 and first_served_at_ms is not null",
+                    "serve the destination"};
+    if (known.bind(1, destination_).step()) {
+      last_identity = known.text(1);
+      const bool is_known = known.text(0) == endpoint && last_identity == identity;
+      if (is_known) return true;
+    }
+  }  // a reader cannot become the writer
 
   change_atomically(
       db_, "serve the destination",
       [&] {
         make_destination(db_, destination_, "serve the destination");
-        Statement{
-            db_,
-            "update main.outbox_destinations set"
-            " first_served_at_ms = coalesce(first_served_at_ms, ?3), endpoint = ?2,"
-            " endpoint_proven = endpoint is null, hold_kind = null, hold_reason = null,"
-            " hold_since_ms = null, hold_until_ms = null, hold_tries = 0, batch_events_max = null,"
-            " batch_bytes_max = null, suspects = 0 where name = ?1",
-            "serve the destination"}
+        Statement{db_,
+                  "update main.outbox_destinations set database_identity = ?2,"
+                  " first_served_at_ms = coalesce(first_served_at_ms, ?3) where name = ?1",
+                  "serve the destination"}
+            .bind(1, destination_)
+            .bind(2, text_or_null(identity))
+            .bind(3, core::unix_ms(now))
+            .run();
+        Statement{db_,
+                  "update main.outbox_destinations set endpoint = ?2,"
+                  " endpoint_proven = endpoint is null, hold_kind = null, hold_reason = null,"
+                  " hold_since_ms = null, hold_until_ms = null, hold_tries = 0,"
+                  " batch_events_max = null, batch_bytes_max = null, suspects = 0"
+                  " where name = ?1 and endpoint is not ?2",
+                  "serve the destination"}
             .bind(1, destination_)
             .bind(2, endpoint)
-            .bind(3, core::unix_ms(now))
             .run();
       },
       patience_);
+  const bool is_another_file = !last_identity.empty() && last_identity != identity;
+  return !is_another_file || !has_pending();
+}
+
+bool Store::has_pending() {
+  Statement one{db_,
+                "select 1 from main.outbox_events where destination = ?1 and state = 0 limit 1",
+                "serve the destination"};
+  return one.bind(1, destination_).step();
+}
+
+std::int64_t Store::data_version() {
+  const ResetAtEnd end{data_version_};
+  return data_version_.step() ? data_version_.integer(0) : 0;
 }
 
 core::DestinationState Store::destination() {

@@ -1,3 +1,4 @@
+#include "core/sqlite_version.hpp"
 #include "outbox/migrate.hpp"
 #include "storage/statement.hpp"
 
@@ -30,6 +31,17 @@ std::vector<HostProblem> check_host(ConnectionRef connection) {
                         "no busy timeout: call sqlite3_busy_timeout(db, 5000) on every connection "
                         "that writes (unless it has a busy handler of its own), and begin "
                         "transactions that write with BEGIN IMMEDIATE"});
+  }
+  if (storage::query_integer(db, "pragma main.synchronous", action).value_or(2) == 0) {
+    problems.push_back({"synchronous",
+                        "synchronous is OFF: a power cut can lose commits and damage the database; "
+                        "PRAGMA synchronous=FULL"});
+  }
+  if (core::has_wal_reset_bug(sqlite3_libversion_number())) {
+    problems.push_back(
+        {"sqlite_version", "SQLite " + std::string{sqlite3_libversion()} +
+                               " has the WAL-reset bug, by which commits can be lost "
+                               "in rare cases: docs/operations.md"});
   }
   return problems;
 }

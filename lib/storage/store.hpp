@@ -46,7 +46,9 @@ class Store {
   Store(sqlite3* db, std::string destination, std::chrono::milliseconds patience = busy_patience);
 
   /// Makes the destination known as served, and lifts a hold that belongs to another endpoint.
-  void serve(const std::string& endpoint, core::Instant now);
+  /// `identity` is that of the database's file. False: events are pending that were last served in
+  /// another file, so this one is a copy or was restored.
+  bool serve(const std::string& endpoint, core::Instant now, const std::string& identity = {});
 
   /// How the destination is, with the searches that are under way.
   core::DestinationState destination();
@@ -74,6 +76,9 @@ class Store {
   /// people retry, discard and erase meanwhile.
   void record(const core::Settlement& settlement, core::Instant now);
 
+  /// Changes when another connection has committed (sqlite.org/pragma.html#pragma_data_version).
+  std::int64_t data_version();
+
   /// When the next scheduled event becomes due; none: none is scheduled.
   std::optional<core::Instant> next_due(core::Instant now);
   /// How many events are due at `now`.
@@ -89,6 +94,7 @@ class Store {
   bool waits_for_earlier(const std::string& key, std::int64_t id, const Taking& taking);
   bool has_earlier_outside(const std::string& key, std::int64_t id, const IdSet& taken);
   std::vector<core::Search> searches();
+  bool has_pending();
   std::int64_t mark(std::int64_t id, int state, const std::string& error, core::Instant now);
   std::int64_t log(const core::Attempt& attempt);
   void record_suspect(const core::Suspect& suspect, std::int64_t batch);
@@ -113,6 +119,7 @@ class Store {
   Statement update_search_;
   Statement forget_old_batches_;
   Statement update_destination_;
+  Statement data_version_;
 
   // What `take` remembers between calls, so that no cost grows with the backlog: ids up to here
   // have been looked at, and what was left of them is in flight or waits in one of these keys.

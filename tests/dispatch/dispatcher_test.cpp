@@ -11,29 +11,19 @@
 #include <thread>
 
 #include "support/database.hpp"
+#include "support/eventually.hpp"
 #include "track_server/server.hpp"
 
 using namespace outbox;
 using namespace std::chrono_literals;
+using support::becomes_true;
+using support::patience;
 using track_server::TrackServer;
 
 namespace {
 
-constexpr auto patience = 30s;
-
 Endpoint endpoint_of(const TrackServer& server) {
   return track_api({.credentials = bearer("t0ken"), .url = server.url()});
-}
-
-// Polls a fact that another thread makes true; the bound is only for a broken build.
-template <class Fact>
-bool becomes_true(Fact fact) {
-  const auto deadline = std::chrono::steady_clock::now() + patience;
-  while (!fact()) {
-    if (std::chrono::steady_clock::now() > deadline) return false;
-    std::this_thread::sleep_for(1ms);
-  }
-  return true;
 }
 
 }  // namespace

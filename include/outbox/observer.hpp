@@ -1,0 +1,49 @@
+#pragma once
+
+// What a dispatcher tells its host as it happens: for logs and metrics.
+//
+//     options.observer = [](const outbox::Notice& notice) { log(notice.text); };
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <string>
+
+#include "outbox/export.hpp"
+#include "outbox/verdict.hpp"
+
+namespace outbox {
+inline namespace v0 {
+
+/// Something that happened. Never holds a payload, an e-mail address, a token, or words of the
+/// endpoint, which may quote any of them: those are in the batch log.
+struct Notice {
+  enum class Kind {
+    batch,             ///< A request has ended: `events`, `status`, `verdict`, `took`.
+    dead,              ///< An event has died: `id`.
+    hold,              ///< The destination waits, or waits for another reason.
+    resumed,           ///< It does not wait any more.
+    active,            ///< This dispatcher was elected: it delivers from here on.
+    standby,           ///< Another one delivers; this one will take over when that ends.
+    database_trouble,  ///< The database cannot be used now; it is opened again.
+    warning,           ///< Something about the database or the process that may cost events.
+  };
+
+  Kind kind = Kind::batch;
+  std::string destination = {};
+  std::string text = {};  ///< One line for people: "HTTP 503", "refused: HTTP 400", …
+  std::size_t events = 0;
+  int status = 0;  ///< HTTP status; 0: no answer.
+  Verdict verdict = Verdict::delivered;
+  std::chrono::milliseconds took{0};
+  std::int64_t id = 0;
+};
+
+/// Told after what it is told of has been recorded. What it throws is dropped.
+///
+/// Threads: the dispatcher's own, so it must not take long, and `stop` may not be called in it.
+using Observer = std::function<void(const Notice&)>;
+
+}  // namespace v0
+}  // namespace outbox

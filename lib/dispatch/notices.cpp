@@ -1,0 +1,72 @@
+#include "dispatch/notices.hpp"
+
+#include <algorithm>
+
+#include "core/reader.hpp"
+
+namespace outbox::dispatch {
+
+namespace {
+
+// `reason` without what the endpoint said: "refused: HTTP 400" of "refused: HTTP 400: no such
+// plan".
+std::string without_quotation(const std::string& reason) {
+  constexpr std::string_view mark = "HTTP ";
+  const std::size_t at = reason.find(mark);
+  if (at == std::string::npos) return reason;
+  const auto is_over = [](char c) { return !core::is_digit(c); };
+  const auto end = std::find_if(reason.begin() + static_cast<std::ptrdiff_t>(at + mark.size()),
+                                reason.end(), is_over);
+  return {reason.begin(), end};
+}
+
+Notice notice_of(const std::string& destination, const core::Attempt& attempt) {
+  return {.kind = Notice::Kind::batch,
+          .destination = destination,
+          .text = attempt.outcome.reason.empty() ? core::name_of(attempt.outcome.verdict)
+                                                 : without_quotation(attempt.outcome.reason),
+          .events = attempt.ids.size(),
+          .status = attempt.status,
+          .verdict = attempt.outcome.verdict,
+          .took = attempt.took};
+}
+
+}  // namespace
+
+void tell(const Observer& observer, const Notice& notice) noexcept {
+  if (!observer) return;
+  try {
+    observer(notice);
+  } catch (...) {  // the host's own business, and no reason to stop delivering
+  }
+}
+
+void tell_of(const Observer& observer, const std::string& destination,
+             const core::Settlement& settlement) noexcept {
+  if (!observer) return;
+  try {
+    for (const core::Attempt& attempt : settlement.attempts) {
+      tell(observer, notice_of(destination, attempt));
+    }
+    for (const core::Death& death : settlement.dead) {
+      tell(observer, {.kind = Notice::Kind::dead,
+                      .destination = destination,
+                      .text = without_quotation(death.reason),
+                      .events = 1,
+                      .id = death.id});
+    }
+    const auto& hold = settlement.stance.hold;
+    if (settlement.hold_change == core::HoldChange::begun) {
+      tell(observer, {.kind = Notice::Kind::hold,
+                      .destination = destination,
+                      .text = hold->kind + ": " + without_quotation(hold->reason)});
+    } else if (settlement.hold_change == core::HoldChange::ended) {
+      tell(observer, {.kind = Notice::Kind::resumed,
+                      .destination = destination,
+                      .text = "the endpoint works again"});
+    }
+  } catch (...) {  // no memory for a text
+  }
+}
+
+}  // namespace outbox::dispatch

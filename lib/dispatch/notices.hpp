@@ -1,0 +1,19 @@
+#pragma once
+
+// From what was recorded to what the host is told of it.
+
+#include <string>
+
+#include "core/settle.hpp"
+#include "outbox/observer.hpp"
+
+namespace outbox::dispatch {
+
+/// Tells `observer`, if there is one. What it throws goes no further.
+void tell(const Observer& observer, const Notice& notice) noexcept;
+
+/// Tells of each request, death and hold in `settlement`, which has been recorded.
+void tell_of(const Observer& observer, const std::string& destination,
+             const core::Settlement& settlement) noexcept;
+
+}  // namespace outbox::dispatch

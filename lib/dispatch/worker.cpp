@@ -1,0 +1,275 @@
+#include "dispatch/worker.hpp"
+
+#include <algorithm>
+#include <random>
+#include <stdexcept>
+#include <thread>
+#include <utility>
+
+#include "dispatch/notices.hpp"
+#include "outbox/errors.hpp"
+#include "outbox/operate.hpp"
+
+namespace outbox::dispatch {
+
+namespace {
+
+using std::chrono::milliseconds;
+
+constexpr milliseconds poll_with_traffic{20};
+constexpr milliseconds poll_without{250};
+constexpr milliseconds stand_by_poll{100};
+constexpr std::chrono::seconds traffic_is_recent{2};
+constexpr milliseconds after_trouble{1'000};  // before the database is opened again
+constexpr milliseconds after_busy{50};
+// The WAL is written before the commit is visible, an fsync earlier at most: after a hint the truth
+// is looked at again for about this long.
+constexpr milliseconds hint_is_fresh{30};
+// A host that commits without a pause gives hints without a pause; not each is worth a round.
+constexpr milliseconds between_hints{2};
+
+DispatcherOptions checked(DispatcherOptions options) {
+  require_options(options);
+  return options;
+}
+
+}  // namespace
+
+Worker::Worker(DatabaseFile file, Endpoint endpoint, DispatcherOptions options)
+    : file_{storage::with_absolute_path(std::move(file))},
+      endpoint_{std::move(endpoint)},
+      options_{checked(std::move(options))},
+      round_{endpoint_.sink(), clock_, options_, std::random_device{}()} {
+  if (options_.strict) storage::require_safe_sqlite();
+  try {
+    open();
+  } catch (const database_error& error) {
+    if (!error.is_busy()) throw;
+    note_trouble(error.what());  // a server must start although someone holds its database
+  }
+}
+
+void Worker::run() {
+  warn_at_start();
+  while (!is_stopping_.load()) {
+    is_notified_.store(false);
+    pause_for(pass());
+  }
+  finish();
+}
+
+void Worker::notify() noexcept {
+  is_notified_.store(true);
+  endpoint_.sink().wake();
+}
+
+void Worker::request_stop(milliseconds deadline) noexcept {
+  stop_deadline_.store(deadline_in(deadline));
+  is_stopping_.store(true);
+  endpoint_.sink().wake();
+}
+
+Stats Worker::stats() const {
+  const std::lock_guard guard{mutex_};
+  return stats_;
+}
+
+// One look at the queue; returns how long to wait before the next. Nothing escapes.
+milliseconds Worker::pass() {
+  try {
+    if (!store_) open();
+    return is_elected() ? deliver() : stand_by_poll;
+  } catch (const database_error& error) {
+    return recover(error.what(), error.is_busy());
+  } catch (const std::exception& error) {
+    return recover(error.what(), false);
+  } catch (...) {  // a recipe's after_open may throw anything
+    return recover("an exception that is no std::exception", false);
+  }
+}
+
+// Never waits for another connection here: the loop comes again, and stop need not wait for it.
+void Worker::open() {
+  constexpr milliseconds patience{0};
+  database_ = storage::open_database(file_, patience);
+  store_.emplace(storage::handle_of(database_), options_.destination, patience);
+  const std::string path = storage::path_of(storage::handle_of(database_));
+  if (!lock_ || path != database_path_) lock_.emplace(path, options_.destination);
+  database_path_ = path;
+  is_serving_ = false;
+}
+
+void Worker::close() {
+  endpoint_.sink().watch(-1);
+  watch_.reset();
+  store_.reset();
+  database_.reset();
+}
+
+void Worker::warn_at_start() {
+  if (storage::sqlite_copies() > 1) {
+    warn(
+        "two copies of SQLite are loaded in this process: they take each other's locks away, which "
+        "can damage the database; link one");
+  }
+  if (storage::is_readable_by_others(database_path_)) {
+    warn(
+        "every user of this machine may read the database, and the people in its events: "
+        "chmod o-r " +
+        database_path_);
+  }
+}
+
+bool Worker::is_elected() {
+  const bool holds = lock_->is_held() ? lock_->keep() : lock_->try_acquire(clock_.now());
+  if (holds && !is_serving_) serve();
+  if (!holds) {
+    is_serving_ = false;
+    if (round_.has_in_flight()) round_.abort();
+  }
+  if (was_active_ != holds) {
+    tell(holds ? Notice::Kind::active : Notice::Kind::standby,
+         holds ? "delivers from here on" : "another dispatcher delivers; stands by");
+    was_active_ = holds;
+  }
+  const std::lock_guard guard{mutex_};
+  stats_.is_active = holds;
+  if (!holds) stats_.database_trouble.clear();
+  return holds;
+}
+
+void Worker::serve() {
+  const std::string identity = storage::identity_of(database_path_);
+  if (!store_->serve(endpoint_.sink().name(), clock_.now(), identity)) {
+    warn(
+        "this database is a copy or was restored: its pending events may have been delivered "
+        "already, and are sent again");
+    if (options_.pauses_foreign_database) {
+      outbox::pause(storage::handle_of(database_), options_.destination,
+            "a copied or restored database: resume if its events may be sent again");
+    }
+  }
+  is_serving_ = true;
+}
+
+milliseconds Worker::deliver() {
+  if (storage::has_moved(storage::handle_of(database_))) {
+    // What was not recorded belongs to the file that is gone.
+    round_.forget();
+    return recover("the database file was removed, renamed or replaced", false);
+  }
+  // Before the round: a commit during it is seen after it.
+  data_version_ = store_->data_version();
+  if (!watch_ || !watch_->is_watching()) {
+    watch_.emplace(database_path_);
+    endpoint_.sink().watch(watch_->descriptor());
+  }
+  const RoundReport report = round_.run(*store_, poll_without);
+  note(report);
+  if (report.has_more || round_.has_in_flight() || report.requests > 0) return milliseconds{0};
+  const auto now = clock_.now();
+  const bool is_busy = SteadyClock::now() - last_traffic_ < traffic_is_recent;
+  milliseconds wait = is_busy ? poll_with_traffic : poll_without;
+  if (const auto due = store_->next_due(now)) wait = std::min(wait, *due - now);
+  if (report.hold && report.hold->until > now) wait = std::min(wait, report.hold->until - now);
+  return std::max(wait, milliseconds{1});
+}
+
+// Closes what is broken, so that the next pass opens it again. What the round could not record it
+// keeps, and records first.
+milliseconds Worker::recover(const std::string& what, bool is_busy) {
+  note_trouble(what);
+  if (is_busy) return after_busy;
+  close();
+  return after_trouble;
+}
+
+// All waiting is the sink's, so that one `wake` ends it, whatever it is for: an answer, a notify,
+// the WAL. Ends early when there is something to do.
+void Worker::pause_for(milliseconds wait) {
+  const auto deadline = deadline_in(wait);
+  auto look_until = SteadyClock::time_point{};  // a hint is fresh until then
+  auto step = milliseconds{1};
+  for (auto left = wait; left > milliseconds{0} && !is_disturbed(); left = left_until(deadline)) {
+    const bool is_looking = SteadyClock::now() < look_until;
+    try {
+      round_.wait(is_looking ? std::min(left, step) : left);
+      if (round_.has_arrived()) return;
+      if (watch_ && watch_->drain()) {
+        look_until = SteadyClock::now() + hint_is_fresh;
+        step = milliseconds{1};
+      } else if (is_looking) {
+        step *= 2;
+      }
+      if (SteadyClock::now() < look_until && has_new_commit()) return;
+    } catch (const std::exception& error) {  // no memory for an answer, a database in trouble
+      note_trouble(error.what());
+      return;
+    }
+  }
+}
+
+bool Worker::has_new_commit() {
+  if (!store_ || !is_serving_) return false;
+  const std::int64_t version = store_->data_version();
+  return std::exchange(data_version_, version) != version;
+}
+
+void Worker::finish() {
+  round_.stop_sending();
+  const auto is_unfinished = [this] { return round_.has_in_flight() || round_.has_unrecorded(); };
+  for (auto left = time_left(); is_unfinished() && left > milliseconds{0}; left = time_left()) {
+    milliseconds wait{0};
+    try {
+      if (!store_) open();
+      note(round_.run(*store_, left));
+    } catch (const database_error& error) {
+      wait = recover(error.what(), error.is_busy());
+    } catch (const std::exception& error) {
+      wait = recover(error.what(), false);
+    } catch (...) {
+      wait = recover("an exception that is no std::exception", false);
+    }
+    if (wait > milliseconds{0}) std::this_thread::sleep_for(std::min(wait, time_left()));
+  }
+  has_aborted_ = is_unfinished();  // what was sent and is not recorded is sent again
+  round_.abort();
+  close();
+  lock_.reset();
+  const std::lock_guard guard{mutex_};
+  stats_.is_active = false;
+}
+
+void Worker::tell(Notice::Kind kind, std::string text) const {
+  dispatch::tell(options_.observer,
+                 {.kind = kind, .destination = options_.destination, .text = std::move(text)});
+}
+
+void Worker::warn(std::string text) {
+  tell(Notice::Kind::warning, text);
+  const std::lock_guard guard{mutex_};
+  stats_.warnings.push_back(std::move(text));
+}
+
+void Worker::note(const RoundReport& report) {
+  if (report.requests > 0) last_traffic_ = SteadyClock::now();
+  const std::lock_guard guard{mutex_};
+  stats_.delivered = round_.totals().delivered;
+  stats_.dead = round_.totals().dead;
+  stats_.requests = round_.totals().requests;
+  stats_.is_paused = report.is_paused;
+  stats_.hold = report.hold ? report.hold->reason : std::string{};
+  stats_.database_trouble.clear();
+}
+
+void Worker::note_trouble(const std::string& what) {
+  bool is_new = false;
+  {
+    const std::lock_guard guard{mutex_};
+    is_new = stats_.database_trouble != what;
+    stats_.database_trouble = what;
+  }
+  if (is_new) tell(Notice::Kind::database_trouble, what);
+}
+
+}  // namespace outbox::dispatch

@@ -1,0 +1,85 @@
+#pragma once
+
+// What the dispatcher's thread does from its start to its end: opens the database, stands for
+// election, runs rounds, waits, and stops.
+
+#include <atomic>
+#include <chrono>
+#include <mutex>
+#include <optional>
+#include <string>
+
+#include "dispatch/deadline.hpp"
+#include "dispatch/lock.hpp"
+#include "dispatch/round.hpp"
+#include "dispatch/system_clock.hpp"
+#include "dispatch/wal_watch.hpp"
+#include "outbox/dispatcher.hpp"
+#include "storage/database.hpp"
+#include "storage/store.hpp"
+
+namespace outbox::dispatch {
+
+/// Threads: `run` and everything private belong to one thread; the constructor may run on another
+/// before that. The other public members: any.
+class Worker {
+ public:
+  /// Opens the database. Throws: as the constructor of `Dispatcher`.
+  Worker(DatabaseFile file, Endpoint endpoint, DispatcherOptions options);
+  Worker(const Worker&) = delete;
+  Worker& operator=(const Worker&) = delete;
+
+  /// Returns once `request_stop` was called and what was under way has ended, or its deadline came.
+  void run();
+
+  void notify() noexcept;
+  void request_stop(std::chrono::milliseconds deadline) noexcept;
+  Stats stats() const;
+  /// Something was sent and not recorded when `run` returned.
+  bool has_aborted() const { return has_aborted_; }
+
+ private:
+  using milliseconds = std::chrono::milliseconds;
+
+  milliseconds pass();
+  void open();
+  void close();
+  void warn_at_start();
+  bool is_elected();
+  void serve();
+  milliseconds deliver();
+  milliseconds recover(const std::string& what, bool is_busy);
+  void pause_for(milliseconds wait);
+  bool is_disturbed() const { return is_notified_.load() || is_stopping_.load(); }
+  bool has_new_commit();
+  void finish();
+  milliseconds time_left() const { return left_until(stop_deadline_.load()); }
+  void tell(Notice::Kind kind, std::string text) const;
+  void warn(std::string text);
+  void note(const RoundReport& report);
+  void note_trouble(const std::string& what);
+
+  const SystemClock clock_;
+  DatabaseFile file_;
+  Endpoint endpoint_;
+  DispatcherOptions options_;
+  Round round_;
+  storage::OpenDatabase database_;
+  std::optional<storage::Store> store_;  // on database_, so it dies first
+  std::string database_path_;
+  std::optional<Lock> lock_;
+  std::optional<WalWatch> watch_;
+  std::int64_t data_version_ = 0;  // as of the beginning of the last round
+  bool is_serving_ = false;
+  std::optional<bool> was_active_ = {};  // as the observer knows
+  SteadyClock::time_point last_traffic_ = {};
+
+  mutable std::mutex mutex_;
+  Stats stats_;  // guarded by mutex_
+  std::atomic<bool> is_notified_ = false;
+  std::atomic<bool> is_stopping_ = false;
+  std::atomic<SteadyClock::time_point> stop_deadline_ = SteadyClock::time_point{};
+  bool has_aborted_ = false;  // written before `run` returns
+};
+
+}  // namespace outbox::dispatch

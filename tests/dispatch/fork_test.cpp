@@ -1,0 +1,99 @@
+// fork, and the death of the process that delivers.
+
+#include <doctest/doctest.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <filesystem>
+#include <memory>
+
+#include "outbox/errors.hpp"
+#include "support/database.hpp"
+#include "support/eventually.hpp"
+#include "support/process.hpp"
+#include "track_server/server.hpp"
+
+using namespace outbox;
+using support::becomes_true;
+using track_server::TrackServer;
+
+namespace {
+
+Endpoint endpoint_of(const TrackServer& server) {
+  return track_api({.credentials = bearer("t"), .url = server.url()});
+}
+
+// What a forked child finds; 0: all as promised.
+int use_in_child(Dispatcher& dispatcher) {
+  dispatcher.notify();
+  try {
+    dispatcher.stop();
+    return 1;
+  } catch (const forked_process&) {
+  }
+  try {
+    dispatcher.stats();
+    return 2;
+  } catch (const forked_process&) {
+  }
+  return 0;
+}
+
+std::vector<std::string> holder(const support::AppDatabase& app, const TrackServer& server) {
+  return {OUTBOX_LIVENESS, "holder", "--db", app.path(), "--url", server.url()};
+}
+
+}  // namespace
+
+TEST_CASE("a forked child is told that the dispatcher is not its own, and the parent goes on") {
+  TrackServer server;
+  support::AppDatabase app;
+  auto dispatcher = std::make_unique<Dispatcher>(app.path(), endpoint_of(server));
+  REQUIRE(becomes_true([&] { return dispatcher->stats().is_active; }));
+  for (int i = 1; i <= 20; ++i) {
+    const pid_t child = fork();
+    if (child == 0) {
+      const int found = use_in_child(*dispatcher);
+      dispatcher.reset();
+      _exit(found);
+    }
+    int ended = -1;
+    REQUIRE(waitpid(child, &ended, 0) == child);
+    CHECK(ended == 0);
+    app.enqueue_many(1);
+    CHECK(server.wait_for_events(static_cast<std::size_t>(i), support::patience));
+  }
+  CHECK(dispatcher->stats().is_active);
+  CHECK(app.text("pragma integrity_check") == "ok");
+}
+
+TEST_CASE("when the process that delivers is killed, another one takes over") {
+  TrackServer server;
+  support::AppDatabase app;
+  std::vector<std::string> arguments = holder(app, server);
+  bool removes_lock = false;
+  SUBCASE("and nothing else happened") {}
+  SUBCASE("also while a forked child of it lives on") {
+    arguments.emplace_back("--fork");
+  }
+  SUBCASE("also when someone has removed the lock file") {
+    removes_lock = true;
+  }
+  support::Process first{arguments};
+  REQUIRE(becomes_true([&] {
+    const auto found = status(app.db()).destinations;
+    return !found.empty() && found[0].dispatcher;
+  }));
+  Dispatcher second{app.path(), endpoint_of(server)};
+  app.enqueue_many(1);
+  REQUIRE(server.wait_for_events(1, support::patience));
+  if (removes_lock) std::filesystem::remove(app.path() + "-outbox-track.lock");
+
+  first.end(SIGKILL);
+  app.enqueue_many(1);
+
+  CHECK(server.wait_for_events(2, support::patience));
+  CHECK(becomes_true([&] { return second.stats().is_active; }));
+  CHECK(becomes_true([&] { return app.count("state = 1") == 2; }));
+}

@@ -1,0 +1,124 @@
+// What a dispatcher tells of itself, and what it never does.
+
+#include <doctest/doctest.h>
+
+#include <map>
+#include <mutex>
+
+#include "support/database.hpp"
+#include "support/eventually.hpp"
+#include "track_server/server.hpp"
+
+using namespace outbox;
+using namespace std::chrono_literals;
+using support::becomes_true;
+using track_server::TrackServer;
+
+namespace {
+
+// Keeps what it is told.
+class Diary {
+ public:
+  Observer observer() {
+    return [this](const Notice& notice) {
+      const std::lock_guard guard{mutex_};
+      notices_.push_back(notice);
+    };
+  }
+  std::vector<Notice> of(Notice::Kind kind) const {
+    const std::lock_guard guard{mutex_};
+    std::vector<Notice> found;
+    for (const Notice& notice : notices_) {
+      if (notice.kind == kind) found.push_back(notice);
+    }
+    return found;
+  }
+  bool has(Notice::Kind kind) const { return !of(kind).empty(); }
+  std::string all_texts() const {
+    const std::lock_guard guard{mutex_};
+    std::string texts;
+    for (const Notice& notice : notices_) texts += notice.text + "\n";
+    return texts;
+  }
+
+ private:
+  mutable std::mutex mutex_;
+  std::vector<Notice> notices_;
+};
+
+DispatcherOptions with(const Observer& observer) {
+  DispatcherOptions options{.backoff_min = 1ms, .backoff_max = 10ms};
+  options.observer = observer;
+  return options;
+}
+
+Endpoint endpoint_of(const TrackServer& server) {
+  return track_api({.credentials = bearer("s3cret"), .url = server.url()});
+}
+
+}  // namespace
+
+TEST_CASE("the host is told of requests, holds, their end, deaths and elections") {
+  using Kind = Notice::Kind;
+  TrackServer server;
+  server.misbehave({.status = 503, .requests_max = 1});
+  support::AppDatabase app;
+  app.enqueue_many(3);
+  const std::int64_t rubbish = app.insert(R"({"event_name":"e"})");
+  Diary diary;
+  Diary other;
+  {
+    const Dispatcher dispatcher{app.path(), endpoint_of(server), with(diary.observer())};
+    REQUIRE(becomes_true([&] { return diary.has(Kind::active); }));
+    const Dispatcher second{app.path(), endpoint_of(server), with(other.observer())};
+    CHECK(becomes_true([&] { return diary.has(Kind::resumed) && diary.has(Kind::dead); }));
+    CHECK(becomes_true([&] { return other.has(Kind::standby); }));
+    CHECK(server.wait_for_events(3, support::patience));
+  }
+
+  const Notice failed = diary.of(Kind::batch).at(0);
+  CHECK(failed.destination == "track");
+  CHECK(failed.text == "HTTP 503");
+  CHECK(failed.status == 503);
+  CHECK(failed.events == 3);
+  CHECK(failed.verdict == Verdict::failed);
+  CHECK(diary.of(Kind::batch).at(1).text == "delivered");
+  CHECK(diary.of(Kind::hold).at(0).text == "backing_off: HTTP 503");
+  CHECK(diary.of(Kind::dead).at(0).id == rubbish);
+  CHECK(diary.of(Kind::dead).at(0).text == "unsendable: user_id: required");
+  CHECK(diary.of(Kind::standby).empty());
+}
+
+TEST_CASE("what the endpoint says is not passed on: it may quote people and tokens") {
+  TrackServer server;
+  support::AppDatabase app;
+  app.enqueue_many(5);
+  app.enqueue(support::amy());
+  server.misbehave({.status = 422,
+                    .body = R"({"message":"no Amy Frank, amy@achme.com, s3cret"})",
+                    .only_with = "amy@achme.com"});
+  Diary diary;
+  Dispatcher dispatcher{app.path(), endpoint_of(server), with(diary.observer())};
+  REQUIRE(becomes_true([&] { return diary.has(Notice::Kind::dead); }));
+  dispatcher.stop();
+
+  CHECK(diary.of(Notice::Kind::dead).at(0).text == "refused: HTTP 422");
+  const std::string texts = diary.all_texts();
+  for (const char* canary : {"Amy", "Frank", "achme", "s3cret"}) {
+    CAPTURE(canary);
+    CHECK(texts.find(canary) == std::string::npos);
+  }
+  // The batch log has it, without the token and with the address masked.
+  CHECK(app.text("select reason from outbox_batches where outcome = 'refused' limit 1") ==
+        "HTTP 422: no Amy Frank, a**@achme.com, ***");
+}
+
+TEST_CASE("an observer that throws harms nothing") {
+  TrackServer server;
+  support::AppDatabase app;
+  app.enqueue_many(3);
+  const Dispatcher dispatcher{app.path(), endpoint_of(server),
+                              with([](const Notice&) { throw 1; })};
+  CHECK(server.wait_for_events(3, support::patience));
+  CHECK(becomes_true([&] { return app.count("state = 1") == 3; }));
+}

@@ -1,0 +1,228 @@
+// A database that misbehaves under a dispatcher at work, for real.
+
+#include <doctest/doctest.h>
+
+#include <filesystem>
+#include <fstream>
+#include <mutex>
+
+#include "support/database.hpp"
+#include "support/eventually.hpp"
+#include "support/small_disk.hpp"
+#include "track_server/server.hpp"
+
+using namespace outbox;
+using namespace std::chrono_literals;
+using support::becomes_true;
+using track_server::TrackServer;
+
+namespace {
+
+namespace fs = std::filesystem;
+
+Endpoint endpoint_of(const TrackServer& server) {
+  return track_api({.credentials = bearer("t"), .url = server.url()});
+}
+
+SQLite::Database host(const std::string& path) {
+  SQLite::Database db{path, SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE, 5000};
+  db.exec("pragma journal_mode = wal");
+  migrate(db);
+  return db;
+}
+
+void enqueue_one(SQLite::Database& db, const std::string& user) {
+  SQLite::Transaction transaction{db, SQLite::TransactionBehavior::IMMEDIATE};
+  enqueue(db, support::event_of(user));
+  transaction.commit();
+}
+
+std::int64_t count(SQLite::Database& db, const std::string& where) {
+  return db.execAndGet("select count(*) from outbox_events where " + where).getInt64();
+}
+
+void remove_database(const std::string& path) {
+  for (const char* suffix : {"", "-wal", "-shm"}) fs::remove(path + suffix);
+}
+
+}  // namespace
+
+TEST_CASE("on a full disk nothing is sent again and again, and nothing is lost") {
+  const support::SmallDisk disk;
+  if (!disk.is_there()) {
+    MESSAGE("not run: needs the right to mount");
+    return;
+  }
+  TrackServer server;
+  SQLite::Database db = host(disk.file("app.db"));
+  Dispatcher dispatcher{disk.file("app.db"), endpoint_of(server)};
+  REQUIRE(becomes_true([&] { return dispatcher.stats().is_active; }));
+  std::size_t enqueued = 0;
+  for (int cycle = 0; cycle < 3; ++cycle) {
+    // Paused, so that the disk is full when the events go out.
+    pause(db, "track", "test");
+    REQUIRE(becomes_true([&] { return dispatcher.stats().is_paused; }));
+    for (int i = 0; i < 20; ++i) enqueue_one(db, "user-" + std::to_string(enqueued++));
+    resume(db, "track");
+    disk.fill();
+    dispatcher.notify();
+    const bool is_in_trouble = becomes_true([&] {
+      return !dispatcher.stats().database_trouble.empty() ||
+             count(db, "state = 1") == std::int64_t(enqueued);
+    });
+    CHECK(is_in_trouble);
+    disk.release();
+    CHECK(becomes_true([&] { return count(db, "state = 1") == std::int64_t(enqueued); }));
+    CHECK(server.event_count() == enqueued);
+  }
+}
+
+TEST_CASE("a database that is removed is trouble, and one that comes in its place is served") {
+  TrackServer server;
+  support::TemporaryFolder folder;
+  const std::string path = folder.file("app.db");
+  {
+    SQLite::Database db = host(path);
+    enqueue_one(db, "first");
+  }
+  Dispatcher dispatcher{path, endpoint_of(server)};
+  REQUIRE(server.wait_for_events(1, support::patience));
+
+  remove_database(path);
+  CHECK(becomes_true([&] {
+    return dispatcher.stats().database_trouble.find("removed, renamed or replaced") !=
+               std::string::npos ||
+           dispatcher.stats().database_trouble.find("cannot open") != std::string::npos;
+  }));
+  SQLite::Database db = host(path);
+  enqueue_one(db, "second");
+  CHECK(server.wait_for_events(2, support::patience));
+  CHECK(becomes_true([&] { return count(db, "state = 1") == 1; }));
+}
+
+TEST_CASE("marks of a database that was replaced never reach the new one") {
+  TrackServer server;
+  support::TemporaryFolder folder;
+  const std::string path = folder.file("app.db");
+  SQLite::Database other = host(folder.file("other.db"));
+  std::optional<SQLite::Database> db{host(path)};
+  Dispatcher dispatcher{path, endpoint_of(server)};
+  REQUIRE(becomes_true([&] { return dispatcher.stats().is_active; }));
+  // The answer comes when the file is another one, with an event of the same id.
+  server.misbehave({.requests_max = 1, .latency = 500ms});
+  enqueue_one(*db, "of the old file");
+  REQUIRE(server.wait_for_requests(1, support::patience));
+  enqueue_one(other, "of the new file");
+  other.exec("pragma wal_checkpoint(truncate)");
+  fs::rename(folder.file("other.db"), path);
+  CHECK(server.wait_for_events(2, support::patience));
+}
+
+TEST_CASE("a damaged database is trouble and no crash, and stopping stays prompt") {
+  TrackServer server;
+  support::TemporaryFolder folder;
+  const std::string path = folder.file("app.db");
+  {
+    SQLite::Database db = host(path);
+    for (int i = 0; i < 200; ++i) enqueue_one(db, "user-" + std::to_string(i));
+    db.exec("pragma wal_checkpoint(truncate)");
+  }
+  const auto size = static_cast<std::streamoff>(fs::file_size(path));
+  SUBCASE("in its middle") {
+    std::fstream file{path, std::ios::in | std::ios::out | std::ios::binary};
+    for (std::streamoff at = 8'192; at < size; at += 512) {
+      file.seekp(at);
+      file << std::string(500, '\xA5');
+    }
+  }
+  SUBCASE("in its header") {
+    std::fstream file{path, std::ios::in | std::ios::out | std::ios::binary};
+    file << std::string(100, 'x');
+  }
+  SUBCASE("cut off") {
+    fs::resize_file(path, 10'000);
+  }
+  try {
+    Dispatcher dispatcher{path, endpoint_of(server)};
+    CHECK(becomes_true([&] { return !dispatcher.stats().database_trouble.empty(); }));
+    dispatcher.stop();
+  } catch (const std::runtime_error& error) {  // seen at once
+    CHECK(std::string{error.what()}.rfind("outbox: ", 0) == 0);
+  }
+}
+
+TEST_CASE("a copy of a database with pending events is noticed, and not sent when that is wanted") {
+  TrackServer server;
+  server.misbehave({.status = 503});
+  support::TemporaryFolder folder;
+  const std::string path = folder.file("app.db");
+  const std::string copy = folder.file("copy.db");
+  {
+    SQLite::Database db = host(path);
+    enqueue_one(db, "user-1");
+    const Dispatcher dispatcher{path, endpoint_of(server)};
+    REQUIRE(server.wait_for_requests(1, support::patience));
+  }
+  SQLite::Database{path, SQLite::OPEN_READWRITE}.exec("vacuum into '" + copy + "'");
+  SQLite::Database db = host(copy);
+  server.behave();
+  const auto is_warned = [](const Dispatcher& dispatcher) {
+    return becomes_true([&] {
+      for (const std::string& warning : dispatcher.stats().warnings) {
+        if (warning.find("a copy or was restored") != std::string::npos) return true;
+      }
+      return false;
+    });
+  };
+  SUBCASE("with a pause") {
+    const Dispatcher dispatcher{copy, endpoint_of(server), {.pauses_foreign_database = true}};
+    CHECK(is_warned(dispatcher));
+    CHECK(becomes_true([&] { return dispatcher.stats().is_paused; }));
+    CHECK(server.event_count() == 0);
+    resume(db, "track");
+    CHECK(server.wait_for_events(1, support::patience));
+  }
+  SUBCASE("with a warning only, once") {
+    {
+      const Dispatcher dispatcher{copy, endpoint_of(server)};
+      CHECK(is_warned(dispatcher));
+      CHECK(server.wait_for_events(1, support::patience));
+    }
+    enqueue_one(db, "user-2");
+    const Dispatcher again{copy, endpoint_of(server)};
+    CHECK(server.wait_for_events(2, support::patience));
+    for (const std::string& warning : again.stats().warnings) {
+      CHECK(warning.find("a copy or was restored") == std::string::npos);
+    }
+  }
+}
+
+TEST_CASE("a database that others may read is warned of, and a private one is not") {
+  TrackServer server;
+  support::TemporaryFolder folder;
+  SQLite::Database db = host(folder.file("app.db"));
+  for (const bool is_private : {true, false}) {
+    fs::permissions(folder.file("app.db"), is_private ? fs::perms{0600} : fs::perms{0644});
+    const Dispatcher dispatcher{folder.file("app.db"), endpoint_of(server)};
+    REQUIRE(becomes_true([&] { return dispatcher.stats().is_active; }));
+    CHECK(dispatcher.stats().warnings.empty() == is_private);
+  }
+}
+
+TEST_CASE("strict refuses a SQLite that may lose commits") {
+  TrackServer server;
+  support::TemporaryFolder folder;
+  SQLite::Database db = host(folder.file("app.db"));
+  bool is_reported = false;
+  for (const HostProblem& problem : check_host(db)) {
+    is_reported = is_reported || problem.name == "sqlite_version";
+  }
+  const auto make = [&] {
+    const Dispatcher dispatcher{folder.file("app.db"), endpoint_of(server), {.strict = true}};
+  };
+  if (is_reported) {
+    CHECK_THROWS_WITH_AS(make(), doctest::Contains("WAL-reset bug"), std::runtime_error);
+  } else {
+    make();
+  }
+}
