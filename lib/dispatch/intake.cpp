@@ -49,11 +49,12 @@ class Intake::Pass {
        const UnderWay& under_way, core::Instant now)
       : store_{store}, state_{state}, options_{options}, under_way_{under_way}, now_{now} {
     const core::Stance& stance = state.stance;
-    // One single request as long as it is not known that the endpoint works.
-    is_careful_ = stance.hold || stance.events_cap || !stance.is_proven;
+    // One request at a time as long as it is not known that the endpoint works; a hold begins with a
+    // cap of one event.
+    is_careful_ = stance.events_cap || !stance.is_proven;
     limits_.events_max = options.batch_events;
     if (stance.events_cap) limits_.events_max = std::min(limits_.events_max, *stance.events_cap);
-    if (stance.hold || !stance.is_proven) limits_.events_max = 1;
+    if (!stance.is_proven) limits_.events_max = 1;
     limits_.bytes_max =
         std::min(options.batch_bytes, stance.bytes_cap.value_or(options.batch_bytes));
     left_out_ = under_way.events;

@@ -318,6 +318,17 @@ TEST_CASE("an event that is refused while nothing else is accepted is not dead, 
   CHECK(explained.at("state") == "retrying");
 }
 
+TEST_CASE("an event that is older than the patience that was given dies as expired") {
+  Desk desk;
+  REQUIRE(desk.run({"enqueue"}, event("user-1") + "\n" + event("user-2")).code == 0);
+  desk.open().exec("update outbox_events set enqueued_at_ms = 1000 where id = 1");
+  const Finished drained = desk.run({"drain", "--json", "--give-up-after", "7d"});
+  CHECK(json::parse(drained.out) ==
+        json{{"delivered", 1}, {"dead", 1}, {"remaining", 0}, {"requests", 1}});
+  CHECK(desk.server.event_count() == 1);
+  CHECK(desk.run({"drain", "--give-up-after", "soon"}).code == 2);
+}
+
 TEST_CASE("drain reads the token from a file, and can send it as a key") {
   const Desk desk;
   std::ofstream{desk.folder.file("token")} << "from-file\n";

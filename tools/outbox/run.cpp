@@ -34,6 +34,13 @@ class Log {
     if (stats.database_trouble != last_.database_trouble && !stats.database_trouble.empty()) {
       say("database: " + stats.database_trouble);
     }
+    for (std::size_t i = last_.warnings.size(); i < stats.warnings.size(); ++i) {
+      say("warning: " + stats.warnings[i]);
+    }
+    if (stats.dead > last_.dead) {
+      say(grouped(static_cast<std::int64_t>(stats.dead - last_.dead)) +
+          " dead:  outbox list --state dead");
+    }
     last_ = stats;
   }
 

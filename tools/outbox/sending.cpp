@@ -3,6 +3,8 @@
 #include <cstdlib>
 #include <iostream>
 
+#include "format.hpp"
+
 namespace cli {
 
 namespace {
@@ -41,6 +43,8 @@ void add_sending_options(CLI::App& command, SendingFlags& flags) {
   command.add_option("--batch-events", flags.batch_events, "Most events in a request (100)");
   command.add_option("--batch-bytes", flags.batch_bytes, "Most bytes in a request (1900000)");
   command.add_option("--connections", flags.connections, "Requests under way at once (1)");
+  command.add_option("--give-up-after", flags.give_up_after,
+                     "Events pending for longer die as expired: 30s, 5m, 2h, 7d (never)");
   command.add_option("--ca-file", flags.ca_file, "PEM file of the authorities to trust");
   command.add_option("--proxy", flags.proxy, "URL of a proxy, or none");
   command.add_flag("--allow-plain-http", flags.allows_plain_http,
@@ -61,7 +65,9 @@ outbox::DispatcherOptions dispatcher_options_of(const SendingFlags& flags, const
   return {.destination = globals.destination_to_send(),
           .batch_events = flags.batch_events,
           .batch_bytes = flags.batch_bytes,
-          .connections = flags.connections};
+          .connections = flags.connections,
+          .give_up_after = flags.give_up_after.empty() ? std::chrono::milliseconds{0}
+                                                       : duration_of(flags.give_up_after)};
 }
 
 }  // namespace cli

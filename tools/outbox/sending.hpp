@@ -22,6 +22,7 @@ struct SendingFlags {
   std::string ca_file;
   std::string proxy;
   bool allows_plain_http = false;
+  std::string give_up_after = "";  // empty: never
 };
 
 void add_sending_options(CLI::App& command, SendingFlags& flags);
