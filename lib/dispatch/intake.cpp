@@ -49,8 +49,8 @@ class Intake::Pass {
        const UnderWay& under_way, core::Instant now)
       : store_{store}, state_{state}, options_{options}, under_way_{under_way}, now_{now} {
     const core::Stance& stance = state.stance;
-    // One request at a time as long as it is not known that the endpoint works; a hold begins with a
-    // cap of one event.
+    // One request at a time as long as it is not known that the endpoint works; a hold begins with
+    // a cap of one event.
     is_careful_ = stance.events_cap || !stance.is_proven;
     limits_.events_max = options.batch_events;
     if (stance.events_cap) limits_.events_max = std::min(limits_.events_max, *stance.events_cap);

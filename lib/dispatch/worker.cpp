@@ -53,7 +53,7 @@ void Worker::run() {
   warn_at_start();
   while (!is_stopping_.load()) {
     is_notified_.store(false);
-    pause_for(pass());
+    pause_for(guarded([this] { return is_elected() ? deliver() : stand_by_poll; }));
   }
   finish();
 }
@@ -74,11 +74,12 @@ Stats Worker::stats() const {
   return stats_;
 }
 
-// One look at the queue; returns how long to wait before the next. Nothing escapes.
-milliseconds Worker::pass() {
+// Runs `action`, which returns how long to wait after it. Nothing escapes the thread.
+template <class Action>
+milliseconds Worker::guarded(Action action) {
   try {
     if (!store_) open();
-    return is_elected() ? deliver() : stand_by_poll;
+    return action();
   } catch (const database_error& error) {
     return recover(error.what(), error.is_busy());
   } catch (const std::exception& error) {
@@ -146,7 +147,7 @@ void Worker::serve() {
         "already, and are sent again");
     if (options_.pauses_foreign_database) {
       outbox::pause(storage::handle_of(database_), options_.destination,
-            "a copied or restored database: resume if its events may be sent again");
+                    "a copied or restored database: resume if its events may be sent again");
     }
   }
   is_serving_ = true;
@@ -219,17 +220,10 @@ void Worker::finish() {
   round_.stop_sending();
   const auto is_unfinished = [this] { return round_.has_in_flight() || round_.has_unrecorded(); };
   for (auto left = time_left(); is_unfinished() && left > milliseconds{0}; left = time_left()) {
-    milliseconds wait{0};
-    try {
-      if (!store_) open();
+    const milliseconds wait = guarded([this, left] {
       note(round_.run(*store_, left));
-    } catch (const database_error& error) {
-      wait = recover(error.what(), error.is_busy());
-    } catch (const std::exception& error) {
-      wait = recover(error.what(), false);
-    } catch (...) {
-      wait = recover("an exception that is no std::exception", false);
-    }
+      return milliseconds{0};
+    });
     if (wait > milliseconds{0}) std::this_thread::sleep_for(std::min(wait, time_left()));
   }
   has_aborted_ = is_unfinished();  // what was sent and is not recorded is sent again

@@ -41,7 +41,8 @@ class Worker {
  private:
   using milliseconds = std::chrono::milliseconds;
 
-  milliseconds pass();
+  template <class Action>
+  milliseconds guarded(Action action);
   void open();
   void close();
   void warn_at_start();
