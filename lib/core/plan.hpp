@@ -29,6 +29,7 @@ struct Batch {
 struct Death {
   std::int64_t id = 0;
   std::string reason = {};
+  std::optional<Suspicion> suspicion = {};  // with the last refusal or failure; none: it had none
 };
 
 struct Plan {

@@ -130,11 +130,11 @@ class Settler {
     Suspicion suspicion = attempt.suspicion;
     const bool is_guilty = suspicion.was_refused() && others_accepted_since(suspicion.since) &&
                            result_.stance.suspects < suspects_max;
+    if (!suspicion.was_refused()) ++result_.stance.suspects;
+    ++suspicion.attempts;
     if (is_guilty) {
-      result_.dead.push_back({id, because("refused", reason)});
+      result_.dead.push_back({id, because("refused", reason), suspicion});
     } else {
-      if (!suspicion.was_refused()) ++result_.stance.suspects;
-      ++suspicion.attempts;
       suspect(id, suspicion, reason);
     }
     if (Search* const search = search_of(attempt)) {
@@ -168,10 +168,10 @@ class Settler {
     const std::int64_t id = attempt.ids.front();
     if (suspicion.lonely_failures >= policy_.lonely_failures_max) {
       const std::string times = std::to_string(suspicion.lonely_failures);
-      result_.dead.push_back({id, because("failed alone " + times +
-                                              " times while others were"
-                                              " accepted",
-                                          attempt.outcome.reason)});
+      result_.dead.push_back({id,
+                              because("failed alone " + times + " times while others were accepted",
+                                      attempt.outcome.reason),
+                              suspicion});
     } else {
       suspect(id, suspicion, attempt.outcome.reason);
     }

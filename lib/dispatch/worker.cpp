@@ -26,7 +26,7 @@ constexpr milliseconds after_busy{50};
 // is looked at again for about this long.
 constexpr milliseconds hint_is_fresh{30};
 // A host that commits without a pause gives hints without a pause; not each is worth a round.
-constexpr milliseconds between_hints{2};
+constexpr milliseconds between_hints{5};
 
 DispatcherOptions checked(DispatcherOptions options) {
   require_options(options);
@@ -189,25 +189,36 @@ milliseconds Worker::recover(const std::string& what, bool is_busy) {
 // the WAL. Ends early when there is something to do.
 void Worker::pause_for(milliseconds wait) {
   const auto deadline = deadline_in(wait);
+  try {
+    wait_without_hints(std::min(wait, between_hints));
+    wait_for_commit(deadline);
+  } catch (const std::exception& error) {  // no memory for an answer, a database in trouble
+    note_trouble(error.what());
+  }
+}
+
+void Worker::wait_for_commit(SteadyClock::time_point deadline) {
   auto look_until = SteadyClock::time_point{};  // a hint is fresh until then
   auto step = milliseconds{1};
-  for (auto left = wait; left > milliseconds{0} && !is_disturbed(); left = left_until(deadline)) {
+  for (auto left = left_until(deadline); left > milliseconds{0}; left = left_until(deadline)) {
+    if (is_disturbed() || round_.has_arrived()) return;
     const bool is_looking = SteadyClock::now() < look_until;
-    try {
-      round_.wait(is_looking ? std::min(left, step) : left);
-      if (round_.has_arrived()) return;
-      if (watch_ && watch_->drain()) {
-        look_until = SteadyClock::now() + hint_is_fresh;
-        step = milliseconds{1};
-      } else if (is_looking) {
-        step *= 2;
-      }
-      if (SteadyClock::now() < look_until && has_new_commit()) return;
-    } catch (const std::exception& error) {  // no memory for an answer, a database in trouble
-      note_trouble(error.what());
-      return;
+    round_.wait(is_looking ? std::min(left, step) : left);
+    if (watch_ && watch_->drain()) {
+      look_until = SteadyClock::now() + hint_is_fresh;
+      step = milliseconds{1};
+    } else if (is_looking) {
+      step *= 2;
     }
+    if (SteadyClock::now() < look_until && has_new_commit()) return;
   }
+}
+
+void Worker::wait_without_hints(milliseconds wait) {
+  if (!watch_ || wait <= milliseconds{0} || is_disturbed()) return;
+  endpoint_.sink().watch(-1);
+  round_.wait(wait);
+  endpoint_.sink().watch(watch_->descriptor());
 }
 
 bool Worker::has_new_commit() {

@@ -19,7 +19,10 @@ void Store::record(const core::Settlement& settlement, core::Instant now) {
   std::int64_t delivered = 0;
   for (const std::int64_t id : settlement.delivered)
     delivered += mark(id, state_delivered, {}, now);
-  for (const core::Death& death : settlement.dead) mark(death.id, state_dead, death.reason, now);
+  for (const core::Death& death : settlement.dead) {
+    if (death.suspicion) count_attempts(death.id, *death.suspicion);
+    mark(death.id, state_dead, death.reason, now);
+  }
 
   std::vector<std::int64_t> batches;  // the id of each attempt in the log
   for (const core::Attempt& attempt : settlement.attempts) batches.push_back(log(attempt));
@@ -35,6 +38,17 @@ void Store::record(const core::Settlement& settlement, core::Instant now) {
       settlement.stance, delivered, static_cast<std::int64_t>(batches.size()),
       settlement.accepted ? std::optional{batches.at(*settlement.accepted)} : std::nullopt);
   transaction.commit();
+}
+
+void Store::count_attempts(std::int64_t id, const core::Suspicion& suspicion) {
+  Statement{db_,
+            "update main.outbox_events set attempts = ?2, lonely_failures = ?3"
+            " where id = ?1 and state = 0",
+            "record a round"}
+      .bind(1, id)
+      .bind(2, suspicion.attempts)
+      .bind(3, suspicion.lonely_failures)
+      .run();
 }
 
 void Store::record_suspect(const core::Suspect& suspect, std::int64_t batch) {

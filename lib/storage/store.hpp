@@ -97,6 +97,7 @@ class Store {
   bool has_pending();
   std::int64_t mark(std::int64_t id, int state, const std::string& error, core::Instant now);
   std::int64_t log(const core::Attempt& attempt);
+  void count_attempts(std::int64_t id, const core::Suspicion& suspicion);
   void record_suspect(const core::Suspect& suspect, std::int64_t batch);
   void record_stance(const core::Stance& stance, std::int64_t delivered, std::int64_t requests,
                      std::optional<std::int64_t> accepted_batch);

@@ -256,7 +256,7 @@ TEST_CASE("an event on which the server dies is found while the others pass") {
     }
     run_for(desk, 1h);
     CHECK(desk.count("state = 2") == 1);
-    CHECK(desk.count("state = 2 and lonely_failures = 9 and last_error = 'failed alone 10 times"
+    CHECK(desk.count("state = 2 and lonely_failures = 10 and last_error = 'failed alone 10 times"
                      " while others were accepted: no answer: reset' and id = " +
                      std::to_string(place + 1)) == 1);
     CHECK(desk.count("state = 0") == 0);

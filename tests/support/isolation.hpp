@@ -67,7 +67,7 @@ class IsolationDesk {
         return name + " was accepted " + std::to_string(accepted_[event]) + " times";
       }
       const std::string state =
-          is_bad ? "2 and last_error = 'refused: HTTP 400: no such plan'" : "1";
+          is_bad ? "2 and attempts = 2 and last_error = 'refused: HTTP 400: no such plan'" : "1";
       if (desk_.count("id = " + std::to_string(event + 1) + " and state = " + state) != 1) {
         return name + " ended in the wrong state";
       }

@@ -42,7 +42,8 @@ void print_screen(const outbox::EventDetail& detail, const Globals& globals) {
             << "     enqueued " << when(event.enqueued_at, globals) << "\n"
             << "event_id  " << escaped(event.event_id) << "\n"
             << "lane      " << escaped(event.destination) << "\n";
-  if (event.due_at) std::cout << "due       " << when(*event.due_at, globals) << "\n";
+  if (event.due_at && !event.settled_at)
+    std::cout << "due       " << when(*event.due_at, globals) << "\n";
   if (event.settled_at) std::cout << "settled   " << when(*event.settled_at, globals) << "\n";
   if (!event.last_error.empty()) {
     std::cout << attention("error     " + escaped(shown(event.last_error, globals)), globals)
