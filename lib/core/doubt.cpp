@@ -92,19 +92,22 @@ void Doubt::split(Ids ids, Blame blame) {
   }
 }
 
-void Doubt::set_aside(std::int64_t id, bool is_first) {
+void Doubt::set_aside(std::int64_t id, std::int64_t suspects) {
   Ids left = all();
   remove(left, std::span{&id, 1});
-  next_ = take_first(left, is_first ? left.size() : 1);
+  std::size_t count = left.size();
+  if (suspects == 2) count = std::max<std::size_t>(count / 4, 1);
+  if (suspects > 2) count = 1;
+  next_ = take_first(left, count);
   sibling_.clear();
   rest_ = std::move(left);
 }
 
-// `next` is through: its sibling holds a guilty one and is halved, or the rest goes on, twice as
-// much at a time as was accepted.
+// `next` is through: its sibling holds a guilty one and is halved, or the rest goes on, four times
+// as much at a time as was accepted.
 void Doubt::advance(std::size_t accepted) {
   if (sibling_.empty()) {
-    next_ = take_first(rest_, std::max<std::size_t>(accepted, 1) * 2);
+    next_ = take_first(rest_, std::max<std::size_t>(accepted, 1) * 4);
     return;
   }
   next_ = std::exchange(sibling_, {});

@@ -4,8 +4,10 @@
 //
 // The batch is halved, left first, down to an event that is refused alone. What is accepted on the
 // way leaves the list, and so does the one that was found; then the rest is tried as a whole again,
-// since one guilty event is the usual case. When that finds another one at once, the rest is
-// probably bad, and goes one by one until something is accepted.
+// since one guilty event is the usual case. The more are found with nothing accepted between them,
+// the less is tried at once: a quarter of the rest, then one by one; with each acceptance four
+// times as much. The numbers are those with the fewest requests for 2 to 5 guilty events among 128
+// (docs/decisions.md, 23).
 
 #include <cstddef>
 #include <cstdint>
@@ -47,9 +49,9 @@ class Doubt {
   void accept(std::span<const std::int64_t> ids);
   /// `ids`, the beginning of `next` and two or more, were refused or failed together.
   void split(Ids ids, Blame blame);
-  /// `id` was refused or failed alone and is a suspect from now on. `is_first`: none was found
-  /// since the endpoint accepted something.
-  void set_aside(std::int64_t id, bool is_first);
+  /// `id` was refused or failed alone and is a suspect from now on: the `suspects`-th since the
+  /// endpoint accepted something.
+  void set_aside(std::int64_t id, std::int64_t suspects);
 
   bool operator==(const Doubt&) const = default;
 

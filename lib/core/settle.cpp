@@ -138,7 +138,7 @@ class Settler {
       suspect(id, suspicion, reason);
     }
     if (Search* const search = search_of(attempt)) {
-      search->doubt.set_aside(id, result_.stance.suspects <= 1);
+      search->doubt.set_aside(id, result_.stance.suspects);
     }
   }
 
@@ -155,7 +155,7 @@ class Settler {
       search->doubt.split(attempt.ids, Doubt::Blame::nobody);
     } else if (others_accepted_since(search->batch)) {
       fail_alone(attempt, {.since = search->batch});
-      search->doubt.set_aside(attempt.ids.front(), true);
+      search->doubt.set_aside(attempt.ids.front(), 1);
     }
   }
 

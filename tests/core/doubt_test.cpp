@@ -48,19 +48,21 @@ TEST_CASE("when the first part is refused it is halved, and nothing is known of 
 
 TEST_CASE("the first that is found leaves, and the rest is tried as a whole") {
   Doubt doubt = Doubt::of_batch(ids(1, 8), Blame::other_part);
-  doubt.set_aside(1, true);
+  doubt.set_aside(1, 1);
   CHECK(doubt.text() == "2-8");
 }
 
-TEST_CASE("one found right after another makes the rest go one by one, then twice as many each") {
-  Doubt doubt = Doubt::of_batch(ids(1, 20), Blame::other_part);
-  doubt.set_aside(1, true);
-  doubt.set_aside(2, false);
-  CHECK(doubt.text() == "3|4-20");
-  doubt.accept(ids(3, 3));
-  CHECK(doubt.text() == "4-5|6-20");
-  doubt.accept(ids(4, 5));
-  CHECK(doubt.text() == "6-9|10-20");
+TEST_CASE("the more are found with nothing accepted between, the less is tried at once") {
+  Doubt doubt = Doubt::of_batch(ids(1, 43), Blame::other_part);
+  doubt.set_aside(1, 1);
+  doubt.set_aside(2, 2);
+  CHECK(doubt.text() == "3-12|13-43");
+  doubt.set_aside(3, 3);
+  CHECK(doubt.text() == "4|5-43");
+  doubt.accept(ids(4, 4));
+  CHECK(doubt.text() == "5-8|9-43");
+  doubt.accept(ids(5, 8));
+  CHECK(doubt.text() == "9-24|25-43");
 }
 
 TEST_CASE("a part may be sent in pieces") {
@@ -94,7 +96,7 @@ TEST_CASE("every search ends, whatever the answers are") {
       if (!is_refused) {
         doubt.accept(next);
       } else if (next.size() == 1) {
-        doubt.set_aside(next.front(), requests % 2 == 0);
+        doubt.set_aside(next.front(), requests % 4);
       } else {
         doubt.split(next, requests % 3 == 0 ? Blame::nobody : Blame::other_part);
       }

@@ -13,13 +13,9 @@ using Crashes = IsolationDesk::Crashes;
 
 namespace {
 
-// 1 + 2·7 for one bad event among 128, and for each further one at most twice the levels that its
-// search shares with no other's.
-constexpr std::size_t requests_max[] = {1, 15, 27, 37, 47, 55};
-
 void check(IsolationDesk& desk, const std::set<std::size_t>& bad, Crashes crashes) {
   const Isolation found = desk.run(bad, crashes);
-  if (found.fault.empty() && found.requests <= requests_max[bad.size()]) return;
+  if (found.fault.empty() && found.requests <= support::isolation_requests_max[bad.size()]) return;
   std::string places;
   for (const std::size_t event : bad) places += " " + std::to_string(event);
   FAIL_CHECK("bad:" << places << ", requests: " << found.requests << ", " << found.fault);

@@ -109,9 +109,13 @@ int isolation(std::size_t random_count) {
   std::cout << all.size()
             << " placements (those of 1 and 2 bad events, and a tenth of the others, also with a "
                "crash after every round); most requests:";
-  for (std::size_t bad = 1; bad <= 5; ++bad) std::cout << " " << most[bad] << " for " << bad;
-  std::cout << "\n";
-  return is_fine ? 0 : 1;
+  bool is_within = is_fine;
+  for (std::size_t bad = 1; bad <= 5; ++bad) {
+    std::cout << " " << most[bad] << " for " << bad;
+    is_within = is_within && most[bad] <= support::isolation_requests_max[bad];
+  }
+  std::cout << (is_within ? "\n" : ": TOO MANY\n");
+  return is_within ? 0 : 1;
 }
 
 }  // namespace

@@ -12,6 +12,10 @@
 
 namespace support {
 
+/// At most so many requests for 0 to 5 bad events among 128: what a walk through the tree of halves
+/// needs at worst, without asking anyone twice.
+inline constexpr std::size_t isolation_requests_max[] = {1, 15, 27, 37, 47, 55};
+
 /// What one placement came to.
 struct Isolation {
   std::size_t requests = 0;
