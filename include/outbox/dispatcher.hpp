@@ -89,7 +89,7 @@ class OUTBOX_API Dispatcher {
   /// is not there, may not be written, lies on a network file system, or cannot be opened
   /// otherwise; `std::runtime_error` when `strict` finds something.
   Dispatcher(DatabaseFile database, Endpoint endpoint, DispatcherOptions options = {});
-  /// As `stop()`. On the dispatcher's own thread it does not wait, and leaves its memory behind.
+  /// As `stop()`. On the dispatcher's own thread it does not wait: that thread ends by itself.
   ~Dispatcher();
   Dispatcher(const Dispatcher&) = delete;
   Dispatcher& operator=(const Dispatcher&) = delete;

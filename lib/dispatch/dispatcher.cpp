@@ -40,7 +40,7 @@ class Dispatcher::State {
  public:
   State(DatabaseFile file, Endpoint endpoint, DispatcherOptions options)
       : worker_{std::move(file), std::move(endpoint), std::move(options)},
-        thread_{thread_without_signals([this] { worker_.run(); })},
+        thread_{thread_without_signals([this] { run(); })},
         thread_id_{thread_.get_id()} {}
 
   bool is_forked() const { return pid_ != getpid(); }
@@ -56,18 +56,25 @@ class Dispatcher::State {
     return !worker_.has_aborted();
   }
 
-  // For a dispatcher that is destroyed on its own thread: that cannot join itself.
+  // For a dispatcher that is destroyed on its own thread, which cannot join itself.
   void end_alone() {
     worker_.request_stop(std::chrono::milliseconds{0});
+    is_alone_ = true;
     thread_.detach();
   }
 
  private:
+  void run() {
+    worker_.run();
+    if (is_alone_) delete this;
+  }
+
   const pid_t pid_ = getpid();
   dispatch::Worker worker_;
   std::mutex stopping_;
   std::thread thread_;
   const std::thread::id thread_id_;  // also while another thread joins
+  bool is_alone_ = false;            // its own thread's
 };
 
 Dispatcher::Dispatcher(DatabaseFile database, Endpoint endpoint, DispatcherOptions options)
@@ -75,9 +82,9 @@ Dispatcher::Dispatcher(DatabaseFile database, Endpoint endpoint, DispatcherOptio
           std::make_unique<State>(std::move(database), std::move(endpoint), std::move(options))} {}
 
 Dispatcher::~Dispatcher() {
-  // Left behind on purpose. In a forked child neither SQLite nor libcurl may be touched, and there
-  // is no thread to join; on its own thread it is still in use.
   if (state_->is_forked()) {
+    // Left behind on purpose: neither SQLite nor libcurl may be touched in a forked child, and
+    // there is no thread to join.
     static_cast<void>(state_.release());
   } else if (state_->is_own_thread()) {
     state_.release()->end_alone();
