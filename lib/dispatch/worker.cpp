@@ -101,7 +101,6 @@ void Worker::open() {
 }
 
 void Worker::close() {
-  endpoint_.sink().watch(-1);
   watch_.reset();
   store_.reset();
   database_.reset();
@@ -161,11 +160,10 @@ milliseconds Worker::deliver() {
   }
   // Before the round: a commit during it is seen after it.
   data_version_ = store_->data_version();
-  if (!watch_ || !watch_->is_watching()) {
-    watch_.emplace(database_path_);
-    endpoint_.sink().watch(watch_->descriptor());
-  }
-  const RoundReport report = round_.run(*store_, poll_without);
+  if (!watch_ || !watch_->is_watching()) watch_.emplace(database_path_);
+  // With room for another request, new events are looked for while others are under way.
+  const RoundReport report =
+      round_.run(*store_, options_.connections > 1 ? poll_with_traffic : poll_without);
   note(report);
   if (report.has_more || round_.has_in_flight() || report.requests > 0) return milliseconds{0};
   const auto now = clock_.now();
@@ -188,13 +186,17 @@ milliseconds Worker::recover(const std::string& what, bool is_busy) {
 // All waiting is the sink's, so that one `wake` ends it, whatever it is for: an answer, a notify,
 // the WAL. Ends early when there is something to do.
 void Worker::pause_for(milliseconds wait) {
+  if (wait <= milliseconds{0} || is_disturbed()) return;
   const auto deadline = deadline_in(wait);
   try {
-    wait_without_hints(std::min(wait, between_hints));
+    round_.wait(std::min(wait, between_hints));
+    // Watched only here: during a round, hints that nobody takes away would end every wait at once.
+    if (watch_) endpoint_.sink().watch(watch_->descriptor());
     wait_for_commit(deadline);
   } catch (const std::exception& error) {  // no memory for an answer, a database in trouble
     note_trouble(error.what());
   }
+  endpoint_.sink().watch(-1);
 }
 
 void Worker::wait_for_commit(SteadyClock::time_point deadline) {
@@ -212,13 +214,6 @@ void Worker::wait_for_commit(SteadyClock::time_point deadline) {
     }
     if (SteadyClock::now() < look_until && has_new_commit()) return;
   }
-}
-
-void Worker::wait_without_hints(milliseconds wait) {
-  if (!watch_ || wait <= milliseconds{0} || is_disturbed()) return;
-  endpoint_.sink().watch(-1);
-  round_.wait(wait);
-  endpoint_.sink().watch(watch_->descriptor());
 }
 
 bool Worker::has_new_commit() {

@@ -51,7 +51,6 @@ class Worker {
   milliseconds deliver();
   milliseconds recover(const std::string& what, bool is_busy);
   void pause_for(milliseconds wait);
-  void wait_without_hints(milliseconds wait);
   void wait_for_commit(SteadyClock::time_point deadline);
   bool is_disturbed() const { return is_notified_.load() || is_stopping_.load(); }
   bool has_new_commit();
