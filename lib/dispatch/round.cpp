@@ -61,6 +61,7 @@ Round::~Round() {
 
 RoundReport Round::run(storage::Store& store, milliseconds wait_max) {
   const RoundTotals before = totals_;
+  recording_ = {};
   record(store);  // of an earlier round, before anything new is sent
   const core::DestinationState state = store.destination();
   follow_nudges(store, state);
@@ -87,6 +88,7 @@ RoundReport Round::run(storage::Store& store, milliseconds wait_max) {
   report.delivered = totals_.delivered - before.delivered;
   report.dead = totals_.dead - before.dead;
   report.requests = totals_.requests - before.requests;
+  report.recording = recording_;
   return report;
 }
 
@@ -205,7 +207,7 @@ void Round::judge(const std::vector<Sink::Reply>& replies, std::vector<core::Att
 
 void Round::record(storage::Store& store) {
   if (unrecorded_.is_empty()) return;
-  store.record(unrecorded_, clock_.now());
+  recording_ += store.record(unrecorded_, clock_.now());
   totals_.delivered += unrecorded_.delivered.size();
   totals_.dead += unrecorded_.dead.size();
   totals_.requests += unrecorded_.attempts.size();

@@ -34,7 +34,8 @@ struct RoundReport {
   std::uint64_t delivered = 0;  // recorded by it, also of an earlier round's
   std::uint64_t dead = 0;
   std::uint64_t requests = 0;
-  bool has_more = false;  // there may be more to take at once
+  bool has_more = false;                   // there may be more to take at once
+  std::chrono::microseconds recording{0};  // for so long nobody else could write
   bool is_paused = false;
   std::optional<core::HoldState> hold = {};
   std::optional<Verdict> failure = {};  // of the newest attempt that failed
@@ -113,6 +114,7 @@ class Round {
   storage::IdSet ids_in_flight_;
   core::Settlement unrecorded_;
   RoundTotals totals_;
+  std::chrono::microseconds recording_{0};  // in this round
   std::uint64_t next_token_ = 1;
   std::int64_t nudges_ = -1;  // as last seen; -1: not yet
   core::Instant looked_for_expired_ = {};

@@ -27,6 +27,10 @@ constexpr milliseconds after_busy{50};
 constexpr milliseconds hint_is_fresh{30};
 // A host that commits without a pause gives hints without a pause; not each is worth a round.
 constexpr milliseconds between_hints{5};
+// Beside a host that writes, the marks take at most about one part in so many of the time: each of
+// them makes the host wait, and its busy handler sleeps for longer than that.
+constexpr int time_between_marks = 20;
+constexpr milliseconds between_marks_max{100};
 
 DispatcherOptions checked(DispatcherOptions options) {
   require_options(options);
@@ -165,6 +169,7 @@ milliseconds Worker::deliver() {
   const RoundReport report =
       round_.run(*store_, options_.connections > 1 ? poll_with_traffic : poll_without);
   note(report);
+  if (report.requests > 0 && store_->data_version() != data_version_) make_room(report.recording);
   if (report.has_more || round_.has_in_flight() || report.requests > 0) return milliseconds{0};
   const auto now = clock_.now();
   const bool is_busy = SteadyClock::now() - last_traffic_ < traffic_is_recent;
@@ -172,6 +177,15 @@ milliseconds Worker::deliver() {
   if (const auto due = store_->next_due(now)) wait = std::min(wait, *due - now);
   if (report.hold && report.hold->until > now) wait = std::min(wait, report.hold->until - now);
   return std::max(wait, milliseconds{1});
+}
+
+// The host wrote during the round: lets it have the database for a while, whatever there is to do.
+void Worker::make_room(std::chrono::microseconds recording) {
+  const auto wait = std::chrono::ceil<milliseconds>(recording * time_between_marks);
+  const auto deadline = deadline_in(std::min(wait, between_marks_max));
+  while (left_until(deadline) > milliseconds{0} && !is_stopping_.load()) {
+    round_.wait(left_until(deadline));
+  }
 }
 
 // Closes what is broken, so that the next pass opens it again. What the round could not record it

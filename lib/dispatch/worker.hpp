@@ -49,6 +49,7 @@ class Worker {
   bool is_elected();
   void serve();
   milliseconds deliver();
+  void make_room(std::chrono::microseconds recording);
   milliseconds recover(const std::string& what, bool is_busy);
   void pause_for(milliseconds wait);
   void wait_for_commit(SteadyClock::time_point deadline);

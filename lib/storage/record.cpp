@@ -11,10 +11,11 @@ constexpr int state_dead = 2;
 
 }  // namespace
 
-void Store::record(const core::Settlement& settlement, core::Instant now) {
-  if (settlement.is_empty()) return;
+std::chrono::microseconds Store::record(const core::Settlement& settlement, core::Instant now) {
+  if (settlement.is_empty()) return {};
   const KeptRowid kept{db_};
   WriteTransaction transaction{db_, "record a round", patience_};
+  const auto begin = std::chrono::steady_clock::now();
 
   std::int64_t delivered = 0;
   for (const std::int64_t id : settlement.delivered)
@@ -38,6 +39,8 @@ void Store::record(const core::Settlement& settlement, core::Instant now) {
       settlement.stance, delivered, static_cast<std::int64_t>(batches.size()),
       settlement.accepted ? std::optional{batches.at(*settlement.accepted)} : std::nullopt);
   transaction.commit();
+  return std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now() -
+                                                               begin);
 }
 
 void Store::count_attempts(std::int64_t id, const core::Suspicion& suspicion) {

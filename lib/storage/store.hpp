@@ -73,8 +73,9 @@ class Store {
   void look_again_from(std::int64_t id);
 
   /// Records the changes of a round in one transaction. Marks are guarded by `state = 0`, since
-  /// people retry, discard and erase meanwhile.
-  void record(const core::Settlement& settlement, core::Instant now);
+  /// people retry, discard and erase meanwhile. Returns for how long no other connection could
+  /// write.
+  std::chrono::microseconds record(const core::Settlement& settlement, core::Instant now);
 
   /// Changes when another connection has committed (sqlite.org/pragma.html#pragma_data_version).
   std::int64_t data_version();

@@ -39,7 +39,7 @@ int main(int argc, char** argv) {
   std::size_t stop_count = 10'000;
   auto* const stops = app.add_subcommand("stops", "Stops at random instants");
   stops->add_option("--count", stop_count)->capture_default_str();
-  int marks_seconds = 5;
+  int marks_seconds = 15;
   auto* const marks = app.add_subcommand("marks", "Marks beside a writer in a tight loop");
   marks->add_option("--seconds", marks_seconds)->capture_default_str();
 

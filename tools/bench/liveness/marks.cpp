@@ -1,5 +1,6 @@
 #include <iostream>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "liveness/measure.hpp"
@@ -38,29 +39,36 @@ std::size_t write_for(SQLite::Database& db, seconds length) {
 }  // namespace
 
 void measure_marks(int length) {
-  constexpr int pending = 1'000'000;
+  const AppFile app;
+  SQLite::Database db = app.connect();
+  db.exec("create table app_rows (id integer primary key, text text)");
+  fill(db, 1'000'000);
+  track_server::TrackServer server{{.keeps_events = false}};
+  outbox::pause(db, "track", "the writer alone");
+  const outbox::Dispatcher dispatcher{
+      app.path(),
+      outbox::track_api({.credentials = outbox::bearer("t"), .url = server.url()}),
+      {.batch_events = 500}};
+  write_for(db, seconds{1});  // warm
+
+  // A second each in turn, since the machine's mood changes.
   std::vector<double> shares;
   std::vector<double> marked;
-  for (int run = 0; run < 3; ++run) {
-    const AppFile app;
-    SQLite::Database db = app.connect();
-    db.exec("create table app_rows (id integer primary key, text text)");
-    fill(db, pending);
-    const auto alone = static_cast<double>(write_for(db, seconds{length}));
-    track_server::TrackServer server{{.keeps_events = false}};
-    outbox::Dispatcher dispatcher{
-        app.path(),
-        outbox::track_api({.credentials = outbox::bearer("t"), .url = server.url()}),
-        {.batch_events = 500}};
-    const auto beside = static_cast<double>(write_for(db, seconds{length}));
-    marked.push_back(static_cast<double>(dispatcher.stats().delivered) / length);
+  for (int second = 0; second < length; ++second) {
+    outbox::pause(db, "track", "the writer alone");
+    std::this_thread::sleep_for(std::chrono::milliseconds{300});  // what is under way ends
+    const auto alone = static_cast<double>(write_for(db, seconds{1}));
+    const std::uint64_t before = dispatcher.stats().delivered;
+    outbox::resume(db, "track");
+    const auto beside = static_cast<double>(write_for(db, seconds{1}));
     shares.push_back(beside / alone);
-    std::cout << "writer alone " << alone / length << "/s, beside the dispatcher "
-              << beside / length << "/s: " << shares.back() << "; marked " << marked.back()
-              << " events/s" << std::endl;
+    marked.push_back(static_cast<double>(dispatcher.stats().delivered - before));
+    std::cout << "writer alone " << alone << "/s, beside the dispatcher " << beside
+              << "/s: " << shares.back() << "; marked " << marked.back() << " events/s"
+              << std::endl;
   }
-  std::cout << "medians: the writer keeps " << quantiles_of(shares).p50 << " of its rate, "
-            << quantiles_of(marked).p50 << " events/s are marked" << std::endl;
+  std::cout << "medians of " << length << ": the writer keeps " << quantiles_of(shares).p50
+            << " of its rate, " << quantiles_of(marked).p50 << " events/s are marked" << std::endl;
 }
 
 }  // namespace liveness

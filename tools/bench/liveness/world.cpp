@@ -1,6 +1,7 @@
 #include "liveness/world.hpp"
 
 #include <arpa/inet.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <spawn.h>
 #include <sys/socket.h>
@@ -83,9 +84,13 @@ pid_t start_again(const std::vector<std::string>& arguments) {
   for (std::string& argument : all) argv.push_back(argument.data());
   argv.push_back(nullptr);
   pid_t pid = -1;
-  if (posix_spawn(&pid, self.c_str(), nullptr, nullptr, argv.data(), environ) != 0) {
+  posix_spawn_file_actions_t quietly;
+  posix_spawn_file_actions_init(&quietly);
+  posix_spawn_file_actions_addopen(&quietly, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
+  if (posix_spawn(&pid, self.c_str(), &quietly, nullptr, argv.data(), environ) != 0) {
     throw std::runtime_error{"cannot start " + self};
   }
+  posix_spawn_file_actions_destroy(&quietly);
   return pid;
 }
 

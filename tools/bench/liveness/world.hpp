@@ -63,7 +63,7 @@ struct Quantiles {
 };
 Quantiles quantiles_of(std::vector<double> values);
 
-/// Starts this very program with `arguments`; its output goes where ours goes.
+/// Starts this very program with `arguments`, without its output.
 pid_t start_again(const std::vector<std::string>& arguments);
 /// Waits for its end.
 void reap(pid_t pid);
