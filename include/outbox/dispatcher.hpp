@@ -37,7 +37,8 @@ struct DispatcherOptions {
   /// endpoint is respected beyond it, up to 24 h.
   std::chrono::milliseconds backoff_max = std::chrono::minutes{10};
   /// An event that is pending for longer since it was due dies with the reason "expired", whether
-  /// or not it was ever sent. Looked at once a minute. Defaults to 0: never.
+  /// or not it was ever sent; for one that was refused alone, since it was enqueued. Looked at once
+  /// a minute. Defaults to 0: never.
   std::chrono::milliseconds give_up_after{0};
   /// An event at which the endpoint fails alone (5xx, no answer) so often, while it accepts others,
   /// dies. Defaults to 10; at least 1.
@@ -65,7 +66,8 @@ struct Stats {
   bool is_active =
       false;  ///< False: another dispatcher serves the destination; this one stands by.
   bool is_paused = false;  ///< By a person.
-  std::string hold = {};   ///< Why the destination waits, e.g. "HTTP 503"; empty: it does not.
+  /// Why the destination waits, e.g. "HTTP 503", without words of the endpoint; empty: it does not.
+  std::string hold = {};
   std::string database_trouble = {};  ///< The last error of the database, until a round succeeds.
   std::vector<std::string> warnings = {};  ///< What may cost events; see `Notice::Kind::warning`.
 };

@@ -18,7 +18,7 @@ void for_each_range(std::string_view ranges, See see) {
     if (at < end && *at == '-') at = std::from_chars(at + 1, end, last).ptr;
     if (first < 0 || last < 0) return;  // ids are positive; what is not ours ends here
     if (!see(first, last)) return;
-    if (at < end && *at != ',') return;
+    if (at == end || *at != ',') return;
     ++at;
   }
 }

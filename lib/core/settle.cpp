@@ -54,7 +54,7 @@ class Settler {
         settle_attempt(attempt);
         result_.attempts.push_back(std::move(attempt));
       } else {
-        trouble(attempt.outcome);
+        trouble(attempt);
       }
     }
     conclude();
@@ -79,7 +79,7 @@ class Settler {
       case Verdict::failed:
         return fail(attempt);
       default:
-        return trouble(attempt.outcome);
+        return trouble(attempt);
     }
   }
 
@@ -100,7 +100,10 @@ class Settler {
       }
     }
     deliver(attempt, delivered);
-    if (has_failed) trouble({.verdict = Verdict::failed, .reason = attempt.outcome.reason});
+    if (!has_failed) return;
+    Attempt rest = attempt;
+    rest.outcome.verdict = Verdict::failed;
+    trouble(rest);
   }
 
   void deliver(const Attempt& attempt, const Ids& ids) {
@@ -130,7 +133,8 @@ class Settler {
     Suspicion suspicion = attempt.suspicion;
     const bool is_guilty = suspicion.was_refused() && others_accepted_since(suspicion.since) &&
                            result_.stance.suspects < suspects_max;
-    if (!suspicion.was_refused()) ++result_.stance.suspects;
+    // Also when it was refused before: one acceptance is no evidence against a whole crowd.
+    ++result_.stance.suspects;
     ++suspicion.attempts;
     if (is_guilty) {
       result_.dead.push_back({id, because("refused", reason), suspicion});
@@ -145,9 +149,9 @@ class Settler {
   // Down, or a content that it cannot digest? First the destination waits, and another event asks.
   void fail(Attempt& attempt) {
     const bool is_single = attempt.ids.size() == 1;
-    if (before_.stance.hold) return trouble(attempt.outcome);
+    if (before_.stance.hold) return trouble(attempt);
     if (attempt.suspicion.is_suspect()) return fail_alone(attempt, attempt.suspicion);
-    trouble(attempt.outcome);
+    trouble(attempt);
     Search* const search = search_of(attempt);
     if (search == nullptr) {
       attempt.doubt = Doubt::of_batch(attempt.ids, Doubt::Blame::nobody);
@@ -186,13 +190,18 @@ class Settler {
                                 .reason = reason});
   }
 
-  void trouble(const Outcome& outcome) {
-    failure_ = outcome;
-    result_.failure = outcome.verdict;
+  void trouble(const Attempt& attempt) {
+    result_.failure = attempt.outcome.verdict;
+    // A request that was under way when the hold began is no try of its own.
+    const auto& earlier = before_.stance.hold;
+    const bool is_late =
+        earlier && earlier->since <= now_ && attempt.started < earlier->since && attempt.was_made;
+    if (!is_late) failure_ = attempt.outcome;
   }
 
   bool others_accepted_since(std::int64_t batch) const {
-    return has_acceptance_ || before_.accepted_batch > batch;
+    // What another URL accepted says nothing of this one.
+    return result_.stance.is_proven && (has_acceptance_ || before_.accepted_batch > batch);
   }
 
   // The search that the attempt was a part of, to be changed; null: none.
@@ -214,7 +223,7 @@ class Settler {
     } else if (was_refused_alone_ && stance.suspects >= suspects_max) {
       hold({.verdict = Verdict::refused, .reason = because("refuses everything", last_refusal_)});
       result_.failure = Verdict::refused;
-    } else if (result_.accepted) {
+    } else if (result_.accepted && !result_.failure) {
       stance.hold.reset();
       speed_up();
     } else if (was_refused_alone_ && stance.hold &&
@@ -235,7 +244,7 @@ class Settler {
         kind == hold_kind::unauthorized && (!before || before->kind != kind);
     result_.stance.hold = HoldState{.kind = kind,
                                     .reason = outcome.reason,
-                                    .since = before ? before->since : now_,
+                                    .since = before ? std::min(before->since, now_) : now_,
                                     .until = may_be_renewed ? now_ : now_ + wait,
                                     .tries = tries + 1};
     result_.stance.events_cap = 1;

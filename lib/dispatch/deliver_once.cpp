@@ -91,7 +91,9 @@ DeliverReport deliver(sqlite3* db, const Endpoint& endpoint, const DispatcherOpt
     }
   }
   const HeldSigpipe held;
-  store.serve(endpoint.sink().name(), clock.now());
+  store.serve(
+      endpoint.sink().name(), clock.now(), storage::identity_of(path),
+      options.pauses_foreign_database ? storage::Foreign::is_paused : storage::Foreign::is_served);
   return run_rounds(store, endpoint.sink(), clock, options, deadline, lock);
 }
 

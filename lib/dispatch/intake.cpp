@@ -34,6 +34,13 @@ std::vector<core::PendingEvent> heads_of_keys(std::vector<core::PendingEvent> ev
   return events;
 }
 
+// How far behind the head the `turn`-th probe with another event looks, from 0: 0, 1, 3, 7, …
+// first, to get past many bad ones soon; then one after the other.
+std::size_t distance_of(std::size_t turn) {
+  constexpr std::size_t leaps = 10;
+  return turn < leaps ? (std::size_t{1} << turn) - 1 : (turn - leaps) % probes_max;
+}
+
 core::Ids without(core::Ids ids, const core::Ids& gone) {
   std::erase_if(
       ids, [&](std::int64_t id) { return std::find(gone.begin(), gone.end(), id) != gone.end(); });
@@ -73,10 +80,11 @@ class Intake::Pass {
   // since it may fail at several.
   void take_another() {
     const auto& hold = state_.stance.hold;
-    const bool is_wanted =
-        hold && hold->kind == core::hold_kind::backing_off && hold->tries % 2 == 0 && has_room();
+    const bool is_wanted = hold && hold->tries > 0 && hold->tries % 2 == 0 && has_room() &&
+                           (hold->kind == core::hold_kind::backing_off ||
+                            hold->kind == core::hold_kind::refuses_everything);
     if (!is_wanted) return;
-    const auto turn = static_cast<std::size_t>(hold->tries / 2 - 1) % probes_max;
+    const std::size_t turn = distance_of(static_cast<std::size_t>(hold->tries / 2 - 1));
     std::vector<core::PendingEvent> candidates = heads_of_keys(
         store_.take({.events_max = turn + 1, .bytes_max = options_.batch_bytes}, now_, left_out_));
     store_.look_again_from(0);  // all but one of them stay
@@ -90,7 +98,9 @@ class Intake::Pass {
   void take_parts() {
     for (const core::Search& search : state_.searches) {
       if (!has_room()) return;
-      if (contains_any(under_way_.events, search.doubt.all())) continue;  // one part at a time
+      const core::Ids all = search.doubt.all();
+      // One part at a time; and an event of two searches (recorded twice) in one of them.
+      if (contains_any(under_way_.events, all) || contains_any(taken_, all)) continue;
       take_part(search);
     }
   }
@@ -119,7 +129,7 @@ class Intake::Pass {
     std::vector<core::PendingEvent> events = store_.take(limits, now_, left_out_);
     std::size_t bytes = 0;
     for (const core::PendingEvent& event : events) bytes += event.payload.size();
-    result_.has_more = events.size() >= limits.events_max || bytes >= limits.bytes_max;
+    if (events.size() >= limits.events_max || bytes >= limits.bytes_max) result_.has_more = true;
     core::Plan plan = core::plan(std::move(events), limits_, batches_max);
     if (plan.first_left_out) {
       store_.look_again_from(*plan.first_left_out);
@@ -170,6 +180,7 @@ class Intake::Pass {
 
   void send(std::optional<std::int64_t> search, core::Plan plan) {
     for (core::Batch& batch : plan.batches) {
+      taken_.insert(batch.ids.begin(), batch.ids.end());
       result_.outgoing.push_back({.batch = std::move(batch), .search = search});
     }
     auto& dead = result_.aside.dead;
@@ -184,6 +195,7 @@ class Intake::Pass {
   bool is_careful_ = false;
   core::BatchLimits limits_;
   storage::IdSet left_out_;
+  storage::IdSet taken_;  // in this pass
   Intaken result_;
 };
 

@@ -146,7 +146,10 @@ bool Lock::keep() {
 
 void Lock::release() noexcept {
   // In a forked child the number may be another file's by now.
-  if (file_ >= 0 && pid_ == getpid()) OpenLocks::of_process().close_file(file_);
+  if (file_ >= 0 && pid_ == getpid()) {
+    flock(file_, LOCK_UN);  // by hand: closing leaves it to children made without atfork handlers
+    OpenLocks::of_process().close_file(file_);
+  }
   file_ = -1;
 }
 
@@ -173,7 +176,10 @@ std::optional<Serving> serving(const std::string& database_path, const std::stri
   const Descriptor file{
       open(lock_path(database_path, destination).c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW)};
   if (file.get() < 0) return std::nullopt;
-  if (flock(file.get(), LOCK_SH | LOCK_NB) == 0) return std::nullopt;  // closing frees it again
+  if (flock(file.get(), LOCK_SH | LOCK_NB) == 0) {
+    flock(file.get(), LOCK_UN);  // by hand: a child forked right now would keep it
+    return std::nullopt;
+  }
 
   Serving found;
   std::int64_t since_ms = 0;

@@ -8,18 +8,6 @@ namespace outbox::dispatch {
 
 namespace {
 
-// `reason` without what the endpoint said: "refused: HTTP 400" of "refused: HTTP 400: no such
-// plan".
-std::string without_quotation(const std::string& reason) {
-  constexpr std::string_view mark = "HTTP ";
-  const std::size_t at = reason.find(mark);
-  if (at == std::string::npos) return reason;
-  const auto is_over = [](char c) { return !core::is_digit(c); };
-  const auto end = std::find_if(reason.begin() + static_cast<std::ptrdiff_t>(at + mark.size()),
-                                reason.end(), is_over);
-  return {reason.begin(), end};
-}
-
 Notice notice_of(const std::string& destination, const core::Attempt& attempt) {
   return {.kind = Notice::Kind::batch,
           .destination = destination,
@@ -32,6 +20,16 @@ Notice notice_of(const std::string& destination, const core::Attempt& attempt) {
 }
 
 }  // namespace
+
+std::string without_quotation(const std::string& reason) {
+  constexpr std::string_view mark = "HTTP ";
+  const std::size_t at = reason.find(mark);
+  if (at == std::string::npos) return reason;
+  const auto is_over = [](char c) { return !core::is_digit(c); };
+  const auto end = std::find_if(reason.begin() + static_cast<std::ptrdiff_t>(at + mark.size()),
+                                reason.end(), is_over);
+  return {reason.begin(), end};
+}
 
 void tell(const Observer& observer, const Notice& notice) noexcept {
   if (!observer) return;

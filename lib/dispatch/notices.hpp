@@ -9,6 +9,10 @@
 
 namespace outbox::dispatch {
 
+/// `reason` without what the endpoint said, which may quote people: "refused: HTTP 400" of
+/// "refused: HTTP 400: no such plan".
+std::string without_quotation(const std::string& reason);
+
 /// Tells `observer`, if there is one. What it throws goes no further.
 void tell(const Observer& observer, const Notice& notice) noexcept;
 

@@ -53,7 +53,9 @@ Round::Round(Sink& sink, const core::Clock& clock, const DispatcherOptions& opti
       policy_{.backoff = {.min = options.backoff_min, .max = options.backoff_max},
               .batch_events = options.batch_events,
               .lonely_failures_max = options.lonely_failures_max},
-      random_{seed} {}
+      random_{seed} {
+  require_options(options);
+}
 
 Round::~Round() {
   abort();
@@ -74,17 +76,14 @@ RoundReport Round::run(storage::Store& store, milliseconds wait_max) {
   report.has_more = taken.has_more;
   std::move(expired.begin(), expired.end(), std::back_inserter(taken.aside.dead));
   deliver(store, std::move(taken.outgoing));
-  core::Settlement settlement = core::settle(state, collect(wait_max), std::move(taken.aside),
+  std::vector<core::Attempt> attempts = collect(wait_max);
+  look_again_at(store, attempts, taken.aside);
+  core::Settlement settlement = core::settle(state, std::move(attempts), std::move(taken.aside),
                                              policy_, clock_.now(), chance());
   report.hold = settlement.stance.hold;
   report.failure = settlement.failure;
-  std::size_t sent = 0;
-  for (const core::Attempt& attempt : settlement.attempts) sent += attempt.ids.size();
-  const bool is_all_delivered =
-      settlement.delivered.size() == sent && settlement.searches.empty() && !settlement.failure;
   unrecorded_ = std::move(settlement);
   record(store);
-  if (!is_all_delivered) store.look_again_from(0);  // what was not is pending again
   report.delivered = totals_.delivered - before.delivered;
   report.dead = totals_.dead - before.dead;
   report.requests = totals_.requests - before.requests;
@@ -144,14 +143,27 @@ Intaken Round::take(storage::Store& store, const core::DestinationState& state,
   }
 }
 
+// What was not delivered is pending again, and what has left a search is one of many.
+void Round::look_again_at(storage::Store& store, const std::vector<core::Attempt>& attempts,
+                          const core::SetAside& aside) {
+  for (const core::Attempt& attempt : attempts) {
+    const bool is_delivered =
+        attempt.outcome.verdict == Verdict::delivered && attempt.outcome.events.empty();
+    if (!is_delivered) store.look_again_from(attempt.ids.front());
+  }
+  if (!aside.searches.empty()) store.look_again_from(0);
+}
+
 void Round::deliver(storage::Store& store, std::vector<Outgoing> outgoing) {
   if (outgoing.empty()) return;
-  // Taking and planning take their time; a person may have paused the destination meanwhile.
-  if (store.is_paused()) {
+  try {
+    // Taking and planning take their time; a person may have paused the destination meanwhile.
+    if (store.is_paused()) return store.look_again_from(0);
+    for (Outgoing& request : outgoing) submit(std::move(request));
+  } catch (...) {  // what was taken would be passed over
     store.look_again_from(0);
-    return;
+    throw;
   }
-  for (Outgoing& request : outgoing) submit(std::move(request));
 }
 
 void Round::submit(Outgoing outgoing) {

@@ -45,7 +45,7 @@ struct RoundReport {
 /// Lifetime: `sink` and `clock` must outlive it. Threads: one at a time.
 class Round {
  public:
-  /// Requires: `options` are in range.
+  /// Throws: as `require_options`.
   Round(Sink& sink, const core::Clock& clock, const DispatcherOptions& options, std::uint64_t seed);
   /// As `abort`: an answer that came later would be taken for another round's.
   ~Round();
@@ -94,6 +94,8 @@ class Round {
   std::vector<core::Death> take_expired(storage::Store& store);
   Intaken take(storage::Store& store, const core::DestinationState& state,
                const std::vector<core::Death>& expired);
+  static void look_again_at(storage::Store& store, const std::vector<core::Attempt>& attempts,
+                            const core::SetAside& aside);
   void deliver(storage::Store& store, std::vector<Outgoing> outgoing);
   void submit(Outgoing outgoing);
   std::vector<core::Attempt> collect(std::chrono::milliseconds wait_max);

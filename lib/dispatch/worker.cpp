@@ -2,13 +2,11 @@
 
 #include <algorithm>
 #include <random>
-#include <stdexcept>
 #include <thread>
 #include <utility>
 
 #include "dispatch/notices.hpp"
 #include "outbox/errors.hpp"
-#include "outbox/operate.hpp"
 
 namespace outbox::dispatch {
 
@@ -32,28 +30,24 @@ constexpr milliseconds between_hints{5};
 constexpr int time_between_marks = 20;
 constexpr milliseconds between_marks_max{100};
 
-DispatcherOptions checked(DispatcherOptions options) {
-  require_options(options);
-  return options;
-}
-
 }  // namespace
 
 Worker::Worker(DatabaseFile file, Endpoint endpoint, DispatcherOptions options)
     : file_{storage::with_absolute_path(std::move(file))},
       endpoint_{std::move(endpoint)},
-      options_{checked(std::move(options))},
+      options_{std::move(options)},
       round_{endpoint_.sink(), clock_, options_, std::random_device{}()} {
   if (options_.strict) storage::require_safe_sqlite();
   try {
     open();
   } catch (const database_error& error) {
     if (!error.is_busy()) throw;
-    note_trouble(error.what());  // a server must start although someone holds its database
+    note_trouble(error.what(), true);  // a server must start although someone holds its database
   }
 }
 
 void Worker::run() {
+  is_running_ = true;
   warn_at_start();
   while (!is_stopping_.load()) {
     is_notified_.store(false);
@@ -101,6 +95,10 @@ void Worker::open() {
   const std::string path = storage::path_of(storage::handle_of(database_));
   if (!lock_ || path != database_path_) lock_.emplace(path, options_.destination);
   database_path_ = path;
+  // What was not recorded belongs to the file that was there before.
+  const std::string identity = storage::identity_of(path);
+  if (!identity_.empty() && identity != identity_) round_.forget();
+  identity_ = identity;
   is_serving_ = false;
 }
 
@@ -110,26 +108,31 @@ void Worker::close() {
   database_.reset();
 }
 
-void Worker::warn_at_start() {
+void Worker::warn_at_start() try {
+  const std::string trouble = stats().database_trouble;  // of the constructor
+  if (!trouble.empty()) tell(Notice::Kind::database_trouble, trouble);
   if (storage::sqlite_copies() > 1) {
     warn(
         "two copies of SQLite are loaded in this process: they take each other's locks away, which "
         "can damage the database; link one");
   }
-  if (storage::is_readable_by_others(database_path_)) {
+  const std::string path = database_path_.empty() ? file_.path : database_path_;
+  if (storage::is_readable_by_others(path)) {
     warn(
-        "every user of this machine may read the database, and the people in its events: "
-        "chmod o-r " +
-        database_path_);
+        "every user of this machine may read the database, and the people in its events: chmod "
+        "o-r " +
+        path);
   }
+} catch (const std::exception&) {  // no memory for a text
 }
 
 bool Worker::is_elected() {
   const bool holds = lock_->is_held() ? lock_->keep() : lock_->try_acquire(clock_.now());
   if (holds && !is_serving_) serve();
   if (!holds) {
+    // Another one delivers: what this one knows is old by the time it is elected again.
+    if (is_serving_) round_.forget();
     is_serving_ = false;
-    if (round_.has_in_flight()) round_.abort();
   }
   if (was_active_ != holds) {
     tell(holds ? Notice::Kind::active : Notice::Kind::standby,
@@ -143,15 +146,12 @@ bool Worker::is_elected() {
 }
 
 void Worker::serve() {
-  const std::string identity = storage::identity_of(database_path_);
-  if (!store_->serve(endpoint_.sink().name(), clock_.now(), identity)) {
+  const auto foreign =
+      options_.pauses_foreign_database ? storage::Foreign::is_paused : storage::Foreign::is_served;
+  if (!store_->serve(endpoint_.sink().name(), clock_.now(), identity_, foreign)) {
     warn(
         "this database is a copy or was restored: its pending events may have been delivered "
         "already, and are sent again");
-    if (options_.pauses_foreign_database) {
-      outbox::pause(storage::handle_of(database_), options_.destination,
-                    "a copied or restored database: resume if its events may be sent again");
-    }
   }
   is_serving_ = true;
 }
@@ -162,8 +162,7 @@ milliseconds Worker::deliver() {
     round_.forget();
     return recover("the database file was removed, renamed or replaced", false);
   }
-  // Before the round: a commit during it is seen after it.
-  data_version_ = store_->data_version();
+  data_version_ = store_->data_version();  // a commit during the round is seen after it
   if (!watch_ || !watch_->is_watching()) watch_.emplace(database_path_);
   // With room for another request, new events are looked for while others are under way.
   const RoundReport report =
@@ -191,42 +190,49 @@ void Worker::make_room(std::chrono::microseconds recording) {
 // Closes what is broken, so that the next pass opens it again. What the round could not record it
 // keeps, and records first.
 milliseconds Worker::recover(const std::string& what, bool is_busy) {
-  note_trouble(what);
-  if (is_busy) return after_busy;
-  close();
-  return after_trouble;
+  note_trouble(what, is_busy);
+  const milliseconds wait = is_busy ? after_busy : after_trouble;
+  quiet_until_ = SteadyClock::now() + wait;  // no notify makes it come sooner
+  if (!is_busy) close();
+  return wait;
 }
 
 // All waiting is the sink's, so that one `wake` ends it, whatever it is for: an answer, a notify,
 // the WAL. Ends early when there is something to do.
 void Worker::pause_for(milliseconds wait) {
-  if (wait <= milliseconds{0} || is_disturbed()) return;
   const auto deadline = deadline_in(wait);
   try {
-    round_.wait(std::min(wait, between_hints));
-    // Watched only here: during a round, hints that nobody takes away would end every wait at once.
-    if (watch_) endpoint_.sink().watch(watch_->descriptor());
+    while (left_until(quiet_until_) > milliseconds{0} && !is_stopping_.load()) {
+      round_.wait(left_until(quiet_until_));
+    }
+    if (wait <= milliseconds{0} || is_disturbed()) return;
+    round_.wait(std::min(left_until(deadline), between_hints));
     wait_for_commit(deadline);
   } catch (const std::exception& error) {  // no memory for an answer, a database in trouble
-    note_trouble(error.what());
+    note_trouble(error.what(), false);
   }
   endpoint_.sink().watch(-1);
 }
 
+// The WAL is watched only here, and only while nothing is looked at: hints that nobody takes away
+// would end every other wait at once, and a host may write for long before it commits.
 void Worker::wait_for_commit(SteadyClock::time_point deadline) {
   auto look_until = SteadyClock::time_point{};  // a hint is fresh until then
   auto step = milliseconds{1};
   for (auto left = left_until(deadline); left > milliseconds{0}; left = left_until(deadline)) {
     if (is_disturbed() || round_.has_arrived()) return;
     const bool is_looking = SteadyClock::now() < look_until;
+    endpoint_.sink().watch(watch_ && is_serving_ && !is_looking ? watch_->descriptor() : -1);
     round_.wait(is_looking ? std::min(left, step) : left);
-    if (watch_ && watch_->drain()) {
+    if (is_looking) {
+      step *= 2;
+    } else if (watch_ && watch_->drain()) {
       look_until = SteadyClock::now() + hint_is_fresh;
       step = milliseconds{1};
-    } else if (is_looking) {
-      step *= 2;
+    } else {
+      continue;
     }
-    if (SteadyClock::now() < look_until && has_new_commit()) return;
+    if (has_new_commit()) return;
   }
 }
 
@@ -272,18 +278,22 @@ void Worker::note(const RoundReport& report) {
   stats_.dead = round_.totals().dead;
   stats_.requests = round_.totals().requests;
   stats_.is_paused = report.is_paused;
-  stats_.hold = report.hold ? report.hold->reason : std::string{};
+  stats_.hold = report.hold ? without_quotation(report.hold->reason) : std::string{};
   stats_.database_trouble.clear();
 }
 
-void Worker::note_trouble(const std::string& what) {
-  bool is_new = false;
-  {
-    const std::lock_guard guard{mutex_};
-    is_new = stats_.database_trouble != what;
-    stats_.database_trouble = what;
+// Keeps `what` for people. Tells the observer of it, unless the database is only busy.
+void Worker::note_trouble(const std::string& what, bool is_busy) noexcept {
+  try {
+    bool is_new = false;
+    {
+      const std::lock_guard guard{mutex_};
+      is_new = stats_.database_trouble != what;
+      stats_.database_trouble = what;
+    }
+    if (is_new && !is_busy && is_running_) tell(Notice::Kind::database_trouble, what);
+  } catch (...) {  // no memory for a text
   }
-  if (is_new) tell(Notice::Kind::database_trouble, what);
 }
 
 }  // namespace outbox::dispatch

@@ -60,7 +60,7 @@ class Worker {
   void tell(Notice::Kind kind, std::string text) const;
   void warn(std::string text);
   void note(const RoundReport& report);
-  void note_trouble(const std::string& what);
+  void note_trouble(const std::string& what, bool is_busy) noexcept;
 
   const SystemClock clock_;
   DatabaseFile file_;
@@ -70,6 +70,9 @@ class Worker {
   storage::OpenDatabase database_;
   std::optional<storage::Store> store_;  // on database_, so it dies first
   std::string database_path_;
+  std::string identity_;  // of the file that is open
+  SteadyClock::time_point quiet_until_ = {};
+  bool is_running_ = false;
   std::optional<Lock> lock_;
   std::optional<WalWatch> watch_;
   std::int64_t data_version_ = 0;  // as of the beginning of the last round

@@ -93,8 +93,10 @@ std::vector<Sink::Reply> TrackSink::collect(milliseconds time_max) {
       break;
     }
     watched.revents = 0;
-    curl_multi_poll(multi_.get(), &watched, watched.fd < 0 ? 0 : 1, static_cast<int>(left.count()),
-                    nullptr);
+    const auto step = std::min<milliseconds>(left, std::chrono::hours{1});  // an int holds that
+    const CURLMcode code = curl_multi_poll(multi_.get(), &watched, watched.fd < 0 ? 0 : 1,
+                                           static_cast<int>(step.count()), nullptr);
+    if (code != CURLM_OK) break;
   }
   return std::exchange(replies_, {});
 }

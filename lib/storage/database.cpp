@@ -13,6 +13,7 @@
 #include <filesystem>
 #include <set>
 #include <stdexcept>
+#include <vector>
 
 #include "core/file_system.hpp"
 #include "core/sqlite_version.hpp"
@@ -156,9 +157,23 @@ std::string path_of(sqlite3* db) {
 }
 
 std::string identity_of(const std::string& path) {
+#ifdef __linux__
+  // With the time of birth, since inodes are used again. Not the device, whose number may be
+  // another one after a reboot.
+  struct statx facts {};
+  if (path.empty() || statx(AT_FDCWD, path.c_str(), 0, STATX_INO | STATX_BTIME, &facts) != 0) {
+    return {};
+  }
+  const bool has_birth = (facts.stx_mask & STATX_BTIME) != 0;
+  return std::to_string(facts.stx_ino) + (has_birth
+                                              ? ":" + std::to_string(facts.stx_btime.tv_sec) + "." +
+                                                    std::to_string(facts.stx_btime.tv_nsec)
+                                              : "");
+#else
   struct stat facts {};
   if (path.empty() || stat(path.c_str(), &facts) != 0) return {};
-  return std::to_string(facts.st_dev) + ":" + std::to_string(facts.st_ino);
+  return std::to_string(facts.st_ino);
+#endif
 }
 
 bool has_moved(sqlite3* db) {
@@ -175,20 +190,24 @@ bool is_readable_by_others(const std::string& path) {
 int sqlite_copies() {
   std::set<const void*> copies;
 #ifdef __linux__
+  std::vector<std::string> names;
+  // Only the names here: the loader holds a lock that dlopen wants, too.
   dl_iterate_phdr(
       [](dl_phdr_info* object, std::size_t, void* found) {
-        // RTLD_NOLOAD: a handle of what is there; the empty name is the program itself.
-        const char* const name = *object->dlpi_name == '\0' ? nullptr : object->dlpi_name;
-        void* const handle = dlopen(name, RTLD_LAZY | RTLD_NOLOAD);
-        if (handle == nullptr) return 0;
-        // A handle finds what its object depends on too, hence the set of addresses.
-        if (const void* const symbol = dlsym(handle, "sqlite3_libversion_number")) {
-          static_cast<std::set<const void*>*>(found)->insert(symbol);
-        }
-        dlclose(handle);
+        static_cast<std::vector<std::string>*>(found)->emplace_back(object->dlpi_name);
         return 0;
       },
-      &copies);
+      &names);
+  for (const std::string& name : names) {
+    // RTLD_NOLOAD: a handle of what is there; the empty name is the program itself.
+    void* const handle = dlopen(name.empty() ? nullptr : name.c_str(), RTLD_LAZY | RTLD_NOLOAD);
+    if (handle == nullptr) continue;
+    // A handle finds what its object depends on too, hence the set of addresses.
+    if (const void* const symbol = dlsym(handle, "sqlite3_libversion_number")) {
+      copies.insert(symbol);
+    }
+    dlclose(handle);
+  }
 #endif
   return static_cast<int>(copies.size());
 }

@@ -116,7 +116,8 @@ Store::Store(sqlite3* db, std::string destination, std::chrono::milliseconds pat
           "record a round", Use::often},
       data_version_{db, "pragma main.data_version", "look for commits", Use::often} {}
 
-bool Store::serve(const std::string& endpoint, core::Instant now, const std::string& identity) {
+bool Store::serve(const std::string& endpoint, core::Instant now, const std::string& identity,
+                  Foreign foreign) {
   std::string last_identity;
   {
     Statement known{db_,
@@ -130,12 +131,14 @@ bool Store::serve(const std::string& endpoint, core::Instant now, const std::str
     }
   }  // a reader cannot become the writer
 
+  const bool is_foreign = !last_identity.empty() && last_identity != identity && has_pending();
   change_atomically(
       db_, "serve the destination",
       [&] {
         make_destination(db_, destination_, "serve the destination");
         Statement{db_,
-                  "update main.outbox_destinations set database_identity = ?2,"
+                  "update main.outbox_destinations set"
+                  " database_identity = coalesce(?2, database_identity),"
                   " first_served_at_ms = coalesce(first_served_at_ms, ?3) where name = ?1",
                   "serve the destination"}
             .bind(1, destination_)
@@ -152,10 +155,18 @@ bool Store::serve(const std::string& endpoint, core::Instant now, const std::str
             .bind(1, destination_)
             .bind(2, endpoint)
             .run();
+        if (!is_foreign || foreign == Foreign::is_served) return;
+        Statement{db_,
+                  "update main.outbox_destinations set paused_at_ms = coalesce(paused_at_ms, ?2),"
+                  " paused_reason = 'a copied or restored database: resume if its events may be"
+                  " sent again' where name = ?1",
+                  "serve the destination"}
+            .bind(1, destination_)
+            .bind(2, core::unix_ms(now))
+            .run();
       },
       patience_);
-  const bool is_another_file = !last_identity.empty() && last_identity != identity;
-  return !is_another_file || !has_pending();
+  return !is_foreign;
 }
 
 bool Store::has_pending() {

@@ -25,6 +25,8 @@ struct TakeLimits {
   std::size_t bytes_max = 1'900'000;  // stops after the event that reaches it
 };
 
+enum class Foreign { is_served, is_paused };
+
 enum class Evidence {
   after,   // something was accepted after the suspect was refused
   around,  // or before that, while it was searched for
@@ -47,8 +49,9 @@ class Store {
 
   /// Makes the destination known as served, and lifts a hold that belongs to another endpoint.
   /// `identity` is that of the database's file. False: events are pending that were last served in
-  /// another file, so this one is a copy or was restored.
-  bool serve(const std::string& endpoint, core::Instant now, const std::string& identity = {});
+  /// another file, so this one is a copy or was restored; `foreign` says what is done then.
+  bool serve(const std::string& endpoint, core::Instant now, const std::string& identity = {},
+             Foreign foreign = Foreign::is_served);
 
   /// How the destination is, with the searches that are under way.
   core::DestinationState destination();

@@ -19,7 +19,9 @@ const HoldState backing_off{.kind = hold_kind::backing_off,
                             .tries = 3};
 
 Attempt attempt(Ids ids, Verdict verdict, std::string reason = {}) {
-  return {.ids = std::move(ids), .outcome = {.verdict = verdict, .reason = std::move(reason)}};
+  return {.ids = std::move(ids),
+          .started = now,
+          .outcome = {.verdict = verdict, .reason = std::move(reason)}};
 }
 
 Attempt retrial(std::int64_t id, Verdict verdict, Suspicion suspicion) {
@@ -206,7 +208,7 @@ TEST_CASE("a suspect dies when it is refused again although others are accepted,
     CHECK(settlement.suspects.size() == (row.dies ? 0 : 1));
     if (row.dies) CHECK(settlement.dead[0].reason == "refused: why");
     if (!row.dies) CHECK(settlement.suspects[0].suspicion.attempts == 2);
-    CHECK(settlement.stance.suspects == row.suspects);  // no new one
+    CHECK(settlement.stance.suspects == row.suspects + 1);
   }
 }
 
@@ -228,7 +230,47 @@ TEST_CASE("an acceptance in the same round is evidence too, and ends a series of
       settle_of(state, {attempt({1}, Verdict::delivered),
                         retrial(5, Verdict::refused, {.batch = 25, .since = 25, .attempts = 1})});
   CHECK(settlement.dead.size() == 1);
-  CHECK(settlement.stance.suspects == 0);
+  CHECK(settlement.stance.suspects == 1);
+}
+
+TEST_CASE("one acceptance is no evidence against a whole crowd of suspects") {
+  DestinationState state;
+  state.accepted_batch = 30;
+  std::size_t dead = 0;
+  for (std::int64_t i = 0; i < 200; ++i) {
+    const Settlement settlement =
+        settle_of(state, {retrial(i, Verdict::refused, {.batch = 25, .since = 20, .attempts = 1})});
+    dead += settlement.dead.size();
+    state.stance = settlement.stance;
+  }
+  CHECK(dead == 10);
+  CHECK(state.stance.hold->kind == hold_kind::refuses_everything);
+}
+
+TEST_CASE("what another URL accepted is no evidence against the events that this one refuses") {
+  DestinationState state;
+  state.accepted_batch = 30;
+  state.stance.is_proven = false;
+  const Settlement settlement =
+      settle_of(state, {retrial(5, Verdict::refused, {.batch = 25, .since = 20, .attempts = 1})});
+  CHECK(settlement.dead.empty());
+}
+
+TEST_CASE("a request that was under way when the hold began is no try of its own") {
+  Attempt late = attempt({1}, Verdict::failed);
+  late.started = backing_off.since - 1ms;
+  CHECK(settle_of(on_hold(backing_off), {late}).stance.hold == backing_off);
+  late.started = backing_off.since;
+  CHECK(settle_of(on_hold(backing_off), {late}).stance.hold->tries == 4);
+}
+
+TEST_CASE("a hold that began in the future begins now: a clock was set back") {
+  HoldState future = backing_off;
+  future.since = now + 1h;
+  future.until = now + 2h;
+  const auto hold = settle_of(on_hold(future), {attempt({1}, Verdict::unavailable)}).stance.hold;
+  CHECK(hold->since == now);
+  CHECK(is_waiting(hold, now));
 }
 
 TEST_CASE("ten suspects with nothing accepted between them speak against the endpoint") {

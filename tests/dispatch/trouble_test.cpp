@@ -197,6 +197,23 @@ TEST_CASE("a copy of a database with pending events is noticed, and not sent whe
   }
 }
 
+TEST_CASE("a drain leaves the identity of the database as it is, and obeys the pause of a copy") {
+  TrackServer server;
+  support::TemporaryFolder folder;
+  const std::string path = folder.file("app.db");
+  const std::string copy = folder.file("copy.db");
+  {
+    SQLite::Database db = host(path);
+    enqueue_one(db, "user-1");
+    CHECK(deliver_once(path, endpoint_of(server)).delivered == 1);
+    CHECK(deliver_once(db, endpoint_of(server)).delivered == 0);
+    enqueue_one(db, "user-2");
+    db.exec("vacuum into '" + copy + "'");
+  }
+  CHECK(deliver_once(copy, endpoint_of(server), {.pauses_foreign_database = true}).is_paused);
+  CHECK(server.event_count() == 1);
+}
+
 TEST_CASE("a database that others may read is warned of, and a private one is not") {
   TrackServer server;
   support::TemporaryFolder folder;
