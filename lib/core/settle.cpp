@@ -133,8 +133,11 @@ class Settler {
     Suspicion suspicion = attempt.suspicion;
     const bool is_guilty = suspicion.was_refused() && others_accepted_since(suspicion.since) &&
                            result_.stance.suspects < suspects_max;
-    // Also when it was refused before: one acceptance is no evidence against a whole crowd.
-    ++result_.stance.suspects;
+    // Also when it was refused before, if others were accepted: one acceptance is no evidence
+    // against a whole crowd. Without that it is the same one again.
+    if (!suspicion.was_refused() || others_accepted_since(suspicion.since)) {
+      ++result_.stance.suspects;
+    }
     ++suspicion.attempts;
     if (is_guilty) {
       result_.dead.push_back({id, because("refused", reason), suspicion});

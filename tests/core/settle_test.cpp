@@ -208,7 +208,8 @@ TEST_CASE("a suspect dies when it is refused again although others are accepted,
     CHECK(settlement.suspects.size() == (row.dies ? 0 : 1));
     if (row.dies) CHECK(settlement.dead[0].reason == "refused: why");
     if (!row.dies) CHECK(settlement.suspects[0].suspicion.attempts == 2);
-    CHECK(settlement.stance.suspects == row.suspects + 1);
+    const bool is_counted = row.accepted_batch > row.since;  // else it is the same one again
+    CHECK(settlement.stance.suspects == row.suspects + (is_counted ? 1 : 0));
   }
 }
 

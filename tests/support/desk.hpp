@@ -48,15 +48,12 @@ class Desk {
     return sink.bodies.size() - before;
   }
 
-  /// Lets time pass until the hold is over, or the next suspect is due.
+  /// Lets time pass until the hold is over or the next event is due; an hour at most.
   void wait() {
-    const auto& hold = state().stance.hold;
-    auto until = clock.now() + std::chrono::milliseconds{1};
-    if (hold) {
-      until = std::max(until, hold->until);
-    } else if (const auto due = store_->next_due(clock.now())) {
-      until = std::max(until, *due);
-    }
+    auto until = clock.now() + std::chrono::hours{1};
+    const auto hold = state().stance.hold;
+    if (hold && hold->until > clock.now()) until = std::min(until, hold->until);
+    if (const auto due = store_->next_due(clock.now())) until = std::min(until, *due);
     clock.set(until);
   }
 
