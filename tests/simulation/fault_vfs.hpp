@@ -4,7 +4,6 @@
 // Nothing is synced, which only a power cut would notice.
 
 #include <cstdint>
-#include <random>
 
 namespace simulation {
 

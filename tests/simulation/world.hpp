@@ -27,7 +27,7 @@ class World {
   /// empty within a bound. Throws: `Violation`.
   void live(std::size_t steps);
 
-  /// Requests that the endpoint saw, and faults of the disk that struck.
+  /// Requests that the endpoint saw.
   std::size_t requests() const { return model_.requests; }
 
  private:
