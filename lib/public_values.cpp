@@ -38,6 +38,10 @@ not_in_transaction::not_in_transaction()
           "outbox: enqueue outside a transaction: begin one (BEGIN IMMEDIATE), so that "
           "the event and your own rows commit together"} {}
 
+queue_full::queue_full(std::string destination, const std::string& cap)
+    : std::runtime_error{"outbox: enqueue: the queue of " + destination + " is full (" + cap + ")"},
+      destination_{std::move(destination)} {}
+
 database_error::database_error(int code, const std::string& what)
     : std::runtime_error{what}, code_{code} {}
 

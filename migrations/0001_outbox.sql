@@ -32,6 +32,8 @@ create index main.outbox_keys on outbox_events (destination, ordering_key, id)
   where state = 0 and ordering_key is not null;
 create index main.outbox_retrying on outbox_events (destination, id) where state = 0 and attempts > 0;
 create index main.outbox_dead on outbox_events (destination, id) where state = 2;
+create index main.outbox_dead_keys on outbox_events (destination, ordering_key, id)
+  where state = 2 and ordering_key is not null;
 create index main.outbox_discarded on outbox_events (destination, id) where state = 3;
 create unique index main.outbox_dedupe on outbox_events (destination, dedupe_key)
   where dedupe_key is not null;
@@ -47,6 +49,7 @@ create table main.outbox_destinations (
   hold_since_ms      integer,
   hold_until_ms      integer,
   hold_tries         integer not null default 0,  -- failed requests since hold_since_ms
+  block_on_dead      integer not null default 0,  -- 1: a dead event holds its ordering key
   nudges             integer not null default 0,  -- moved by people: look and try now
   endpoint           text,                        -- whose hold this is; a changed one lifts it
   endpoint_proven    integer not null default 0,  -- 1: it has answered like the API

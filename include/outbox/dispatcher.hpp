@@ -20,6 +20,9 @@
 namespace outbox {
 inline namespace v0 {
 
+/// For `DispatcherOptions::keep_delivered`.
+inline constexpr std::chrono::milliseconds keep_for_ever = std::chrono::milliseconds::max();
+
 struct DispatcherOptions {
   /// The lane that is delivered. Defaults to "track".
   std::string destination = "track";
@@ -43,9 +46,22 @@ struct DispatcherOptions {
   /// An event at which the endpoint fails alone (5xx, no answer) so often, while it accepts others,
   /// dies. Defaults to 10; at least 1.
   std::int64_t lonely_failures_max = 10;
+  /// A dead event holds back the later ones of its ordering key until a person retries or discards
+  /// it. Defaults to false: the others go on.
+  bool block_on_dead = false;
   /// What single statuses mean at this endpoint, other than usual (docs/guarantees.md has the
   /// table). The first entry of a status counts. Defaults to none.
   std::vector<StatusMeaning> meanings = {};
+  /// How long delivered events stay in the table, to be looked up or sent again. Removed by the
+  /// dispatcher, some hundred at a time; `deliver_once` removes up to 20,000. Defaults to 7 days;
+  /// 0: as soon as they are delivered; `keep_for_ever`: never.
+  std::chrono::milliseconds keep_delivered = std::chrono::hours{24 * 7};
+  /// Overwrites the payload with `{}` as soon as an event is delivered; the rest of the row stays.
+  /// Such an event cannot be sent again. Defaults to false.
+  bool scrub_delivered = false;
+  /// Warned of, once each, when so many events of the destination are pending (`Notice::Kind::
+  /// backlog`); looked at once a minute. Defaults to 10,000, 100,000 and 1,000,000.
+  std::vector<std::int64_t> backlog_thresholds = {10'000, 100'000, 1'000'000};
   /// Told what happens, on the dispatcher's own thread; empty: nobody. `deliver_once` tells it of
   /// its requests too.
   Observer observer = {};

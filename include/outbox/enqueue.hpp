@@ -41,6 +41,13 @@ struct EnqueueOptions {
   bool event_id_in_context = false;
   /// Larger events are refused. Defaults to 256 KiB; 1 to 1,000,000 bytes.
   std::size_t event_bytes_max = std::size_t{256} * 1024;
+  /// Refuses with `queue_full` what would make more events of the destination pending. Defaults to
+  /// 0: no cap, since an outage of the endpoint should cost the app nothing; a dispatcher warns of
+  /// large backlogs (`DispatcherOptions::backlog_thresholds`). Near the cap each call counts what
+  /// is pending, some 0.1 µs an event; a `Writer` counts seldom.
+  std::size_t pending_events_max = 0;
+  /// The same for the bytes of their payloads. Counting these reads them: use a `Writer`.
+  std::size_t pending_bytes_max = 0;
 };
 
 /// What became of one event.
@@ -62,10 +69,11 @@ concept EventRange = requires(Events&& events) {
 ///
 /// Requires: an open transaction on `connection`, and a migrated `main` database.
 /// Throws: `not_in_transaction`; `invalid_event` when the event breaks a rule;
-/// `std::invalid_argument` when the options do; `schema_error` without a schema; `database_error`
-/// when SQLite refuses. Validation happens before the first statement; after any exception the
-/// transaction holds what it held before, unless SQLite itself rolled it back (disk full, I/O
-/// error). Threads: the caller's, which must own `connection`.
+/// `std::invalid_argument` when the options do; `queue_full` beyond a cap that the options set;
+/// `schema_error` without a schema; `database_error` when SQLite refuses. Validation happens before
+/// the first statement; after any exception the transaction holds what it held before, unless
+/// SQLite itself rolled it back (disk full, I/O error). Threads: the caller's, which must own
+/// `connection`.
 OUTBOX_API Enqueued enqueue(ConnectionRef connection, const Event& event,
                             const EnqueueOptions& options = {});
 

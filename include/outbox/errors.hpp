@@ -38,6 +38,18 @@ class OUTBOX_API not_in_transaction : public std::logic_error {
   not_in_transaction();
 };
 
+/// The options' cap on pending events is reached: `EnqueueOptions::pending_events_max`.
+class OUTBOX_API queue_full : public std::runtime_error {
+ public:
+  /// `cap` is text for people, such as "10000 events".
+  queue_full(std::string destination, const std::string& cap);
+
+  const std::string& destination() const noexcept { return destination_; }
+
+ private:
+  std::string destination_;
+};
+
 /// SQLite refused. The enclosing transaction is as `sqlite3_get_autocommit` says.
 class OUTBOX_API database_error : public std::runtime_error {
  public:

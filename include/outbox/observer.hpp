@@ -27,6 +27,7 @@ struct Notice {
     active,            ///< This dispatcher was elected: it delivers from here on.
     standby,           ///< Another one delivers; this one will take over when that ends.
     database_trouble,  ///< The database cannot be used now; it is opened again.
+    backlog,           ///< So many `events` are pending: `DispatcherOptions::backlog_thresholds`.
     warning,           ///< Something about the database or the process that may cost events.
   };
 

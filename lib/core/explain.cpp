@@ -53,8 +53,12 @@ Cause cause_of(const ExplainFacts& facts) {
                          ", or as soon as another event is accepted."};
   }
   if (facts.blocker) {
-    return {"ordering_key", "event " + std::to_string(*facts.blocker) +
-                                ", with the same ordering key, is before it and still pending."};
+    const std::string id = std::to_string(facts.blocker->id);
+    return {"ordering_key",
+            "event " + id + ", with the same ordering key, is before it and " +
+                (facts.blocker->is_dead
+                     ? "dead: `outbox retry " + id + "` or `outbox discard " + id + "` lets it go."
+                     : "still pending.")};
   }
   if (lane.paused) {
     return {"pause", "its destination was paused by a person " +

@@ -10,12 +10,18 @@
 
 namespace outbox::core {
 
+/// An earlier event with the same ordering key.
+struct Blocker {
+  std::int64_t id = 0;
+  bool is_dead = false;  // where death blocks
+};
+
 struct ExplainFacts {
   EventDetail event;
   DestinationStatus destination;
-  std::optional<std::int64_t> blocker;  // an earlier pending event with its ordering key
-  std::int64_t due_before;              // due events of its destination before it
-  bool is_in_search;                    // the guilty event of a batch with it is being looked for
+  std::optional<Blocker> blocker;
+  std::int64_t due_before;  // due events of its destination before it
+  bool is_in_search;        // the guilty event of a batch with it is being looked for
   Instant now;
 };
 

@@ -18,6 +18,9 @@ struct Suspicion {
   bool was_refused() const { return attempts > lonely_failures; }
 };
 
+/// Whether the death of an event lets later ones of its ordering key go.
+enum class OnDead { unblocks, blocks };
+
 struct PendingEvent {
   std::int64_t id = 0;
   std::string payload = {};

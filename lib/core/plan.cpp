@@ -44,7 +44,8 @@ void append(Batch& batch, const PendingEvent& event) {
 
 }  // namespace
 
-Plan plan(std::vector<PendingEvent> events, const BatchLimits& limits, std::size_t batches_max) {
+Plan plan(std::vector<PendingEvent> events, const BatchLimits& limits, std::size_t batches_max,
+          OnDead on_dead) {
   Plan plan;
   std::unordered_map<std::string, std::size_t> batch_of_key;
   std::unordered_set<std::string> left_out_keys;  // nothing of these may overtake what was left out
@@ -52,6 +53,8 @@ Plan plan(std::vector<PendingEvent> events, const BatchLimits& limits, std::size
   for (const PendingEvent& event : events) {
     if (std::string reason = unsendable_reason(event); !reason.empty()) {
       plan.unsendable.push_back({event.id, std::move(reason)});
+      const bool blocks = on_dead == OnDead::blocks && !event.ordering_key.empty();
+      if (blocks) left_out_keys.insert(event.ordering_key);
       continue;
     }
     const bool needs_batch = plan.batches.empty() || !has_room(plan.batches.back(), event, limits);
@@ -60,7 +63,7 @@ Plan plan(std::vector<PendingEvent> events, const BatchLimits& limits, std::size
     const auto known = batch_of_key.find(event.ordering_key);
     const bool is_behind_another_batch = known != batch_of_key.end() && known->second != target;
     if (is_full || is_behind_another_batch || left_out_keys.contains(event.ordering_key)) {
-      plan.first_left_out = std::min(plan.first_left_out.value_or(event.id), event.id);
+      plan.left_out.push_back(event.id);
       if (!event.ordering_key.empty()) left_out_keys.insert(event.ordering_key);
       continue;
     }

@@ -35,13 +35,14 @@ struct Death {
 struct Plan {
   std::vector<Batch> batches = {};
   std::vector<Death> unsendable = {};
-  /// The lowest id that is neither in a batch nor unsendable, to be taken again: it did not fit, or
-  /// an event with its ordering key is in another batch of this plan.
-  std::optional<std::int64_t> first_left_out = {};
+  /// Neither in a batch nor unsendable, to be taken again: it did not fit, or an event with its
+  /// ordering key is in another batch of this plan or holds it back.
+  std::vector<std::int64_t> left_out = {};
 };
 
 /// Plans at most `batches_max` batches out of `events`, in their order. An event that alone exceeds
 /// `bytes_max` goes alone, as far as the endpoint's own limit allows.
-Plan plan(std::vector<PendingEvent> events, const BatchLimits& limits, std::size_t batches_max);
+Plan plan(std::vector<PendingEvent> events, const BatchLimits& limits, std::size_t batches_max,
+          OnDead on_dead = OnDead::unblocks);
 
 }  // namespace outbox::core

@@ -7,6 +7,7 @@
 
 #include "dispatch/deadline.hpp"
 #include "dispatch/lock.hpp"
+#include "dispatch/retention.hpp"
 #include "dispatch/round.hpp"
 #include "dispatch/sigpipe.hpp"
 #include "dispatch/system_clock.hpp"
@@ -49,7 +50,9 @@ DeliverReport run_rounds(storage::Store& store, Sink& sink, const core::Clock& c
   DeliverReport report;
   int idle_rounds = 0;
   for (;;) {
-    if (lock && !lock->keep()) {  // the file was removed: another one may have been elected
+    if (lock &&
+        !lock->keep(
+            round.in_flight_since())) {  // the file was removed: another one may have been elected
       report.is_served_elsewhere = true;
       break;
     }
@@ -91,10 +94,11 @@ DeliverReport deliver(sqlite3* db, const Endpoint& endpoint, const DispatcherOpt
     }
   }
   const HeldSigpipe held;
-  store.serve(
-      endpoint.sink().name(), clock.now(), storage::identity_of(path),
-      options.pauses_foreign_database ? storage::Foreign::is_paused : storage::Foreign::is_served);
-  return run_rounds(store, endpoint.sink(), clock, options, deadline, lock);
+  const storage::SecureDeletion secure{db};
+  store.serve(service_of(endpoint.sink(), options, storage::identity_of(path)), clock.now());
+  const DeliverReport report = run_rounds(store, endpoint.sink(), clock, options, deadline, lock);
+  Retention{options}.run_until(store, clock.now(), deadline);
+  return report;
 }
 
 }  // namespace

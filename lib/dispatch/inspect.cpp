@@ -63,7 +63,7 @@ std::optional<Explanation> explain(ConnectionRef connection, std::int64_t id,
   sqlite3* const db = connection.handle();
   return core::explain({.event = *event,
                         .destination = lane,
-                        .blocker = storage::pending_before_in_key(db, *event),
+                        .blocker = storage::blocker_in_key(db, *event),
                         .due_before = storage::due_before(db, event->event, whole_ms(now)),
                         .is_in_search = storage::is_in_search(db, event->event),
                         .now = whole_ms(now)});

@@ -32,7 +32,8 @@ struct UnderWay {
 struct Intaken {
   std::vector<Outgoing> outgoing = {};
   core::SetAside aside = {};
-  bool has_more = false;  // there may be more to take at once
+  core::Ids left_searches = {};  // these are not looked for any more
+  bool has_more = false;         // there may be more to take at once
 };
 
 /// Chooses what goes next: parts of searches, a suspect now and then, and what is due.

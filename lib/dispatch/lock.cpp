@@ -131,14 +131,20 @@ bool Lock::try_once(core::Instant now) {
   // The umask may have narrowed it. Not ours to change if another user made it: then it is as it
   // is.
   static_cast<void>(fchmod(file_, mode));
-  write_owner(now);
+  since_ = now;
+  in_flight_since_.reset();
+  write_owner();
   return true;
 }
 
-bool Lock::keep() {
+bool Lock::keep(std::optional<core::Instant> in_flight_since) {
   if (!is_same_file()) {
     release();
     return false;
+  }
+  if (in_flight_since != in_flight_since_) {
+    in_flight_since_ = in_flight_since;
+    write_owner();
   }
   futimens(file_, nullptr);
   return true;
@@ -160,14 +166,14 @@ bool Lock::is_same_file() const {
          ours.st_dev == there.st_dev && ours.st_ino == there.st_ino;
 }
 
-// For people: liveness is the lock itself.
-void Lock::write_owner(core::Instant now) const {
-  const std::string owner = std::to_string(getpid()) + " " +
-                            std::to_string(now.time_since_epoch().count()) + " " + host_name() +
-                            "\n";
+// For people and `erase`: liveness is the lock itself.
+void Lock::write_owner() const {
+  std::string owner = std::to_string(getpid()) + " " + std::to_string(core::unix_ms(since_)) + " " +
+                      host_name() + "\n";
+  if (in_flight_since_) owner += std::to_string(core::unix_ms(*in_flight_since_)) + "\n";
+  const auto size = static_cast<ssize_t>(owner.size());
   const bool is_written =
-      ftruncate(file_, 0) == 0 &&
-      pwrite(file_, owner.data(), owner.size(), 0) == static_cast<ssize_t>(owner.size());
+      pwrite(file_, owner.data(), owner.size(), 0) == size && ftruncate(file_, size) == 0;
   static_cast<void>(is_written);  // a full disk takes away the name, not the lock
 }
 
@@ -185,6 +191,9 @@ std::optional<Serving> serving(const std::string& database_path, const std::stri
   std::int64_t since_ms = 0;
   std::istringstream owner{read_text(file.get())};
   owner >> found.pid >> since_ms >> found.host;
+  if (std::int64_t in_flight_since_ms = 0; owner >> in_flight_since_ms) {
+    found.in_flight_since = core::instant_of(in_flight_since_ms);
+  }
   found.since = core::Instant{std::chrono::milliseconds{since_ms}};
   struct stat facts {};
   if (fstat(file.get(), &facts) == 0) {

@@ -27,9 +27,10 @@ class Lock {
   /// Throws: `std::runtime_error` when the file cannot be made.
   bool try_acquire(core::Instant now);
 
-  /// Touches the file, which is the heartbeat. False: someone has removed or replaced the file, so
-  /// that another dispatcher may have been elected; the lock is given up. Requires: acquired.
-  bool keep();
+  /// Touches the file, which is the heartbeat, and writes down since when a request is under way.
+  /// False: someone has removed or replaced the file, so that another dispatcher may have been
+  /// elected; the lock is given up. Requires: acquired.
+  bool keep(std::optional<core::Instant> in_flight_since);
 
   void release() noexcept;
   bool is_held() const { return file_ >= 0; }
@@ -37,12 +38,14 @@ class Lock {
  private:
   bool try_once(core::Instant now);
   bool is_same_file() const;
-  void write_owner(core::Instant now) const;
+  void write_owner() const;
 
   std::string database_path_;
   std::string path_;
   int file_ = -1;
   pid_t pid_ = 0;  // the process that opened it
+  core::Instant since_ = {};
+  std::optional<core::Instant> in_flight_since_ = {};
 };
 
 /// Who serves `destination` of the database now; none: nobody. Takes no lock that could make an

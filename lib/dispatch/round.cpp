@@ -39,10 +39,21 @@ void require_options(const DispatcherOptions& options) {
       options.backoff_max >= options.backoff_min && options.backoff_max <= std::chrono::hours{24},
       "backoff_max: must be backoff_min to 24 h");
   require(options.lonely_failures_max >= 1, "lonely_failures_max: must be at least 1");
+  require(options.keep_delivered >= milliseconds{0}, "keep_delivered: must not be negative");
   require(options.give_up_after >= milliseconds{0}, "give_up_after: must not be negative");
   for (const StatusMeaning& meaning : options.meanings) {
     require(meaning.status >= 100 && meaning.status <= 599, "meanings: a status is 100 to 599");
   }
+}
+
+storage::Service service_of(const Sink& sink, const DispatcherOptions& options,
+                            const std::string& identity) {
+  return {.endpoint = sink.name(),
+          .identity = identity,
+          .foreign = options.pauses_foreign_database ? storage::Foreign::is_paused
+                                                     : storage::Foreign::is_served,
+          .on_dead = options.block_on_dead ? core::OnDead::blocks : core::OnDead::unblocks,
+          .scrubs = options.scrub_delivered};
 }
 
 Round::Round(Sink& sink, const core::Clock& clock, const DispatcherOptions& options,
@@ -77,7 +88,7 @@ RoundReport Round::run(storage::Store& store, milliseconds wait_max) {
   std::move(expired.begin(), expired.end(), std::back_inserter(taken.aside.dead));
   deliver(store, std::move(taken.outgoing));
   std::vector<core::Attempt> attempts = collect(wait_max);
-  look_again_at(store, attempts, taken.aside);
+  take_again(store, attempts, taken.left_searches);
   core::Settlement settlement = core::settle(state, std::move(attempts), std::move(taken.aside),
                                              policy_, clock_.now(), chance());
   report.hold = settlement.stance.hold;
@@ -93,6 +104,14 @@ RoundReport Round::run(storage::Store& store, milliseconds wait_max) {
 
 void Round::wait(milliseconds time_max) {
   for (Sink::Reply& reply : sink_.collect(time_max)) arrived_.push_back(std::move(reply));
+}
+
+std::optional<core::Instant> Round::in_flight_since() const {
+  std::optional<core::Instant> oldest;
+  for (const auto& [token, request] : in_flight_) {
+    oldest = std::min(oldest.value_or(request.started), request.started);
+  }
+  return oldest;
 }
 
 void Round::abort() {
@@ -138,30 +157,30 @@ Intaken Round::take(storage::Store& store, const core::DestinationState& state,
   try {
     return intake_.run(store, state, under_way, clock_.now());
   } catch (...) {  // busy half-way: what it had read would be passed over
-    store.look_again_from(0);
+    store.look_everywhere();
     throw;
   }
 }
 
 // What was not delivered is pending again, and what has left a search is one of many.
-void Round::look_again_at(storage::Store& store, const std::vector<core::Attempt>& attempts,
-                          const core::SetAside& aside) {
+void Round::take_again(storage::Store& store, const std::vector<core::Attempt>& attempts,
+                       const core::Ids& left_searches) {
   for (const core::Attempt& attempt : attempts) {
     const bool is_delivered =
         attempt.outcome.verdict == Verdict::delivered && attempt.outcome.events.empty();
-    if (!is_delivered) store.look_again_from(attempt.ids.front());
+    if (!is_delivered) store.take_again(attempt.ids);
   }
-  if (!aside.searches.empty()) store.look_again_from(0);
+  store.take_again(left_searches);
 }
 
 void Round::deliver(storage::Store& store, std::vector<Outgoing> outgoing) {
   if (outgoing.empty()) return;
   try {
     // Taking and planning take their time; a person may have paused the destination meanwhile.
-    if (store.is_paused()) return store.look_again_from(0);
+    if (store.is_paused()) return store.look_everywhere();
     for (Outgoing& request : outgoing) submit(std::move(request));
   } catch (...) {  // what was taken would be passed over
-    store.look_again_from(0);
+    store.look_everywhere();
     throw;
   }
 }
@@ -231,7 +250,7 @@ void Round::follow_nudges(storage::Store& store, const core::DestinationState& s
   const bool is_first_look = nudges_ < 0;
   if (!is_first_look && state.nudges != nudges_) {
     probes_now_ = true;
-    store.look_again_from(0);
+    store.look_everywhere();
   }
   nudges_ = state.nudges;
   // A new process is how a new token is often brought in.

@@ -23,6 +23,10 @@ namespace outbox::dispatch {
 /// Throws: `std::invalid_argument` when an option is out of its range.
 void require_options(const DispatcherOptions& options);
 
+/// How `options` say that the destination is served through `sink`, on the file `identity`.
+storage::Service service_of(const Sink& sink, const DispatcherOptions& options,
+                            const std::string& identity);
+
 struct RoundTotals {
   std::uint64_t delivered = 0;
   std::uint64_t dead = 0;
@@ -76,6 +80,8 @@ class Round {
   /// There are answers for the next round.
   bool has_arrived() const { return !arrived_.empty(); }
   bool has_in_flight() const { return !in_flight_.empty(); }
+  /// When the oldest request under way was started; none: nothing is.
+  std::optional<core::Instant> in_flight_since() const;
   /// Something was delivered or found dead and is not recorded yet.
   bool has_unrecorded() const { return !unrecorded_.is_empty(); }
   /// What has been recorded since the beginning, also by rounds that ended in an exception.
@@ -94,8 +100,8 @@ class Round {
   std::vector<core::Death> take_expired(storage::Store& store);
   Intaken take(storage::Store& store, const core::DestinationState& state,
                const std::vector<core::Death>& expired);
-  static void look_again_at(storage::Store& store, const std::vector<core::Attempt>& attempts,
-                            const core::SetAside& aside);
+  static void take_again(storage::Store& store, const std::vector<core::Attempt>& attempts,
+                         const core::Ids& left_searches);
   void deliver(storage::Store& store, std::vector<Outgoing> outgoing);
   void submit(Outgoing outgoing);
   std::vector<core::Attempt> collect(std::chrono::milliseconds wait_max);

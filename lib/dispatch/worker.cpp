@@ -22,7 +22,7 @@ constexpr milliseconds after_trouble{1'000};  // before the database is opened a
 constexpr milliseconds after_busy{50};
 // The WAL is written before the commit is visible, an fsync earlier at most: after a hint the truth
 // is looked at again for about this long.
-constexpr milliseconds hint_is_fresh{30};
+constexpr milliseconds hint_is_fresh{100};
 // A host that commits without a pause gives hints without a pause; not each is worth a round.
 constexpr milliseconds between_hints{5};
 // Beside a host that writes, the marks take at most about one part in so many of the time: each of
@@ -127,7 +127,8 @@ void Worker::warn_at_start() try {
 }
 
 bool Worker::is_elected() {
-  const bool holds = lock_->is_held() ? lock_->keep() : lock_->try_acquire(clock_.now());
+  const bool holds =
+      lock_->is_held() ? lock_->keep(round_.in_flight_since()) : lock_->try_acquire(clock_.now());
   if (holds && !is_serving_) serve();
   if (!holds) {
     // Another one delivers: what this one knows is old by the time it is elected again.
@@ -146,9 +147,7 @@ bool Worker::is_elected() {
 }
 
 void Worker::serve() {
-  const auto foreign =
-      options_.pauses_foreign_database ? storage::Foreign::is_paused : storage::Foreign::is_served;
-  if (!store_->serve(endpoint_.sink().name(), clock_.now(), identity_, foreign)) {
+  if (!store_->serve(service_of(endpoint_.sink(), options_, identity_), clock_.now())) {
     warn(
         "this database is a copy or was restored: its pending events may have been delivered "
         "already, and are sent again");
@@ -169,13 +168,15 @@ milliseconds Worker::deliver() {
       round_.run(*store_, options_.connections > 1 ? poll_with_traffic : poll_without);
   note(report);
   if (report.requests > 0 && store_->data_version() != data_version_) make_room(report.recording);
+  const auto prune_at = retention_.run(*store_, clock_.now());
+  backlog_.look(*store_);
   if (report.has_more || round_.has_in_flight() || report.requests > 0) return milliseconds{0};
   const auto now = clock_.now();
   const bool is_busy = SteadyClock::now() - last_traffic_ < traffic_is_recent;
   milliseconds wait = is_busy ? poll_with_traffic : poll_without;
   if (const auto due = store_->next_due(now)) wait = std::min(wait, *due - now);
   if (report.hold && report.hold->until > now) wait = std::min(wait, report.hold->until - now);
-  return std::max(wait, milliseconds{1});
+  return std::max(std::min(wait, left_until(prune_at)), milliseconds{1});
 }
 
 // The host wrote during the round: lets it have the database for a while, whatever there is to do.

@@ -9,8 +9,10 @@
 #include <optional>
 #include <string>
 
+#include "dispatch/backlog.hpp"
 #include "dispatch/deadline.hpp"
 #include "dispatch/lock.hpp"
+#include "dispatch/retention.hpp"
 #include "dispatch/round.hpp"
 #include "dispatch/system_clock.hpp"
 #include "dispatch/wal_watch.hpp"
@@ -67,6 +69,8 @@ class Worker {
   Endpoint endpoint_;
   DispatcherOptions options_;
   Round round_;
+  Retention retention_{options_};
+  Backlog backlog_{options_};
   storage::OpenDatabase database_;
   std::optional<storage::Store> store_;  // on database_, so it dies first
   std::string database_path_;

@@ -46,16 +46,17 @@ Store::Store(sqlite3* db, std::string destination, std::chrono::milliseconds pat
                 "select id, doubt from main.outbox_batches"
                 " where destination = ?1 and doubt is not null order by id",
                 "read the searches", Use::often},
-      at_once_{db,
-               "select id, payload, validated, ordering_key from main.outbox_events"
-               " where destination = ?1 and state = 0 and due_at_ms = 0 and id > ?2"
-               " and suspect_batch is null order by id",
-               "take", Use::often},
-      scheduled_{db,
-                 "select id, payload, validated, ordering_key from main.outbox_events"
-                 " where destination = ?1 and state = 0 and due_at_ms between 1 and ?2"
-                 " and suspect_batch is null order by due_at_ms, id",
-                 "take", Use::often},
+      at_instant_{db,
+                  "select id, payload, validated, ordering_key, due_at_ms from main.outbox_events"
+                  " where destination = ?1 and state = 0 and due_at_ms = ?2 and id > ?3"
+                  " and suspect_batch is null order by id",
+                  "take", Use::often},
+      after_instant_{
+          db,
+          "select id, payload, validated, ordering_key, due_at_ms from main.outbox_events"
+          " where destination = ?1 and state = 0 and due_at_ms > ?2 and due_at_ms <= ?3"
+          " and suspect_batch is null order by due_at_ms, id",
+          "take", Use::often},
       of_key_{db,
               "select id, payload, validated, ordering_key, due_at_ms, suspect_batch"
               " from main.outbox_events where destination = ?1 and state = 0 and ordering_key = ?2 "
@@ -65,8 +66,12 @@ Store::Store(sqlite3* db, std::string destination, std::chrono::milliseconds pat
                      "select id from main.outbox_events where destination = ?1 and state = 0"
                      " and ordering_key = ?2 and id < ?3 order by id desc limit 1",
                      "take", Use::often},
+      dead_in_key_{db,
+                   "select id from main.outbox_events where destination = ?1 and state = 2"
+                   " and ordering_key = ?2 and id < ?3 limit 1",
+                   "take", Use::often},
       by_id_{db,
-             "select id, payload, validated, ordering_key from main.outbox_events"
+             "select id, payload, validated, ordering_key, due_at_ms from main.outbox_events"
              " where id = ?1 and destination = ?2 and state = 0 and suspect_batch is null",
              "take", Use::often},
       // A failure at it alone is no refusal: it waits its time, whatever is accepted meanwhile.
@@ -89,6 +94,10 @@ Store::Store(sqlite3* db, std::string destination, std::chrono::milliseconds pat
             "update main.outbox_events set state = ?2, settled_at_ms = ?3, last_error = ?4"
             " where id = ?1 and state = 0",
             "record a round", Use::often},
+      mark_scrubbed_{db,
+                     "update main.outbox_events set state = ?2, settled_at_ms = ?3,"
+                     " last_error = ?4, payload = '{}' where id = ?1 and state = 0",
+                     "record a round", Use::often},
       mark_suspect_{db,
                     "update main.outbox_events set suspect_batch = ?2, attempts = ?3,"
                     " lonely_failures = ?4, due_at_ms = ?5, last_error = ?6"
@@ -114,59 +123,75 @@ Store::Store(sqlite3* db, std::string destination, std::chrono::milliseconds pat
           " hold_tries = ?8, batch_events_max = ?9, batch_bytes_max = ?10, suspects = ?11,"
           " endpoint_proven = ?12, accepted_batch = coalesce(?13, accepted_batch) where name = ?1",
           "record a round", Use::often},
-      data_version_{db, "pragma main.data_version", "look for commits", Use::often} {}
+      data_version_{db, "pragma main.data_version", "look for commits", Use::often},
+      old_events_{db, destination_} {}
 
-bool Store::serve(const std::string& endpoint, core::Instant now, const std::string& identity,
-                  Foreign foreign) {
+bool Store::serve(const Service& service, core::Instant now) {
+  constexpr auto action = "serve the destination";
+  look_everywhere();  // another one may have served it meanwhile
+  on_dead_ = service.on_dead;
+  scrubs_ = service.scrubs;
+  const std::int64_t blocks_on_dead = service.on_dead == core::OnDead::blocks ? 1 : 0;
   std::string last_identity;
   {
     Statement known{db_,
-                    "select endpoint, database_identity from main.outbox_destinations"
-                    " where name = ?1 and first_served_at_ms is not null",
-                    "serve the destination"};
+                    "select endpoint, database_identity, block_on_dead from"
+                    " main.outbox_destinations where name = ?1 and first_served_at_ms is not null",
+                    action};
     if (known.bind(1, destination_).step()) {
       last_identity = known.text(1);
-      const bool is_known = known.text(0) == endpoint && last_identity == identity;
+      const bool is_known = known.text(0) == service.endpoint &&
+                            last_identity == service.identity && known.integer(2) == blocks_on_dead;
       if (is_known) return true;
     }
   }  // a reader cannot become the writer
 
-  const bool is_foreign = !last_identity.empty() && last_identity != identity && has_pending();
+  const bool is_foreign =
+      !last_identity.empty() && last_identity != service.identity && has_pending();
   change_atomically(
-      db_, "serve the destination",
+      db_, action,
       [&] {
-        make_destination(db_, destination_, "serve the destination");
+        make_destination(db_, destination_, action);
         Statement{db_,
                   "update main.outbox_destinations set"
-                  " database_identity = coalesce(?2, database_identity),"
+                  " database_identity = coalesce(?2, database_identity), block_on_dead = ?4,"
                   " first_served_at_ms = coalesce(first_served_at_ms, ?3) where name = ?1",
-                  "serve the destination"}
+                  action}
             .bind(1, destination_)
-            .bind(2, text_or_null(identity))
+            .bind(2, text_or_null(service.identity))
             .bind(3, core::unix_ms(now))
+            .bind(4, blocks_on_dead)
             .run();
-        Statement{db_,
-                  "update main.outbox_destinations set endpoint = ?2,"
-                  " endpoint_proven = endpoint is null, hold_kind = null, hold_reason = null,"
-                  " hold_since_ms = null, hold_until_ms = null, hold_tries = 0,"
-                  " batch_events_max = null, batch_bytes_max = null, suspects = 0"
-                  " where name = ?1 and endpoint is not ?2",
-                  "serve the destination"}
-            .bind(1, destination_)
-            .bind(2, endpoint)
-            .run();
-        if (!is_foreign || foreign == Foreign::is_served) return;
-        Statement{db_,
-                  "update main.outbox_destinations set paused_at_ms = coalesce(paused_at_ms, ?2),"
-                  " paused_reason = 'a copied or restored database: resume if its events may be"
-                  " sent again' where name = ?1",
-                  "serve the destination"}
-            .bind(1, destination_)
-            .bind(2, core::unix_ms(now))
-            .run();
+        meet_endpoint(service.endpoint);
+        if (is_foreign && service.foreign == Foreign::is_paused) pause_foreign(now);
       },
       patience_);
   return !is_foreign;
+}
+
+// What was learned about another endpoint says nothing of this one.
+void Store::meet_endpoint(const std::string& endpoint) {
+  Statement{db_,
+            "update main.outbox_destinations set endpoint = ?2,"
+            " endpoint_proven = endpoint is null, hold_kind = null, hold_reason = null,"
+            " hold_since_ms = null, hold_until_ms = null, hold_tries = 0,"
+            " batch_events_max = null, batch_bytes_max = null, suspects = 0"
+            " where name = ?1 and endpoint is not ?2",
+            "serve the destination"}
+      .bind(1, destination_)
+      .bind(2, endpoint)
+      .run();
+}
+
+void Store::pause_foreign(core::Instant now) {
+  Statement{db_,
+            "update main.outbox_destinations set paused_at_ms = coalesce(paused_at_ms, ?2),"
+            " paused_reason = 'a copied or restored database: resume if its events may be"
+            " sent again' where name = ?1",
+            "serve the destination"}
+      .bind(1, destination_)
+      .bind(2, core::unix_ms(now))
+      .run();
 }
 
 bool Store::has_pending() {

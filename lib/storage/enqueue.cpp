@@ -14,6 +14,7 @@
 #include "core/timestamp.hpp"
 #include "core/uuid.hpp"
 #include "outbox/errors.hpp"
+#include "storage/quota.hpp"
 #include "storage/statement.hpp"
 #include "storage/transaction.hpp"
 
@@ -89,7 +90,8 @@ struct Draft {
 // The statements that store events on one connection.
 class Inserter {
  public:
-  explicit Inserter(sqlite3* db, Use use) : db_{db}, insert_{db, insert_row, "enqueue", use} {}
+  explicit Inserter(sqlite3* db, Use use)
+      : db_{db}, insert_{db, insert_row, "enqueue", use}, quota_{db} {}
 
   std::vector<Enqueued> enqueue(std::span<const Event> events, const EnqueueOptions& options) {
     if (sqlite3_get_autocommit(db_) != 0) throw not_in_transaction{};
@@ -102,7 +104,14 @@ class Inserter {
     if (drafts.empty()) return results;
     // For a single event too: a trigger of the host's that raises FAIL would leave its row behind.
     Savepoint savepoint{db_, "enqueue"};
-    for (const Draft& draft : drafts) results.push_back(store(draft, options));
+    Stored stored;
+    for (const Draft& draft : drafts) {
+      results.push_back(store(draft, options));
+      if (results.back().duplicate) continue;
+      ++stored.events;
+      stored.bytes += static_cast<std::int64_t>(draft.payload.size());
+    }
+    quota_.require_room(options, stored);
     savepoint.release();
     return results;
   }
@@ -170,6 +179,7 @@ class Inserter {
 
   sqlite3* db_;
   Statement insert_;
+  Quota quota_;
   std::int64_t enqueued_at_ms_ = 0;
   Microseconds last_timestamp_ = {};
 };

@@ -1,10 +1,10 @@
 #include "storage/events.hpp"
 
 #include <algorithm>
-#include <stdexcept>
 
 #include "core/doubt.hpp"
 #include "core/id_ranges.hpp"
+#include "storage/filter.hpp"
 #include "storage/statement.hpp"
 
 namespace outbox::storage {
@@ -19,21 +19,9 @@ std::optional<std::chrono::system_clock::time_point> instant_or_none(const State
   return core::instant_of(row.integer(column));
 }
 
-std::optional<std::int64_t> ms_of(
-    const std::optional<std::chrono::system_clock::time_point>& instant) {
-  if (!instant) return std::nullopt;
-  return std::chrono::ceil<std::chrono::milliseconds>(instant->time_since_epoch()).count();
-}
-
-// A field of the payload. json_extract stops with an error at what is no JSON, which plain SQL may
-// have stored.
-std::string field(const std::string& path) {
-  return "iif(json_valid(payload), json_extract(payload, '$." + path + "'), null)";
-}
-
 std::string select_events() {
-  return "select id, event_id, destination, " + field("event_name") + ", " + field("user_id") +
-         ", " + field("context.group_id") +
+  return "select id, event_id, destination, " + field_sql("event_name") + ", " +
+         field_sql("user_id") + ", " + field_sql("context.group_id") +
          ", state, attempts, enqueued_at_ms, due_at_ms, settled_at_ms, last_error, payload,"
          " ordering_key from main.outbox_events";
 }
@@ -67,19 +55,6 @@ EventSummary summary_at(const Statement& row, core::Instant now) {
           .due_at = row.integer(9) == 0 ? std::nullopt : instant_or_none(row, 9),
           .settled_at = instant_or_none(row, 10),
           .last_error = row.text(11)};
-}
-
-// The condition for a state, literal so that the partial indexes are used. ?1 is the instant.
-std::string state_condition(const std::string& state) {
-  if (state.empty()) return "?1 is not null";
-  if (state == "pending") return "state = 0 and ?1 is not null";
-  if (state == "scheduled") return "state = 0 and due_at_ms > ?1";
-  if (state == "retrying") return "state = 0 and attempts > 0 and ?1 is not null";
-  if (state == "delivered") return "state = 1 and ?1 is not null";
-  if (state == "dead") return "state = 2 and ?1 is not null";
-  if (state == "discarded") return "state = 3 and ?1 is not null";
-  throw std::invalid_argument{
-      "outbox: state: pending, scheduled, retrying, delivered, dead or discarded"};
 }
 
 constexpr auto select_batches =
@@ -121,30 +96,15 @@ std::vector<BatchSummary> batches_with(sqlite3* db, const EventSummary& event) {
 }  // namespace
 
 std::vector<EventSummary> read_events(sqlite3* db, const EventFilter& filter, core::Instant now) {
-  const std::string sql = select_events() + " where " + state_condition(filter.state) +
-                          " and (?2 is null or destination = ?2)"
-                          " and (?3 is null or " +
-                          field("event_name") +
-                          " = ?3)"
-                          " and (?4 is null or " +
-                          field("user_id") +
-                          " = ?4)"
-                          " and (?5 is null or " +
-                          field("context.group_id") +
-                          " = ?5)"
-                          " and (?6 is null or instr(last_error, ?6) > 0)"
-                          " and (?7 is null or enqueued_at_ms >= ?7)"
-                          " and (?8 is null or enqueued_at_ms < ?8) order by id limit ?9";
-  Statement rows{db, sql.c_str(), action};
-  rows.bind(1, core::unix_ms(now))
-      .bind(2, text_or_null(filter.destination))
-      .bind(3, text_or_null(filter.event_name))
-      .bind(4, text_or_null(filter.user_id))
-      .bind(5, text_or_null(filter.group_id))
-      .bind(6, text_or_null(filter.error))
-      .bind(7, ms_of(filter.since))
-      .bind(8, ms_of(filter.until))
-      .bind(9, filter.limit ? static_cast<std::int64_t>(*filter.limit) : std::int64_t{-1});
+  Condition condition =
+      filter.state.empty() ? Condition{} : Condition{state_named(filter.state), now};
+  condition.add(filter);
+  const std::int64_t limit = filter.limit ? static_cast<std::int64_t>(*filter.limit) : -1;
+  Statement rows{
+      db,
+      (select_events() + condition.where() + " order by id limit " + std::to_string(limit)).c_str(),
+      action};
+  condition.bind(rows);
   std::vector<EventSummary> events;
   while (rows.step()) events.push_back(summary_at(rows, now));
   return events;
@@ -172,15 +132,26 @@ std::vector<BatchSummary> read_batches(sqlite3* db, const std::string& destinati
   return batches;
 }
 
-std::optional<std::int64_t> pending_before_in_key(sqlite3* db, const EventDetail& event) {
+std::optional<core::Blocker> blocker_in_key(sqlite3* db, const EventDetail& event) {
   if (event.ordering_key.empty()) return std::nullopt;
-  Statement before{db,
-                   "select id from main.outbox_events where destination = ?1 and state = 0"
-                   " and ordering_key = ?2 and id < ?3 order by id desc limit 1",
-                   action};
-  before.bind(1, event.event.destination).bind(2, event.ordering_key).bind(3, event.event.id);
-  if (!before.step()) return std::nullopt;
-  return before.integer(0);
+  const auto nearest = [&](const char* sql) -> std::optional<std::int64_t> {
+    Statement before{db, sql, action};
+    before.bind(1, event.event.destination).bind(2, event.ordering_key).bind(3, event.event.id);
+    if (!before.step()) return std::nullopt;
+    return before.integer(0);
+  };
+  if (const auto pending =
+          nearest("select id from main.outbox_events where destination = ?1 and state = 0"
+                  " and ordering_key = ?2 and id < ?3 order by id desc limit 1")) {
+    return core::Blocker{.id = *pending};
+  }
+  if (const auto dead = nearest(
+          "select id from main.outbox_events where destination = ?1 and state = 2"
+          " and ordering_key = ?2 and id < ?3 and exists (select 1 from main.outbox_destinations"
+          " where name = ?1 and block_on_dead) limit 1")) {
+    return core::Blocker{.id = *dead, .is_dead = true};
+  }
+  return std::nullopt;
 }
 
 bool is_in_search(sqlite3* db, const EventSummary& event) {

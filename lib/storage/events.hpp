@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "core/clock.hpp"
+#include "core/explain.hpp"
 #include "outbox/inspect.hpp"
 
 struct sqlite3;
@@ -22,8 +23,8 @@ std::optional<EventDetail> read_event(sqlite3* db, std::int64_t id, core::Instan
 std::vector<BatchSummary> read_batches(sqlite3* db, const std::string& destination,
                                        std::size_t limit);
 
-/// The id of the nearest earlier pending event with the same ordering key; none: there is none.
-std::optional<std::int64_t> pending_before_in_key(sqlite3* db, const EventDetail& event);
+/// The nearest earlier event that holds back this one by its ordering key; none: there is none.
+std::optional<core::Blocker> blocker_in_key(sqlite3* db, const EventDetail& event);
 
 /// Whether a search for the guilty event of a batch has it in doubt.
 bool is_in_search(sqlite3* db, const EventSummary& event);

@@ -16,18 +16,21 @@ core::Ids Store::expired(core::Instant due_before, std::size_t events_max, const
     rows.bind(1, destination_);
     while (ids.size() < events_max && rows.step()) {
       if (core::instant_of(rows.integer(1)) >= due_before) return;
-      if (!left_out.contains(rows.integer(0))) ids.push_back(rows.integer(0));
+      if (left_out.contains(rows.integer(0))) continue;
+      ids.push_back(rows.integer(0));
+      remember_key(ids.back(), rows.text(2));
     }
   };
   gather(
-      "select id, enqueued_at_ms from main.outbox_events"
+      "select id, enqueued_at_ms, ordering_key from main.outbox_events"
       " where destination = ?1 and state = 0 and due_at_ms = 0 order by id");
   gather(
-      "select id, due_at_ms from main.outbox_events where destination = ?1 and state = 0"
-      " and due_at_ms > 0 and suspect_batch is null order by due_at_ms");
+      "select id, due_at_ms, ordering_key from main.outbox_events where destination = ?1"
+      " and state = 0 and due_at_ms > 0 and suspect_batch is null order by due_at_ms");
   // A suspect's due time is its next try.
   gather(
-      "select id, enqueued_at_ms from main.outbox_events where destination = ?1 and state = 0"
+      "select id, enqueued_at_ms, ordering_key from main.outbox_events where destination = ?1 and "
+      "state = 0"
       " and attempts > 0 and suspect_batch is not null order by id");
   return ids;
 }

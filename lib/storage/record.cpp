@@ -6,8 +6,8 @@ namespace outbox::storage {
 
 namespace {
 
-constexpr int state_delivered = 1;
-constexpr int state_dead = 2;
+constexpr std::int64_t state_delivered = 1;
+constexpr std::int64_t state_dead = 2;
 
 }  // namespace
 
@@ -18,12 +18,8 @@ std::chrono::microseconds Store::record(const core::Settlement& settlement, core
   const auto begin = std::chrono::steady_clock::now();
 
   std::int64_t delivered = 0;
-  for (const std::int64_t id : settlement.delivered)
-    delivered += mark(id, state_delivered, {}, now);
-  for (const core::Death& death : settlement.dead) {
-    if (death.suspicion) count_attempts(death.id, *death.suspicion);
-    mark(death.id, state_dead, death.reason, now);
-  }
+  for (const std::int64_t id : settlement.delivered) delivered += deliver(id, now);
+  for (const core::Death& death : settlement.dead) bury(death, now);
 
   std::vector<std::int64_t> batches;  // the id of each attempt in the log
   for (const core::Attempt& attempt : settlement.attempts) batches.push_back(log(attempt));
@@ -39,6 +35,8 @@ std::chrono::microseconds Store::record(const core::Settlement& settlement, core
       settlement.stance, delivered, static_cast<std::int64_t>(batches.size()),
       settlement.accepted ? std::optional{batches.at(*settlement.accepted)} : std::nullopt);
   transaction.commit();
+  for (const std::int64_t id : settlement.delivered) free_key_of(id);
+  for (const core::Death& death : settlement.dead) free_key_of(death.id);
   return std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now() -
                                                                begin);
 }
@@ -89,13 +87,39 @@ void Store::record_stance(const core::Stance& stance, std::int64_t delivered, st
       .run();
 }
 
-std::int64_t Store::mark(std::int64_t id, int state, const std::string& error, core::Instant now) {
-  mark_.bind(1, id)
-      .bind(2, std::int64_t{state})
-      .bind(3, core::unix_ms(now))
-      .bind(4, text_or_null(error))
-      .run();
+// Returns how many rows that marked: none, when a person has taken the event away meanwhile.
+std::int64_t Store::deliver(std::int64_t id, core::Instant now) {
+  Statement& mark = scrubs_ ? mark_scrubbed_ : mark_;
+  mark.bind(1, id).bind(2, state_delivered).bind(3, core::unix_ms(now)).bind(4, std::nullopt).run();
   return sqlite3_changes(db_);
+}
+
+void Store::bury(const core::Death& death, core::Instant now) {
+  if (death.suspicion) count_attempts(death.id, *death.suspicion);
+  mark_.bind(1, death.id)
+      .bind(2, state_dead)
+      .bind(3, core::unix_ms(now))
+      .bind(4, text_or_null(death.reason))
+      .run();
+}
+
+bool Store::prune(core::Instant settled_before) {
+  const core::Ids ids = old_events_.next(settled_before);
+  const bool is_through = old_events_.is_through();
+  if (is_through) old_events_.rewind();
+  if (ids.empty()) return is_through;
+  change_atomically(
+      db_, "prune",
+      [&] {
+        for (const auto& [destination, count] : remove_events(db_, ids, "state = 1")) {
+          Statement{db_, count_removed_delivered, "prune"}
+              .bind(1, std::string_view{destination})
+              .bind(2, count)
+              .run();
+        }
+      },
+      patience_);
+  return is_through;
 }
 
 std::int64_t Store::log(const core::Attempt& attempt) {

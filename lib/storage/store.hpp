@@ -5,7 +5,6 @@
 
 #include <cstdint>
 #include <optional>
-#include <set>
 #include <string>
 #include <unordered_set>
 #include <vector>
@@ -14,6 +13,8 @@
 #include "core/destination.hpp"
 #include "core/pending_event.hpp"
 #include "core/settle.hpp"
+#include "storage/progress.hpp"
+#include "storage/prune.hpp"
 #include "storage/statement.hpp"
 #include "storage/transaction.hpp"
 
@@ -26,6 +27,15 @@ struct TakeLimits {
 };
 
 enum class Foreign { is_served, is_paused };
+
+/// Who serves the destination, and how.
+struct Service {
+  std::string endpoint = {};
+  std::string identity = {};  // of the database's file
+  Foreign foreign = Foreign::is_served;
+  core::OnDead on_dead = core::OnDead::unblocks;
+  bool scrubs = false;  // overwrites payloads once they are delivered
+};
 
 enum class Evidence {
   after,   // something was accepted after the suspect was refused
@@ -48,10 +58,9 @@ class Store {
   Store(sqlite3* db, std::string destination, std::chrono::milliseconds patience = busy_patience);
 
   /// Makes the destination known as served, and lifts a hold that belongs to another endpoint.
-  /// `identity` is that of the database's file. False: events are pending that were last served in
-  /// another file, so this one is a copy or was restored; `foreign` says what is done then.
-  bool serve(const std::string& endpoint, core::Instant now, const std::string& identity = {},
-             Foreign foreign = Foreign::is_served);
+  /// False: events are pending that were last served in another file, so this one is a copy or was
+  /// restored; `Service::foreign` says what is done then.
+  bool serve(const Service& service, core::Instant now);
 
   /// How the destination is, with the searches that are under way.
   core::DestinationState destination();
@@ -72,19 +81,32 @@ class Store {
   /// Up to `events_max` pending events that were due before `due_before`, without those in
   /// `left_out`.
   core::Ids expired(core::Instant due_before, std::size_t events_max, const IdSet& left_out);
-  /// Lets the next `take` look at everything from `id` on again; 0: at everything.
-  void look_again_from(std::int64_t id);
+  /// There is more than the last `take` had the time to look at.
+  bool has_more_to_look_at() const { return has_more_to_look_at_; }
+  /// How many events `take` has passed over since it last began anew, since they wait for an
+  /// earlier one of their ordering key.
+  std::size_t passed_over() const { return progress_.passed_over(); }
+  /// These were taken and are still pending: the next `take` looks at them first.
+  void take_again(const core::Ids& ids);
+  /// Lets the next `take` begin anew.
+  void look_everywhere();
 
   /// Records the changes of a round in one transaction. Marks are guarded by `state = 0`, since
   /// people retry, discard and erase meanwhile. Returns for how long no other connection could
   /// write.
   std::chrono::microseconds record(const core::Settlement& settlement, core::Instant now);
 
+  /// Removes some of the events that were delivered before `settled_before`, in one transaction.
+  /// True: nothing is left to remove, and the next call begins anew.
+  bool prune(core::Instant settled_before);
+
   /// Changes when another connection has committed (sqlite.org/pragma.html#pragma_data_version).
   std::int64_t data_version();
 
   /// When the next scheduled event becomes due; none: none is scheduled.
   std::optional<core::Instant> next_due(core::Instant now);
+  /// How many events are pending; counts no further than `count_max`.
+  std::int64_t pending_count(std::int64_t count_max);
   /// How many events are due at `now`.
   std::int64_t due_count(core::Instant now);
   /// How many pending events were refused alone and wait for their next try.
@@ -92,14 +114,22 @@ class Store {
 
  private:
   struct Taking;
-  void take_blocked_keys(Taking& taking);
+  void take_again(Taking& taking);
+  void take_freed_keys(Taking& taking);
+  bool take_freed_key(Taking& taking, const std::string& key);
   void take_scheduled(Taking& taking, std::size_t events_max);
   void take_at_once(Taking& taking);
-  bool waits_for_earlier(const std::string& key, std::int64_t id, const Taking& taking);
+  std::size_t walk(Taking& taking, Statement& range, Cursor& cursor, std::size_t events_max);
+  bool is_ahead(std::int64_t due_at_ms, std::int64_t id) const;
+  void remember_key(std::int64_t id, const std::string& key);
+  void free_key_of(std::int64_t id);
   bool has_earlier_outside(const std::string& key, std::int64_t id, const IdSet& taken);
   std::vector<core::Search> searches();
   bool has_pending();
-  std::int64_t mark(std::int64_t id, int state, const std::string& error, core::Instant now);
+  void meet_endpoint(const std::string& endpoint);
+  void pause_foreign(core::Instant now);
+  std::int64_t deliver(std::int64_t id, core::Instant now);
+  void bury(const core::Death& death, core::Instant now);
   std::int64_t log(const core::Attempt& attempt);
   void count_attempts(std::int64_t id, const core::Suspicion& suspicion);
   void record_suspect(const core::Suspect& suspect, std::int64_t batch);
@@ -111,14 +141,16 @@ class Store {
   std::chrono::milliseconds patience_;
   Statement destination_state_;
   Statement searches_;
-  Statement at_once_;
-  Statement scheduled_;
+  Statement at_instant_;
+  Statement after_instant_;
   Statement of_key_;
   Statement before_in_key_;
+  Statement dead_in_key_;
   Statement by_id_;
   Statement suspect_;
   Statement next_due_;
   Statement mark_;
+  Statement mark_scrubbed_;
   Statement mark_suspect_;
   Statement log_;
   Statement update_search_;
@@ -126,10 +158,11 @@ class Store {
   Statement update_destination_;
   Statement data_version_;
 
-  // What `take` remembers between calls, so that no cost grows with the backlog: ids up to here
-  // have been looked at, and what was left of them is in flight or waits in one of these keys.
-  std::int64_t looked_at_ = 0;
-  std::set<std::string> blocked_keys_;
+  OldEvents old_events_;
+  bool scrubs_ = false;
+  core::OnDead on_dead_ = core::OnDead::unblocks;
+  Progress progress_;
+  bool has_more_to_look_at_ = false;
   std::uint64_t takes_ = 0;
 };
 

@@ -6,9 +6,9 @@ namespace outbox::storage {
 
 namespace {
 
-// Keys that wait are looked up one by one at each take. Beyond this many, `take` does not remember
-// them, and looks at their events again each time.
-constexpr std::size_t blocked_keys_max = 1'000;
+// So many events one take looks at, at most: of those that wait for their ordering key there may be
+// millions. The next take goes on behind them.
+constexpr std::size_t looks_max = 10'000;
 
 core::PendingEvent event_at(const Statement& row) {
   return {.id = row.integer(0),
@@ -25,11 +25,18 @@ struct Store::Taking {
   core::Instant now;
   const IdSet& left_out;
   std::vector<core::PendingEvent> events = {};
-  std::unordered_set<std::int64_t> ids = {};
+  IdSet ids = {};
+  std::unordered_map<std::string, std::int64_t> waiting = {};  // by key, from this event on
   std::size_t bytes = 0;
+  std::size_t looks = 0;
 
   bool is_full() const { return events.size() >= limits.events_max || bytes >= limits.bytes_max; }
   bool has(std::int64_t id) const { return ids.contains(id); }
+  bool is_due(std::int64_t due_at_ms) const { return due_at_ms <= core::unix_ms(now); }
+  bool is_known_to_wait(const std::string& key, std::int64_t id) const {
+    const auto known = waiting.find(key);
+    return known != waiting.end() && known->second < id;
+  }
   void add(core::PendingEvent event) {
     bytes += event.payload.size();
     ids.insert(event.id);
@@ -39,11 +46,15 @@ struct Store::Taking {
 
 std::vector<core::PendingEvent> Store::take(const TakeLimits& limits, core::Instant now,
                                             const IdSet& left_out) {
-  // With nothing left behind, starting anew costs nothing and sees rows that became pending again.
-  if (left_out.empty() && blocked_keys_.empty()) looked_at_ = 0;
+  // With nothing left behind, beginning anew costs nothing and sees rows that became pending again.
+  if (left_out.empty() && passed_over() == 0) look_everywhere();
+  // The clock has jumped back: what it took away from the due ones is to be found again.
+  if (progress_.scheduled.due_at_ms > core::unix_ms(now)) progress_.scheduled = {};
 
+  has_more_to_look_at_ = false;
   Taking taking{.limits = limits, .now = now, .left_out = left_out};
-  take_blocked_keys(taking);
+  take_again(taking);
+  take_freed_keys(taking);
   // A part of each take is for scheduled events: a steady stream of new ones would starve them.
   const std::size_t share = limits.events_max >= 4 ? limits.events_max / 4 : (++takes_ % 4 == 0);
   take_scheduled(taking, share);
@@ -54,74 +65,132 @@ std::vector<core::PendingEvent> Store::take(const TakeLimits& limits, core::Inst
   return std::move(taking.events);
 }
 
-void Store::look_again_from(std::int64_t id) {
-  looked_at_ = std::min(looked_at_, std::max<std::int64_t>(id - 1, 0));
-  if (id == 0) blocked_keys_.clear();
+void Store::take_again(const core::Ids& ids) {
+  progress_.again.insert(ids.begin(), ids.end());
 }
 
-// Events whose key was seen to wait, straight from that key's own index.
-void Store::take_blocked_keys(Taking& taking) {
-  for (auto key = blocked_keys_.begin(); key != blocked_keys_.end();) {
-    const ResetAtEnd end{of_key_};
-    of_key_.bind(1, destination_).bind(2, *key);
-    bool is_through = true;
-    while (of_key_.step()) {
-      const bool is_due = of_key_.integer(4) <= core::unix_ms(taking.now);
-      const bool is_suspect = !of_key_.is_null(5);
-      const bool waits =
-          !is_due || is_suspect || taking.left_out.contains(of_key_.integer(0)) || taking.is_full();
-      if (waits) {
-        is_through = false;
-        break;
-      }
-      taking.add(event_at(of_key_));
+void Store::look_everywhere() {
+  progress_.at_once = {};
+  progress_.scheduled = {};
+  progress_.again.clear();
+  progress_.freed_keys.clear();
+}
+
+void Store::take_again(Taking& taking) {
+  while (!progress_.again.empty() && !taking.is_full()) {
+    const std::int64_t id = *progress_.again.begin();
+    progress_.again.erase(progress_.again.begin());
+    const ResetAtEnd end{by_id_};
+    const bool is_there = by_id_.bind(1, id).bind(2, destination_).step();
+    if (!is_there || taking.left_out.contains(id) || !taking.is_due(by_id_.integer(4))) continue;
+    if (has_earlier_outside(by_id_.text(3), id, taking.ids)) {
+      ++progress_.at_once.passed_over;
+    } else {
+      taking.add(event_at(by_id_));
+      remember_key(id, by_id_.text(3));
     }
-    key = is_through ? blocked_keys_.erase(key) : std::next(key);
   }
+}
+
+// Events that waited for one that has left, straight from their key's own index.
+void Store::take_freed_keys(Taking& taking) {
+  auto key = progress_.freed_keys.begin();
+  while (key != progress_.freed_keys.end() && !taking.is_full()) {
+    key = take_freed_key(taking, *key) ? progress_.freed_keys.erase(key) : std::next(key);
+  }
+}
+
+// True: nothing more is to be had of the key until another one of it has left.
+bool Store::take_freed_key(Taking& taking, const std::string& key) {
+  const ResetAtEnd end{of_key_};
+  of_key_.bind(1, destination_).bind(2, key);
+  while (of_key_.step()) {
+    const std::int64_t id = of_key_.integer(0);
+    const std::int64_t due_at_ms = of_key_.integer(4);
+    const bool is_suspect = !of_key_.is_null(5);
+    if (taking.has(id)) continue;
+    const bool waits = is_suspect || taking.left_out.contains(id) || !taking.is_due(due_at_ms) ||
+                       is_ahead(due_at_ms, id) || has_earlier_outside(key, id, taking.ids);
+    if (waits) return true;
+    if (taking.is_full()) return false;
+    taking.add(event_at(of_key_));
+    remember_key(id, key);
+    Cursor& cursor = due_at_ms == 0 ? progress_.at_once : progress_.scheduled;
+    if (cursor.passed_over > 0) --cursor.passed_over;
+  }
+  return true;
+}
+
+// The walk will come to it.
+bool Store::is_ahead(std::int64_t due_at_ms, std::int64_t id) const {
+  const Cursor& cursor = due_at_ms == 0 ? progress_.at_once : progress_.scheduled;
+  return cursor.is_before(due_at_ms, id);
 }
 
 void Store::take_scheduled(Taking& taking, std::size_t events_max) {
-  const ResetAtEnd end{scheduled_};
-  scheduled_.bind(1, destination_).bind(2, core::unix_ms(taking.now));
-  for (std::size_t taken = 0; taken < events_max && !taking.is_full() && scheduled_.step();) {
-    const std::int64_t id = scheduled_.integer(0);
-    if (taking.left_out.contains(id) || taking.has(id)) continue;
-    if (waits_for_earlier(scheduled_.text(3), id, taking)) continue;
-    taking.add(event_at(scheduled_));
-    ++taken;
+  Cursor& cursor = progress_.scheduled;
+  std::size_t taken = 0;
+  if (cursor.due_at_ms > 0) {  // the rest of those that are due at one instant
+    at_instant_.bind(1, destination_).bind(2, cursor.due_at_ms).bind(3, cursor.id);
+    taken = walk(taking, at_instant_, cursor, events_max);
   }
+  if (taken == events_max || has_more_to_look_at_) return;
+  after_instant_.bind(1, destination_).bind(2, cursor.due_at_ms).bind(3, core::unix_ms(taking.now));
+  walk(taking, after_instant_, cursor, events_max - taken);
 }
 
 void Store::take_at_once(Taking& taking) {
-  const ResetAtEnd end{at_once_};
-  at_once_.bind(1, destination_).bind(2, looked_at_);
-  std::optional<std::int64_t> first_forgotten;
-  while (!taking.is_full() && at_once_.step()) {
-    looked_at_ = at_once_.integer(0);
-    if (taking.left_out.contains(looked_at_) || taking.has(looked_at_)) continue;
-    const std::string key = at_once_.text(3);
-    if (!waits_for_earlier(key, looked_at_, taking)) {
-      taking.add(event_at(at_once_));
-    } else if (blocked_keys_.size() < blocked_keys_max) {
-      blocked_keys_.insert(key);
-    } else if (!blocked_keys_.contains(key) && !first_forgotten) {
-      first_forgotten = looked_at_;
+  at_instant_.bind(1, destination_).bind(2, std::int64_t{0}).bind(3, progress_.at_once.id);
+  walk(taking, at_instant_, progress_.at_once, taking.limits.events_max);
+}
+
+// Returns how many it took.
+std::size_t Store::walk(Taking& taking, Statement& range, Cursor& cursor, std::size_t events_max) {
+  const ResetAtEnd end{range};
+  std::size_t taken = 0;
+  while (taken < events_max && !taking.is_full() && range.step()) {
+    if (++taking.looks > looks_max) {
+      has_more_to_look_at_ = true;
+      break;
     }
+    const std::int64_t id = cursor.id = range.integer(0);
+    cursor.due_at_ms = range.integer(4);
+    if (taking.left_out.contains(id) || taking.has(id)) continue;
+    const std::string key = range.text(3);
+    const bool is_known = !key.empty() && taking.is_known_to_wait(key, id);
+    if (is_known || has_earlier_outside(key, id, taking.ids)) {
+      if (!is_known) taking.waiting[key] = id;
+      ++cursor.passed_over;
+      continue;
+    }
+    taking.add(event_at(range));
+    remember_key(id, key);
+    ++taken;
   }
-  if (first_forgotten) look_again_from(*first_forgotten);
+  return taken;
 }
 
-bool Store::waits_for_earlier(const std::string& key, std::int64_t id, const Taking& taking) {
-  if (key.empty()) return false;
-  return blocked_keys_.contains(key) || has_earlier_outside(key, id, taking.ids);
+void Store::remember_key(std::int64_t id, const std::string& key) {
+  if (!key.empty()) progress_.keys[id] = key;
 }
 
-// The nearest one will do: where that is taken, the ones before it are through or taken too.
+// The event has left: what waited for it may go.
+void Store::free_key_of(std::int64_t id) {
+  if (progress_.keys.empty()) return;
+  auto key = progress_.keys.extract(id);
+  if (!key.empty() && passed_over() > 0) progress_.freed_keys.insert(std::move(key.mapped()));
+}
+
+// The nearest pending one will do: where that is taken, the ones before it are through or taken
+// too.
 bool Store::has_earlier_outside(const std::string& key, std::int64_t id, const IdSet& taken) {
   if (key.empty()) return false;
   const ResetAtEnd end{before_in_key_};
   before_in_key_.bind(1, destination_).bind(2, key).bind(3, id);
-  return before_in_key_.step() && !taken.contains(before_in_key_.integer(0));
+  if (before_in_key_.step()) return !taken.contains(before_in_key_.integer(0));
+  if (on_dead_ == core::OnDead::unblocks) return false;
+  const ResetAtEnd end_of_dead{dead_in_key_};
+  return dead_in_key_.bind(1, destination_).bind(2, key).bind(3, id).step();
 }
 
 std::vector<core::PendingEvent> Store::take_these(const core::Ids& ids) {
@@ -133,6 +202,7 @@ std::vector<core::PendingEvent> Store::take_these(const core::Ids& ids) {
     if (!by_id_.step() || has_earlier_outside(by_id_.text(3), id, taken)) continue;
     taken.insert(id);
     events.push_back(event_at(by_id_));
+    remember_key(id, events.back().ordering_key);
   }
   return events;
 }
@@ -153,6 +223,7 @@ std::optional<core::PendingEvent> Store::take_suspect(const SuspectLimits& limit
                        .since = suspect_.integer(5),
                        .attempts = suspect_.integer(6),
                        .lonely_failures = suspect_.integer(7)};
+    remember_key(id, event.ordering_key);
     return event;
   }
   return std::nullopt;
@@ -163,6 +234,15 @@ std::optional<core::Instant> Store::next_due(core::Instant now) {
   next_due_.bind(1, destination_).bind(2, core::unix_ms(now));
   if (!next_due_.step() || next_due_.is_null(0)) return std::nullopt;
   return core::instant_of(next_due_.integer(0));
+}
+
+std::int64_t Store::pending_count(std::int64_t count_max) {
+  Statement count{db_,
+                  "select count(*) from (select 1 from main.outbox_events"
+                  " where destination = ?1 and state = 0 limit ?2)",
+                  "count pending events"};
+  count.bind(1, destination_).bind(2, count_max).step();
+  return count.integer(0);
 }
 
 std::int64_t Store::due_count(core::Instant now) {

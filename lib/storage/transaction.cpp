@@ -22,6 +22,18 @@ void WriteTransaction::commit() {
   is_open_ = false;
 }
 
+SecureDeletion::SecureDeletion(sqlite3* db)
+    : db_{db}, before_{query_integer(db, "pragma main.secure_delete", "overwrite").value_or(1)} {
+  if (before_ != 1) execute(db_, "pragma main.secure_delete = on", "overwrite");
+}
+
+SecureDeletion::~SecureDeletion() {
+  if (before_ == 1) return;
+  const char* const sql =
+      before_ == 0 ? "pragma main.secure_delete = off" : "pragma main.secure_delete = fast";
+  sqlite3_exec(db_, sql, nullptr, nullptr, nullptr);
+}
+
 Savepoint::Savepoint(sqlite3* db, const char* action) : db_{db}, action_{action} {
   execute(db_, "savepoint outbox_change", action_);
 }

@@ -81,11 +81,26 @@ class KeptRowid {
   std::int64_t rowid_;
 };
 
+/// Overwrites what is deleted or moved (sqlite.org/pragma.html#pragma_secure_delete) until the end
+/// of a scope: events are about people. Then the connection is as the host had it.
+class SecureDeletion {
+ public:
+  explicit SecureDeletion(sqlite3* db);
+  ~SecureDeletion();
+  SecureDeletion(const SecureDeletion&) = delete;
+  SecureDeletion& operator=(const SecureDeletion&) = delete;
+
+ private:
+  sqlite3* db_;
+  std::int64_t before_;  // 0 off, 1 on, 2 fast
+};
+
 /// Runs `change` in a transaction of its own, or as a savepoint of the one that is open.
 template <class Change>
 void change_atomically(sqlite3* db, const char* action, Change change,
                        std::chrono::milliseconds patience = busy_patience) {
   const KeptRowid kept{db};
+  const SecureDeletion secure{db};
   if (sqlite3_get_autocommit(db) != 0) {
     WriteTransaction transaction{db, action, patience};
     change();

@@ -38,7 +38,7 @@ TEST_CASE("the first thing that an event waits for is named") {
   facts.destination.paused = Pause{.reason = "maintenance", .since = now - 1h};
   CHECK(core::explain(facts).waiting_for == "pause");
 
-  facts.blocker = 8800;
+  facts.blocker = outbox::core::Blocker{.id = 8800};
   CHECK(core::explain(facts).waiting_for == "ordering_key");
 
   facts.event.event.due_at = now + 2h;

@@ -65,7 +65,7 @@ TEST_CASE("what does not fit into the batches allowed is left out from its first
       outbox::core::plan({event(1), event(2), event(5), event(6)}, {.events_max = 1}, 2);
 
   CHECK(plan.batches.size() == 2);
-  CHECK(plan.first_left_out == 5);
+  CHECK(plan.left_out == Ids{5, 6});
 }
 
 TEST_CASE("an event that came by plain SQL and cannot be sent is set aside, and the others go") {
@@ -91,7 +91,7 @@ TEST_CASE("events with one ordering key are never in two batches of one plan") {
   REQUIRE(plan.batches.size() == 2);
   CHECK(plan.batches[0].ids == Ids{1, 2});
   CHECK(plan.batches[1].ids == Ids{4, 5});
-  CHECK(plan.first_left_out == 3);
+  CHECK(plan.left_out == Ids{3});
 }
 
 TEST_CASE("a small event does not overtake a large one of its key that did not fit") {
@@ -102,12 +102,26 @@ TEST_CASE("a small event does not overtake a large one of its key that did not f
 
   REQUIRE(plan.batches.size() == 1);
   CHECK(plan.batches[0].ids == Ids{1, 4});
-  CHECK(plan.first_left_out == 2);
+  CHECK(plan.left_out == Ids{2, 3});
 }
 
 TEST_CASE("events with one ordering key may share a batch, in order") {
   const Plan plan = outbox::core::plan({event(1, "{}", "k"), event(2, "{}", "k")}, {}, 1);
 
   CHECK(plan.batches.at(0).ids == Ids{1, 2});
-  CHECK_FALSE(plan.first_left_out);
+  CHECK(plan.left_out.empty());
+}
+
+TEST_CASE("where death blocks its ordering key, nothing overtakes an unsendable event") {
+  PendingEvent bad = event(1, "{}", "k");
+  bad.is_validated = false;
+  const auto events = [&] {
+    return std::vector<PendingEvent>{bad, event(2, "{}", "k"), event(3, "{}", "l")};
+  };
+
+  const Plan blocked = outbox::core::plan(events(), {}, 1, outbox::core::OnDead::blocks);
+  CHECK(blocked.batches.at(0).ids == Ids{3});
+  CHECK(blocked.left_out == Ids{2});
+
+  CHECK(outbox::core::plan(events(), {}, 1).batches.at(0).ids == Ids{2, 3});
 }

@@ -33,7 +33,7 @@ TEST_CASE("of two dispatchers of a destination one is elected, and the other whe
   Lock second{place.path, "track"};
   CHECK(first.try_acquire(now));
   CHECK_FALSE(second.try_acquire(now));
-  CHECK(first.keep());
+  CHECK(first.keep({}));
   first.release();
   CHECK(second.try_acquire(now));
 }
@@ -68,9 +68,9 @@ TEST_CASE("a holder whose file was removed gives up, since another may have been
   std::filesystem::remove(place.lock_file);
   Lock second{place.path, "track"};
   CHECK(second.try_acquire(now));
-  CHECK_FALSE(first.keep());
+  CHECK_FALSE(first.keep({}));
   CHECK_FALSE(first.is_held());
-  CHECK(second.keep());
+  CHECK(second.keep({}));
 }
 
 TEST_CASE("the lock of a process dies with it") {

@@ -20,7 +20,7 @@ namespace {
 // The real round and store on a real file, a fake clock and endpoint.
 struct Desk {
   explicit Desk(DispatcherOptions options = {}) : round{sink, clock, options, 1} {
-    store.serve("fake", clock.now());
+    store.serve({"fake"}, clock.now());
   }
   RoundReport run() { return round.run(store, 0ms); }
 
@@ -217,7 +217,7 @@ TEST_CASE("an answer for a round that is gone is nobody's") {
   support::FakeClock clock;
   support::FakeSink sink;
   storage::Store store{app.db().getHandle(), "track"};
-  store.serve("fake", clock.now());
+  store.serve({"fake"}, clock.now());
   app.enqueue(support::event_of("first"));
   sink.holds_back = [](const std::string&) { return true; };
   {

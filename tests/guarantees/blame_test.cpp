@@ -156,7 +156,7 @@ TEST_CASE("a web page delivers nothing and is shown, and the right URL gets ever
   CHECK(desk.state().stance.hold->reason == "HTTP 200 with a web page: not the Track API");
 
   desk.sink.answer = [](const std::string&) { return answer_of(200); };
-  desk.store().serve("https://the.right/one", desk.clock.now());
+  desk.store().serve({"https://the.right/one"}, desk.clock.now());
   CHECK_FALSE(desk.state().stance.hold);
   desk.settle();
   CHECK(events_in(desk.sink.bodies.at(1)) == 1);  // asks with one event first

@@ -125,6 +125,7 @@ void World::discard() {
   const std::int64_t id = random_pending();
   if (id == 0) return;
   app_.db().exec("update outbox_events set state = 3 where id = " + std::to_string(id));
+  outbox::nudge(app_.db());
   model_.events.at(id).is_discarded = true;
 }
 
@@ -132,6 +133,7 @@ void World::erase() {
   const std::int64_t id = random_pending();
   if (id == 0) return;
   app_.db().exec("delete from outbox_events where id = " + std::to_string(id));
+  outbox::nudge(app_.db());
   model_.events.at(id).is_removed = true;
   ++model_.removed;
 }
@@ -185,7 +187,7 @@ void World::open() {
   database_ = outbox::storage::open_database({app_.path(), fault_vfs, {}}, 0ms);
   store_ =
       std::make_unique<outbox::storage::Store>(outbox::storage::handle_of(database_), "track", 0ms);
-  store_->serve(endpoint_.name(), clock_.now());
+  store_->serve({endpoint_.name()}, clock_.now());
 }
 
 void World::close() {

@@ -34,7 +34,7 @@ std::set<std::string> statements_of_a_dispatcher(SQLite::Database& db) {
   {
     outbox::storage::Store store{db.getHandle(), "track"};
     const outbox::core::Instant now{std::chrono::milliseconds{1'800'000'000'000}};
-    store.serve("endpoint", now);
+    store.serve({"endpoint"}, now);
     store.destination();
     std::vector<std::int64_t> ids;
     for (const auto& event : store.take({.events_max = 8}, now, {})) ids.push_back(event.id);

@@ -12,7 +12,7 @@ namespace {
 constexpr Instant now{std::chrono::milliseconds{1'000'000}};
 
 struct Table {
-  Table() { store.serve("endpoint", now); }
+  Table() { store.serve({"endpoint"}, now); }
   std::int64_t number(const std::string& column) {
     return app.db().execAndGet("select " + column + " from outbox_destinations").getInt64();
   }
@@ -89,9 +89,9 @@ TEST_CASE("a hold is remembered by the next dispatcher, and lifted by a delivery
 TEST_CASE("a hold belongs to its endpoint: the same one keeps it, another one lifts it") {
   Table table;
   table.hold();
-  table.store.serve("endpoint", now);
+  table.store.serve({"endpoint"}, now);
   CHECK(table.store.destination().stance.hold);
-  table.store.serve("another", now);
+  table.store.serve({"another"}, now);
   CHECK_FALSE(table.store.destination().stance.hold);
 }
 
@@ -122,7 +122,7 @@ TEST_CASE("the batch log is bounded, but keeps the batches that are in doubt") {
 TEST_CASE("a changed URL is asked with one event first, and the first one ever is trusted") {
   Table table;
   CHECK(table.store.destination().stance.is_proven);
-  table.store.serve("another", now);
+  table.store.serve({"another"}, now);
   CHECK_FALSE(table.store.destination().stance.is_proven);
 }
 

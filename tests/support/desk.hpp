@@ -32,7 +32,7 @@ class Desk {
     round_.reset();
     store_.reset();
     store_ = std::make_unique<outbox::storage::Store>(db_.getHandle(), "track");
-    store_->serve("fake", clock.now());
+    store_->serve({"fake"}, clock.now());
     round_ = std::make_unique<outbox::dispatch::Round>(sink, clock, options_, /* seed */ 1);
   }
 

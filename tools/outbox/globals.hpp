@@ -45,6 +45,13 @@ void add_batches(CLI::App& app, const Globals& globals, Action& action);
 void add_enqueue(CLI::App& app, const Globals& globals, Action& action);
 void add_drain(CLI::App& app, const Globals& globals, Action& action);
 void add_run(CLI::App& app, const Globals& globals, Action& action);
+void add_retry(CLI::App& app, const Globals& globals, Action& action);
+void add_discard(CLI::App& app, const Globals& globals, Action& action);
+void add_requeue(CLI::App& app, const Globals& globals, Action& action);
+void add_pause(CLI::App& app, const Globals& globals, Action& action);
+void add_resume(CLI::App& app, const Globals& globals, Action& action);
+void add_prune(CLI::App& app, const Globals& globals, Action& action);
+void add_erase(CLI::App& app, const Globals& globals, Action& action);
 void add_migrate(CLI::App& app, const Globals& globals, Action& action);
 
 }  // namespace cli

@@ -2,6 +2,7 @@
 #include <memory>
 
 #include "events_json.hpp"
+#include "filters.hpp"
 #include "format.hpp"
 #include "globals.hpp"
 #include "mask.hpp"
@@ -11,22 +12,7 @@ namespace cli {
 
 namespace {
 
-struct ListFlags {
-  outbox::EventFilter filter;
-  std::string since;
-  std::string until;
-  std::size_t limit = 100;
-  bool shows_all = false;
-};
-
-outbox::EventFilter filter_of(const ListFlags& flags, const Globals& globals) {
-  outbox::EventFilter filter = flags.filter;
-  filter.destination = globals.destination;
-  if (!flags.since.empty()) filter.since = time_of(flags.since);
-  if (!flags.until.empty()) filter.until = time_of(flags.until);
-  filter.limit = flags.shows_all ? std::nullopt : std::optional{flags.limit};
-  return filter;
-}
+constexpr std::size_t usual_limit = 100;
 
 void print_table(const std::vector<outbox::EventSummary>& events, const Globals& globals) {
   std::vector<std::vector<std::string>> rows = {
@@ -40,10 +26,11 @@ void print_table(const std::vector<outbox::EventSummary>& events, const Globals&
   std::cout << table(rows);
 }
 
-ExitCode list(const ListFlags& flags, const Globals& globals) {
+ExitCode list(const FilterFlags& flags, const Globals& globals) {
   SQLite::Database db = open_database(globals, Access::read);
-  const std::vector<outbox::EventSummary> events =
-      outbox::list_events(db, filter_of(flags, globals));
+  outbox::EventFilter filter = filter_of(flags, globals);
+  if (!flags.all && !filter.limit) filter.limit = usual_limit;
+  const std::vector<outbox::EventSummary> events = outbox::list_events(db, filter);
   if (globals.is_json) {
     for (const outbox::EventSummary& event : events) std::cout << line_of(json_of(event, globals));
   } else if (!events.empty()) {
@@ -53,8 +40,8 @@ ExitCode list(const ListFlags& flags, const Globals& globals) {
     std::cerr << "no event matches\n";
     return no_match;
   }
-  if (!flags.shows_all && events.size() == flags.limit) {
-    std::cerr << "the first " << flags.limit << "; --limit N or --all shows more\n";
+  if (events.size() == filter.limit) {
+    std::cerr << "the first " << *filter.limit << "; --limit N or --all shows more\n";
   }
   return done;
 }
@@ -67,18 +54,8 @@ void add_list(CLI::App& app, const Globals& globals, Action& action) {
                          "Events, with filters\n\n"
                          "  outbox list --db app.db --state dead\n"
                          "  outbox list --db app.db --user user-1 --since 2h --json");
-  const auto flags = std::make_shared<ListFlags>();
-  outbox::EventFilter& filter = flags->filter;
-  command->add_option("--state", filter.state,
-                      "pending, scheduled, retrying, delivered, dead or discarded");
-  command->add_option("--event", filter.event_name, "The event's name, e.g. invite_sent");
-  command->add_option("--user", filter.user_id, "Its user_id");
-  command->add_option("--group", filter.group_id, "Its group_id");
-  command->add_option("--error", filter.error, "A part of its last error");
-  command->add_option("--since", flags->since, "Enqueued since: RFC 3339, or 30m, 2h, 7d ago");
-  command->add_option("--until", flags->until, "Enqueued before: likewise");
-  command->add_option("--limit", flags->limit, "At most so many (100)");
-  command->add_flag("--all", flags->shows_all, "All of them");
+  const auto flags = std::make_shared<FilterFlags>();
+  add_filter_options(*command, *flags, "Enqueued");
   command->callback(
       [&globals, &action, flags] { action = [&globals, flags] { return list(*flags, globals); }; });
 }

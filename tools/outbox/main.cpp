@@ -137,6 +137,13 @@ int main(int argc, char** argv) {
   cli::add_enqueue(app, globals, action);
   cli::add_drain(app, globals, action);
   cli::add_run(app, globals, action);
+  cli::add_retry(app, globals, action);
+  cli::add_discard(app, globals, action);
+  cli::add_requeue(app, globals, action);
+  cli::add_pause(app, globals, action);
+  cli::add_resume(app, globals, action);
+  cli::add_prune(app, globals, action);
+  cli::add_erase(app, globals, action);
   cli::add_migrate(app, globals, action);
   cli::add_help_and_version(app, globals, action);
   app.footer(

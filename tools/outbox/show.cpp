@@ -57,6 +57,10 @@ void print_screen(const outbox::EventDetail& detail, const Globals& globals) {
   } else {
     std::cout << table_of(detail.batches, globals);
   }
+  if (event.state == "dead") {
+    const std::string id = std::to_string(event.id);
+    std::cout << "fix       outbox retry " << id << ", or outbox discard " << id << " --reason …\n";
+  }
 }
 
 ExitCode show(std::int64_t id, const Globals& globals) {

@@ -1,0 +1,153 @@
+// What a dispatcher does for the queue beside delivering: it removes what is old, scrubs what is
+// delivered, and tells of a backlog.
+
+#include <doctest/doctest.h>
+
+#include <mutex>
+#include <vector>
+
+#include "support/database.hpp"
+#include "support/eventually.hpp"
+#include "track_server/server.hpp"
+
+using track_server::TrackServer;
+
+namespace {
+
+outbox::Endpoint endpoint_of(const TrackServer& server) {
+  return outbox::track_api({.credentials = outbox::bearer("t"), .url = server.url()});
+}
+
+void fill_with_history(support::AppDatabase& app, std::size_t count) {
+  app.enqueue_many(count);
+  app.db().exec(
+      "update outbox_events set state = 1, settled_at_ms = 1000, enqueued_at_ms = 1000;"
+      "insert into outbox_destinations (name, delivered, delivered_total) values ('track', " +
+      std::to_string(count) + ", " + std::to_string(count) + ")");
+}
+
+}  // namespace
+
+TEST_CASE("a dispatcher removes what was delivered long ago, and nothing younger") {
+  TrackServer server;
+  support::AppDatabase app;
+  fill_with_history(app, 1'000);
+  app.enqueue(support::event_of("new"));
+
+  outbox::Dispatcher dispatcher{app.path(), endpoint_of(server)};
+
+  CHECK(support::becomes_true([&] { return app.count("settled_at_ms = 1000") == 0; }));
+  CHECK(support::becomes_true([&] { return dispatcher.stats().delivered == 1; }));
+  CHECK(app.count("1") == 1);
+  const outbox::Counts counts = outbox::status(app.db()).counts;
+  CHECK(counts.removed == 1'000);
+  CHECK(counts.delivered == 1);
+  CHECK(counts.enqueued == 1'001);
+}
+
+TEST_CASE("what is kept for ever is not removed; what is kept for no time is, at once") {
+  TrackServer server;
+  support::AppDatabase app;
+  fill_with_history(app, 300);
+  app.enqueue(support::event_of("new"));
+
+  outbox::deliver_once(app.db(), endpoint_of(server), {.keep_delivered = outbox::keep_for_ever});
+  CHECK(app.count("1") == 301);
+  outbox::deliver_once(app.db(), endpoint_of(server), {.keep_delivered = std::chrono::hours{1}});
+  CHECK(app.count("1") == 1);
+  app.db().exec("update outbox_events set settled_at_ms = settled_at_ms - 1, enqueued_at_ms = 0");
+  outbox::deliver_once(app.db(), endpoint_of(server),
+                       {.keep_delivered = std::chrono::milliseconds{0}});
+  CHECK(app.count("1") == 0);
+  CHECK_THROWS_AS(outbox::deliver_once(app.db(), endpoint_of(server),
+                                       {.keep_delivered = std::chrono::milliseconds{-1}}),
+                  std::invalid_argument);
+}
+
+TEST_CASE("a scrubbed event keeps its row and loses its payload when it is delivered") {
+  TrackServer server;
+  support::AppDatabase app;
+  app.enqueue(support::amy());
+  outbox::deliver_once(app.db(), endpoint_of(server), {.scrub_delivered = true});
+  CHECK(app.text("select state || payload from outbox_events") == "1{}");
+  CHECK(server.event_count() == 1);
+  CHECK(outbox::requeue(app.db(), {.all = true}) == 0);
+}
+
+TEST_CASE("the observer is told once of each threshold that a backlog passes") {
+  TrackServer server;
+  server.misbehave({.status = 503});
+  support::AppDatabase app;
+  app.enqueue_many(25);
+  std::mutex mutex;
+  std::vector<std::string> told;
+  const outbox::Observer observer = [&](const outbox::Notice& notice) {
+    if (notice.kind != outbox::Notice::Kind::backlog) return;
+    const std::lock_guard guard{mutex};
+    told.push_back(notice.text);
+  };
+
+  outbox::Dispatcher dispatcher{
+      app.path(), endpoint_of(server), {.backlog_thresholds = {30, 10, 20}, .observer = observer}};
+
+  CHECK(support::becomes_true([&] {
+    const std::lock_guard guard{mutex};
+    return !told.empty();
+  }));
+  dispatcher.stop();
+  CHECK(told == std::vector<std::string>{"20 events or more are pending"});
+}
+
+TEST_CASE("two destinations of one database have their own endpoint, hold, pause and counters") {
+  TrackServer track;
+  TrackServer crm;
+  crm.misbehave({.status = 401});
+  support::AppDatabase app;
+  app.enqueue(support::event_of("a"));
+  app.enqueue(support::event_of("b"), {.destination = "crm"});
+  app.enqueue(support::event_of("c"), {.destination = "typo"});
+  outbox::pause(app.db(), "typo", "who knows");
+
+  outbox::Dispatcher one{app.path(), endpoint_of(track)};
+  outbox::Dispatcher two{app.path(), endpoint_of(crm), {.destination = "crm"}};
+  CHECK(support::becomes_true(
+      [&] { return one.stats().delivered == 1 && !two.stats().hold.empty(); }));
+  const outbox::Status status = outbox::status(app.db());
+
+  REQUIRE(status.destinations.size() == 3);
+  CHECK(status.destinations[0].name == "crm");
+  CHECK(status.destinations[0].hold->kind == "unauthorized");
+  CHECK(status.destinations[0].counts.pending == 1);
+  CHECK(status.destinations[1].name == "track");
+  CHECK_FALSE(status.destinations[1].hold);
+  CHECK(status.destinations[1].counts.delivered == 1);
+  CHECK(status.destinations[2].paused->reason == "who knows");
+  CHECK_FALSE(status.destinations[2].was_ever_served);
+  CHECK(outbox::explain(app.db(), 3)->waiting_for == "pause");
+  crm.behave();
+  outbox::nudge(app.db(), "crm");
+  CHECK(support::becomes_true([&] { return two.stats().delivered == 1; }));
+}
+
+TEST_CASE("where death blocks its ordering key, the others wait until a person decides") {
+  for (const bool blocks : {true, false}) {
+    CAPTURE(blocks);
+    TrackServer server;
+    support::AppDatabase app;
+    app.db().exec(
+        "insert into outbox_events (payload, ordering_key) values ('{\"rubbish\":1}', 'k')");
+    app.enqueue(support::event_of("later"), {.ordering_key = "k"});
+    app.enqueue(support::event_of("free"));
+    const outbox::DispatcherOptions options{.block_on_dead = blocks};
+
+    outbox::deliver_once(app.db(), endpoint_of(server), options);
+    CHECK(app.count("state = 2") == 1);
+    CHECK(server.event_count() == (blocks ? 1 : 2));
+    if (!blocks) continue;
+    CHECK(outbox::explain(app.db(), 2)->text.find("event 1") != std::string::npos);
+    CHECK(outbox::explain(app.db(), 2)->waiting_for == "ordering_key");
+    outbox::discard(app.db(), {.ids = {1}}, {"test", "rubbish"});
+    outbox::deliver_once(app.db(), endpoint_of(server), options);
+    CHECK(server.event_count() == 2);
+  }
+}

@@ -1,0 +1,201 @@
+// retry, discard, requeue, pause, resume, prune and erase, as programs against real files.
+
+#include <doctest/doctest.h>
+
+#include <nlohmann/json.hpp>
+
+#include "support/database.hpp"
+#include "support/process.hpp"
+#include "track_server/server.hpp"
+
+using nlohmann::json;
+using support::Finished;
+
+namespace {
+
+// Ids 1 to 4: delivered, pending, dead, retrying; 5 pending in another lane.
+struct Desk {
+  Desk() {
+    app.enqueue(support::amy());
+    outbox::deliver_once(
+        app.db(), outbox::track_api({.credentials = outbox::bearer("t"), .url = server.url()}));
+    app.enqueue_many(3);
+    app.enqueue(support::event_of("user-9"), {.destination = "crm"});
+    app.db().exec(
+        "update outbox_events set state = 2, settled_at_ms = 5, last_error = 'refused: HTTP 400'"
+        " where id = 3;"
+        "update outbox_events set attempts = 2, suspect_batch = 1, due_at_ms = 4000000000000"
+        " where id = 4");
+  }
+
+  Finished run(std::vector<std::string> arguments, const std::string& input = {}) const {
+    arguments.insert(arguments.begin(), OUTBOX_CLI);
+    arguments.insert(arguments.end(), {"--db", app.path()});
+    return support::run(arguments, {{"TZ", "UTC"}}, input);
+  }
+  json result(std::vector<std::string> arguments) const {
+    arguments.insert(arguments.end(), {"--json", "--yes"});
+    return json::parse(run(std::move(arguments)).out);
+  }
+  // Everything that a change could touch.
+  std::string contents() {
+    return app.text(
+        "select (select group_concat(id || state || payload || due_at_ms || attempts) from"
+        " outbox_events) || (select group_concat(name || coalesce(paused_at_ms, '') || nudges ||"
+        " removed) from outbox_destinations) || (select count(*) from outbox_audit)");
+  }
+
+  track_server::TrackServer server;
+  support::AppDatabase app;
+};
+
+}  // namespace
+
+TEST_CASE("retry, discard and requeue change what was named, and say how much") {
+  Desk desk;
+  CHECK(desk.result({"retry", "3"}) == json{{"retried", 1}});
+  CHECK(desk.app.count("state = 0 and id = 3 and attempts = 0") == 1);
+  CHECK(desk.result({"retry", "--state", "retrying"}) == json{{"retried", 1}});
+  CHECK(desk.result({"discard", "2", "3", "--reason", "no user"}) == json{{"discarded", 2}});
+  CHECK(desk.app.count("state = 3 and last_error = 'discarded: no user'") == 2);
+  CHECK(desk.result({"requeue", "--since", "1h", "--event", "invite_sent"}) ==
+        json{{"requeued", 1}});
+  CHECK(desk.run({"retry", "--all", "--yes"}).code == 3);
+  CHECK(desk.app.text("select group_concat(action) from outbox_audit") ==
+        "retry,retry,discard,requeue");
+  CHECK(desk.app.text("select distinct actor from outbox_audit").find("uid") == std::string::npos);
+}
+
+TEST_CASE("ids that a change leaves alone are named, with the reason") {
+  Desk desk;
+  const Finished mixed = desk.run({"retry", "1", "2", "3", "77", "--yes"});
+  CHECK(mixed.code == 0);
+  CHECK(mixed.out == "1 event retried\n");
+  CHECK(mixed.err ==
+        "! 1: delivered; `outbox requeue 1` would send it again\n"
+        "! 2: pending and due already; `outbox explain 2` says what it waits for\n"
+        "! 77: no such event\n");
+  CHECK(desk.run({"discard", "1", "--reason", "x", "--yes"}).code == 3);
+  CHECK(desk.run({"retry", "5", "--destination", "track", "--yes"}).code == 3);
+}
+
+TEST_CASE("no bulk change without ids, a filter or --all, and none without --yes") {
+  Desk desk;
+  const std::string before = desk.contents();
+  const std::vector<std::vector<std::string>> refused = {
+      {"retry", "--yes"},
+      {"retry", "--destination", "track", "--yes"},
+      {"retry", "--limit", "5", "--yes"},
+      {"requeue", "--yes"},
+      {"discard", "--reason", "x", "--yes"},
+      {"discard", "3", "--yes"},  // without a reason
+      {"retry", "3", "--all", "--yes"},
+      {"retry", "--state", "delivered", "--yes"},
+      {"retry", "--state", "nonsense", "--yes"},
+      {"retry", "abc", "--yes"},
+      {"erase", "--yes"},
+      {"erase", "--email", "a@b.com", "--user", "u", "--yes"},
+      {"erase", "--email", "amy@achme.com", "--destination", "track", "--yes"},
+      {"prune", "--older-than", "soon", "--yes"},
+      {"pause", "--destination", "Not A Name", "--yes"},
+      // nobody to ask
+      {"retry", "3"},
+      {"retry", "--all"},
+      {"discard", "3", "--reason", "x"},
+      {"requeue", "1"},
+      {"pause"},
+      {"resume"},
+      {"prune", "--older-than", "0ms"},
+      {"erase", "--email", "amy@achme.com"},
+  };
+  for (const auto& arguments : refused) {
+    CAPTURE(arguments);
+    const Finished finished = desk.run(arguments);
+    CHECK(finished.code == 2);
+    CHECK(finished.out == "");
+    CHECK(finished.err.rfind("outbox: ", 0) == 0);
+  }
+  CHECK(desk.contents() == before);
+}
+
+TEST_CASE("a dry run of every command says what it would do, and does nothing") {
+  Desk desk;
+  const std::string before = desk.contents();
+  struct Row {
+    std::vector<std::string> arguments;
+    const char* out;
+    json result;
+  };
+  const Row rows[] = {
+      {{"retry", "--all"}, "would retry 2 events\n", {{"retried", 2}}},
+      {{"discard", "--all", "--reason", "x"}, "would discard 4 events\n", {{"discarded", 4}}},
+      {{"requeue", "1"}, "would requeue 1 event\n", {{"requeued", 1}}},
+      {{"prune", "--older-than", "0ms"}, "would prune 1 event\n", {{"pruned", 1}}},
+      {{"erase", "--email", "amy@achme.com"},
+       "would erase 1 event\n",
+       {{"erased", 1}, {"may_still_be_sent_by", nullptr}, {"wal_truncated", true}}},
+      {{"pause"},
+       "would pause track: nothing is sent until `outbox resume`; events are kept\n",
+       {{"destination", "track"}, {"paused", true}}},
+      {{"resume"}, "would resume track\n", {{"destination", "track"}, {"paused", false}}},
+  };
+  for (Row row : rows) {
+    CAPTURE(row.out);
+    row.arguments.emplace_back("--dry-run");
+    const Finished text = desk.run(row.arguments);
+    CHECK(text.code == 0);
+    CHECK(text.out == row.out);
+    row.result["dry_run"] = true;
+    CHECK(desk.result(row.arguments) == row.result);
+  }
+  CHECK(desk.contents() == before);
+}
+
+TEST_CASE("pause stops what drain would send, resume lets it go, and both are in the audit") {
+  Desk desk;
+  const auto drain = [&] {
+    return support::run({OUTBOX_CLI, "drain", "--db", desk.app.path(), "--url", desk.server.url()},
+                        {{"OUTBOX_TOKEN", "t"}});
+  };
+  CHECK(desk.result({"pause", "--reason", "maintenance"}) ==
+        json{{"destination", "track"}, {"paused", true}});
+  CHECK(drain().code == 1);
+  CHECK(desk.server.event_count() == 1);
+  const json status = json::parse(desk.run({"status", "--json"}).out);
+  CHECK(status["destinations"][1]["paused"]["reason"] == "maintenance");
+  CHECK(desk.run({"explain", "2"}).out.find("maintenance") != std::string::npos);
+
+  CHECK(desk.result({"resume"}) == json{{"destination", "track"}, {"paused", false}});
+  drain();
+  CHECK(desk.server.event_count() >= 2);
+  CHECK(desk.app.text("select group_concat(action || coalesce(reason, '')) from outbox_audit") ==
+        "pausemaintenance,resume");
+}
+
+TEST_CASE("prune removes delivered and discarded events by their age, and counts them") {
+  Desk desk;
+  desk.app.db().exec("update outbox_events set state = 3, settled_at_ms = 5 where id = 2");
+  CHECK(desk.result({"prune", "--older-than", "1d"}) == json{{"pruned", 1}});
+  CHECK(desk.run({"prune", "--older-than", "0ms", "--yes"}).out == "1 event pruned\n");
+  CHECK(desk.run({"prune", "--older-than", "0ms", "--yes"}).code == 0);
+  const json status = json::parse(desk.run({"status", "--json"}).out);
+  CHECK(status["removed"] == 2);
+  CHECK(status["enqueued"] == 5);
+}
+
+TEST_CASE("erase takes a person out of the queue, by address, user or group") {
+  Desk desk;
+  CHECK(desk.result({"erase", "--email", "Amy@achme.com"}) ==
+        json{{"erased", 1}, {"may_still_be_sent_by", nullptr}, {"wal_truncated", true}});
+  CHECK(desk.run({"erase", "--user", "user-2", "--yes"}).out == "1 event erased\n");
+  CHECK(desk.run({"erase", "--email", "-", "--yes"}, "tom@achme.com\n").code == 3);
+  CHECK(desk.run({"erase", "--group", "nobody", "--yes"}).code == 3);
+  CHECK(desk.app.count("1") == 3);
+  CHECK(desk.app.text("select group_concat(subject) from outbox_audit") == "by e-mail,by user");
+}
+
+TEST_CASE("show tells of a dead event what can be done about it") {
+  Desk desk;
+  CHECK(desk.run({"show", "3"}).out.find("fix       outbox retry 3, or outbox discard 3") !=
+        std::string::npos);
+}

@@ -1,0 +1,143 @@
+// retry, discard and requeue: the same three steps, find, ask and change.
+
+#include <iostream>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <vector>
+
+#include "confirm.hpp"
+#include "filters.hpp"
+#include "format.hpp"
+#include "globals.hpp"
+#include "outbox/inspect.hpp"
+
+namespace cli {
+
+namespace {
+
+using Change = std::int64_t (*)(outbox::ConnectionRef, const outbox::Selection&,
+                                const outbox::ChangeNote&, outbox::Run);
+
+struct Verb {
+  const char* name;
+  const char* done;  // also the JSON member
+  Change change;
+};
+
+constexpr Verb retry{"retry", "retried", outbox::retry};
+constexpr Verb discard{"discard", "discarded", outbox::discard};
+constexpr Verb requeue{"requeue", "requeued", outbox::requeue};
+
+struct ChangeFlags {
+  std::vector<std::int64_t> ids = {};
+  FilterFlags filters = {};
+  std::string reason = {};
+};
+
+outbox::Selection selection_of(const Verb& verb, const ChangeFlags& flags, const Globals& globals) {
+  outbox::Selection selection{
+      .ids = flags.ids, .filter = filter_of(flags.filters, globals), .all = flags.filters.all};
+  const outbox::EventFilter& filter = selection.filter;
+  const bool has_filter = !filter.state.empty() || !filter.event_name.empty() ||
+                          !filter.user_id.empty() || !filter.group_id.empty() ||
+                          !filter.error.empty() || filter.since || filter.until;
+  if (selection.ids.empty() && !has_filter && !selection.all) {
+    throw Failure{usage, std::string{verb.name} + " what? Give ids, a filter, or --all"};
+  }
+  return selection;
+}
+
+// Why some of the ids that were named are left alone.
+void explain_rest(SQLite::Database& db, const Verb& verb, const outbox::Selection& selection,
+                  const outbox::ChangeNote& note) {
+  constexpr std::size_t lines_max = 20;
+  for (std::size_t i = 0; i < std::min(selection.ids.size(), lines_max); ++i) {
+    const std::int64_t id = selection.ids[i];
+    const outbox::Selection one{.ids = {id}, .filter = selection.filter};
+    if (verb.change(db, one, note, outbox::Run::dry) > 0) continue;
+    const auto event = outbox::find_event(db, id);
+    std::cerr << "! " << id << ": ";
+    if (!event) {
+      std::cerr << "no such event\n";
+    } else if (event->event.state == "delivered" && verb.change == outbox::retry) {
+      std::cerr << "delivered; `outbox requeue " << id << "` would send it again\n";
+    } else if (event->event.state == "pending" && verb.change == outbox::retry) {
+      std::cerr << "pending and due already; `outbox explain " << id
+                << "` says what it waits for\n";
+    } else {
+      std::cerr << event->event.state << ", destination " << event->event.destination << "\n";
+    }
+  }
+}
+
+ExitCode change(const Verb& verb, const ChangeFlags& flags, const Globals& globals) {
+  SQLite::Database db = open_database(globals, globals.is_dry_run ? Access::read : Access::write);
+  const outbox::Selection selection = selection_of(verb, flags, globals);
+  const outbox::ChangeNote note = note_of(flags.reason);
+  const std::int64_t found = verb.change(db, selection, note, outbox::Run::dry);
+  explain_rest(db, verb, selection, note);
+  std::int64_t changed = found;
+  if (found > 0 && !globals.is_dry_run) {
+    confirm(globals, std::string{verb.name} + " " + events_text(found) + "?");
+    changed = verb.change(db, selection, note, outbox::Run::real);
+  }
+  if (globals.is_json) {
+    nlohmann::ordered_json json{{verb.done, changed}};
+    if (globals.is_dry_run) json["dry_run"] = true;
+    std::cout << json.dump() << "\n";
+  } else if (changed > 0) {
+    std::cout << (globals.is_dry_run
+                      ? std::string{"would "} + verb.name + " " + events_text(changed)
+                      : events_text(changed) + " " + verb.done)
+              << "\n";
+  }
+  if (changed > 0) return done;
+  std::cerr << "no event to " << verb.name << "\n";
+  return no_match;
+}
+
+void add_change(CLI::App& app, const Globals& globals, Action& action, const Verb& verb,
+                const std::string& description, const std::string& instant) {
+  auto* const command = app.add_subcommand(verb.name, description);
+  const auto flags = std::make_shared<ChangeFlags>();
+  command->add_option("ID", flags->ids, "Events by id");
+  add_filter_options(*command, flags->filters, instant);
+  auto* const reason = command->add_option("--reason", flags->reason, "Why, for the audit");
+  if (verb.change == outbox::discard) reason->required();
+  command->callback([&globals, &action, flags, &verb] {
+    action = [&globals, flags, &verb] { return change(verb, *flags, globals); };
+  });
+}
+
+}  // namespace
+
+void add_retry(CLI::App& app, const Globals& globals, Action& action) {
+  add_change(app, globals, action, retry,
+             "Dead events, and those that wait, become pending and due now\n\n"
+             "Scheduled and discarded events only when named by id or by --state. Delivered ones\n"
+             "never: see requeue.\n\n"
+             "  outbox retry --db app.db 8813 8814\n"
+             "  outbox retry --db app.db --state dead --error 'HTTP 400' --dry-run\n"
+             "  outbox retry --db app.db --all --yes",
+             "Enqueued");
+}
+
+void add_discard(CLI::App& app, const Globals& globals, Action& action) {
+  add_change(app, globals, action, discard,
+             "Give up pending or dead events; they stay, as discarded\n\n"
+             "  outbox discard --db app.db 8813 --reason 'no user'\n"
+             "  outbox discard --db app.db --state dead --until 30d --reason 'too old' --yes",
+             "Enqueued");
+}
+
+void add_requeue(CLI::App& app, const Globals& globals, Action& action) {
+  add_change(
+      app, globals, action, requeue,
+      "Send delivered events again, byte-identical\n\n"
+      "For a receiver that has lost them. Events whose payload was scrubbed are left out.\n\n"
+      "  outbox requeue --db app.db --since 2026-11-23T10:00:00Z --until 2026-11-23T11:00:00Z\n"
+      "  outbox requeue --db app.db --since 2h --event invite_sent --dry-run",
+      "Delivered");
+}
+
+}  // namespace cli

@@ -1,0 +1,130 @@
+// prune and erase: what leaves the database for good.
+
+#include <iostream>
+#include <memory>
+#include <nlohmann/json.hpp>
+
+#include "confirm.hpp"
+#include "format.hpp"
+#include "globals.hpp"
+#include "outbox/operate.hpp"
+
+namespace cli {
+
+namespace {
+
+void print(const Globals& globals, nlohmann::ordered_json json, const std::string& text) {
+  if (globals.is_json) {
+    if (globals.is_dry_run) json["dry_run"] = true;
+    std::cout << json.dump() << "\n";
+  } else {
+    std::cout << text << "\n";
+  }
+}
+
+ExitCode prune(const std::string& older_than, const Globals& globals) {
+  static_cast<void>(open_database(globals, Access::read));  // for its checks
+  const outbox::PruneOptions options{.older_than = duration_of(older_than),
+                                     .destination = globals.destination,
+                                     .with_discarded = true};
+  const outbox::DatabaseFile file{globals.db};
+  std::int64_t count = outbox::prune(file, options, note_of(), outbox::Run::dry);
+  if (count > 0 && !globals.is_dry_run) {
+    confirm(globals,
+            "remove " + events_text(count) + ", settled more than " + older_than + " ago?");
+    count = outbox::prune(file, options, note_of());
+  }
+  print(globals, {{"pruned", count}},
+        globals.is_dry_run ? "would prune " + events_text(count) : events_text(count) + " pruned");
+  return done;
+}
+
+struct EraseFlags {
+  outbox::Subject subject = {};
+  std::string patience = "5s";
+};
+
+// An address in the arguments is there for every user of the machine to see.
+std::string address_of(const std::string& option) {
+  if (option != "-") return option;
+  std::string line;
+  std::getline(std::cin, line);
+  return line;
+}
+
+void explain(const outbox::EraseReport& report) {
+  if (const auto& serving = report.may_still_be_sent_by) {
+    std::cerr << "! may still be sent by pid " << serving->pid
+              << ", which has a request under way\n";
+  }
+  if (!report.is_wal_truncated) {
+    std::cerr
+        << "! not yet gone from the -wal file: someone is reading the database; erase again\n";
+  }
+}
+
+ExitCode erase(const EraseFlags& flags, const Globals& globals) {
+  if (!globals.destination.empty()) throw Failure{usage, "erase is for all destinations at once"};
+  static_cast<void>(open_database(globals, Access::read));  // for its checks
+  outbox::Subject subject = flags.subject;
+  subject.email = address_of(subject.email);
+  const outbox::DatabaseFile file{globals.db};
+  const auto patience = duration_of(flags.patience);
+  outbox::EraseReport report = outbox::erase(file, subject, note_of(), outbox::Run::dry);
+  if (!globals.is_dry_run) {
+    const std::string question = "erase " + events_text(report.events) + " for good?";
+    if (report.events > 0) confirm(globals, question);
+    // With nothing found too: an earlier one may have left pages in the WAL.
+    report = outbox::erase(file, subject, note_of(), outbox::Run::real, patience);
+  }
+  const auto& serving = report.may_still_be_sent_by;
+  print(globals,
+        {{"erased", report.events},
+         {"may_still_be_sent_by", serving ? nlohmann::ordered_json(serving->pid) : nullptr},
+         {"wal_truncated", report.is_wal_truncated}},
+        globals.is_dry_run ? "would erase " + events_text(report.events)
+                           : events_text(report.events) + " erased");
+  explain(report);
+  if (serving || !report.is_wal_truncated) return failed;
+  return report.events > 0 ? done : no_match;
+}
+
+}  // namespace
+
+void add_prune(CLI::App& app, const Globals& globals, Action& action) {
+  auto* const command =
+      app.add_subcommand("prune",
+                         "Remove delivered and discarded events that are old\n\n"
+                         "Dispatchers remove delivered ones after 7 days by themselves.\n\n"
+                         "  outbox prune --db app.db --older-than 30d --dry-run\n"
+                         "  outbox prune --db app.db --older-than 1h --yes");
+  const auto older_than = std::make_shared<std::string>("7d");
+  command->add_option("--older-than", *older_than, "Settled so long ago: 500ms … 7d (default)");
+  command->callback([&globals, &action, older_than] {
+    action = [&globals, older_than] { return prune(*older_than, globals); };
+  });
+}
+
+void add_erase(CLI::App& app, const Globals& globals, Action& action) {
+  auto* const command = app.add_subcommand(
+      "erase",
+      "Remove every event of a person or group, provably\n\n"
+      "Of any state, from the database and its WAL, overwritten. Exit 1 when something of it may\n"
+      "still be sent or read; run it again then. Backups and replicas are yours to clean.\n\n"
+      "  outbox erase --db app.db --email amy@achme.com --dry-run\n"
+      "  echo amy@achme.com | outbox erase --db app.db --email - --yes\n"
+      "  outbox erase --db app.db --user user-1 --yes");
+  const auto flags = std::make_shared<EraseFlags>();
+  auto* const who = command->add_option_group("who");
+  who->add_option("--email", flags->subject.email,
+                  "Everything that holds this address; -: read it from standard input");
+  who->add_option("--user", flags->subject.user_id, "Everything of this user_id");
+  who->add_option("--group", flags->subject.group_id, "Everything of this group_id");
+  who->require_option(1);
+  command->add_option("--wait", flags->patience, "For requests under way: 5s (default)");
+  command->callback([&globals, &action, flags] {
+    action = [&globals, flags] { return erase(*flags, globals); };
+  });
+}
+
+}  // namespace cli
