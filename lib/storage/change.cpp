@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <chrono>
-#include <thread>
 
 #include "core/id_ranges.hpp"
 #include "core/limits.hpp"
@@ -22,7 +21,12 @@ using std::chrono::microseconds;
 // A writer that met the lock sleeps for longer than the lock is held: SQLite's own busy handler for
 // 1, 2, 5, 10 … ms. With the lock free for most of the time it seldom meets it twice.
 constexpr int pause_for_each_write = 4;
-constexpr microseconds pause_min{1'000};
+constexpr std::chrono::milliseconds pause_min{1};
+
+void pause_for(microseconds wanted) {
+  const auto wait = std::max(std::chrono::ceil<std::chrono::milliseconds>(wanted), pause_min);
+  sqlite3_sleep(static_cast<int>(wait.count()));
+}
 
 }  // namespace
 
@@ -90,7 +94,7 @@ std::int64_t BulkChange::run(const std::function<Tally()>& work) {
     writing = std::chrono::duration_cast<microseconds>(std::chrono::steady_clock::now() - begin);
   });
   total_ += changed;
-  if (is_ours) std::this_thread::sleep_for(std::max(writing * pause_for_each_write, pause_min));
+  if (is_ours) pause_for(writing * pause_for_each_write);
   return changed;
 }
 

@@ -144,6 +144,12 @@ std::vector<outbox::Sink::Reply> Endpoint::collect(std::chrono::milliseconds) {
   return replies;
 }
 
+bool Endpoint::has_under_way(std::int64_t id) const {
+  return std::any_of(under_way_.begin(), under_way_.end(), [id](const UnderWay& request) {
+    return std::find(request.ids.begin(), request.ids.end(), id) != request.ids.end();
+  });
+}
+
 void Endpoint::abort() noexcept {
   under_way_.clear();
 }

@@ -39,6 +39,7 @@ class Endpoint final : public outbox::Sink {
 
   void set_mood(Mood mood) { mood_ = mood; }
   Mood mood() const { return mood_; }
+  bool has_under_way(std::int64_t id) const;
   /// Another URL.
   void move() { name_ += "'"; }
   /// How many rounds answers take at most.

@@ -26,11 +26,12 @@ struct Event {
   std::int64_t id = 0;
   std::string payload = {};
   std::string ordering_key = {};
+  std::string dedupe_key = {};
   bool is_rubbish = false;  // can never be sent
   bool is_bad = false;      // the endpoint refuses it
   bool is_killer = false;   // the endpoint dies of it
   bool is_discarded = false;
-  bool is_removed = false;  // erased by a person
+  bool is_removed = false;  // erased by a person, or pruned
   bool is_dead = false;     // as the table says
 
   bool has_ended() const { return is_rubbish || is_discarded || is_removed || is_dead; }

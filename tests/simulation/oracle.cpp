@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "outbox/inspect.hpp"
+
 namespace simulation {
 
 namespace {
@@ -63,6 +65,12 @@ void check_counters(SQLite::Database& db, const Model& model, std::int64_t deliv
           "the audit does not add up");
   require(number("select total(delivered) from outbox_destinations") == delivered,
           "the counter of delivered events is wrong");
+  require(number("select total(removed) from outbox_destinations") == model.removed,
+          "the counter of removed events is wrong");
+  const outbox::Counts counts = outbox::status(db).counts;
+  require(counts.enqueued ==
+              counts.pending + counts.delivered + counts.dead + counts.discarded + counts.removed,
+          "the status does not add up");
 }
 
 }  // namespace

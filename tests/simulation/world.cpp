@@ -48,15 +48,19 @@ void World::live(std::size_t steps) {
 void World::step() {
   const std::uint64_t lot = pick(100);
   if (lot < 50) return run_round();
-  if (lot < 66) return enqueue();
-  if (lot < 70) return insert_by_sql();
-  if (lot < 80) return move_clock();
-  if (lot < 87) return change_mood();
-  if (lot < 91) return crash();
-  if (lot < 94) return break_disk();
-  if (lot < 97) return pause_or_resume();
-  if (lot < 98) return discard();
-  if (lot < 99) return erase();
+  if (lot < 62) return enqueue();
+  if (lot < 65) return enqueue_once();
+  if (lot < 68) return insert_by_sql();
+  if (lot < 77) return move_clock();
+  if (lot < 83) return change_mood();
+  if (lot < 87) return crash();
+  if (lot < 90) return break_disk();
+  if (lot < 93) return pause_or_resume();
+  if (lot < 94) return discard();
+  if (lot < 96) return retry();
+  if (lot < 97) return requeue();
+  if (lot < 98) return erase();
+  if (lot < 99) return prune();
   outbox::nudge(app_.db());
 }
 
@@ -116,26 +120,95 @@ void World::pause_or_resume() {
   model_.is_paused = !model_.is_paused;
 }
 
-std::int64_t World::random_pending() {
-  return number("select coalesce((select id from outbox_events where state = 0 limit 1 offset " +
-                std::to_string(pick(20)) + "), 0)");
+// One event for each key of a few, while its row lives.
+void World::enqueue_once() {
+  Event event{.dedupe_key = "once-" + std::to_string(pick(6)), .is_bad = chance(12)};
+  event.payload = payload_of(event, "e-" + std::to_string(users_++));
+  const bool is_there =
+      std::any_of(model_.events.begin(), model_.events.end(), [&](const auto& entry) {
+        return entry.second.dedupe_key == event.dedupe_key && !entry.second.is_removed;
+      });
+  SQLite::Transaction transaction{app_.db(), SQLite::TransactionBehavior::IMMEDIATE};
+  const outbox::Enqueued enqueued =
+      outbox::enqueue(app_.db(), outbox::Payload{event.payload}, {.dedupe_key = event.dedupe_key});
+  transaction.commit();
+  require(enqueued.duplicate == is_there, "a dedupe key let the wrong one through");
+  event.id = enqueued.id;
+  if (!is_there) add(std::move(event));
+}
+
+std::int64_t World::random_event(const std::string& condition) {
+  return number("select coalesce((select id from outbox_events where " + condition +
+                " limit 1 offset " + std::to_string(pick(20)) + "), 0)");
 }
 
 void World::discard() {
-  const std::int64_t id = random_pending();
+  const std::int64_t id = random_event("state in (0, 2)");
   if (id == 0) return;
-  app_.db().exec("update outbox_events set state = 3 where id = " + std::to_string(id));
-  outbox::nudge(app_.db());
-  model_.events.at(id).is_discarded = true;
+  require(outbox::discard(app_.db(), {.ids = {id}}, {"simulation", "why not"}) == 1,
+          "a pending or dead event was not discarded");
+  Event& event = model_.events.at(id);
+  event.is_discarded = true;
+  event.is_dead = false;
+}
+
+void World::retry() {
+  const std::int64_t id = random_event("state in (2, 3) or (state = 0 and attempts > 0)");
+  if (id == 0) return;
+  require(outbox::retry(app_.db(), {.ids = {id}}) == 1, "an event that waits was not retried");
+  Event& event = model_.events.at(id);
+  event.is_discarded = false;
+  event.is_dead = false;
+  if (endpoint_.has_under_way(id)) return;  // what it is answered still counts
+  event.lone_refusals.clear();
+  event.lone_failures.clear();
+  event.first_doubt = 0;
+}
+
+void World::requeue() {
+  const std::int64_t id = random_event("state = 1");
+  if (id == 0) return;
+  require(outbox::requeue(app_.db(), {.ids = {id}}) == 1, "a delivered event was not requeued");
+  Event& event = model_.events.at(id);
+  event.duplicates_due = std::max(event.duplicates_due, event.accepted);
 }
 
 void World::erase() {
-  const std::int64_t id = random_pending();
+  const std::int64_t id = random_event("1");
   if (id == 0) return;
-  app_.db().exec("delete from outbox_events where id = " + std::to_string(id));
-  outbox::nudge(app_.db());
-  model_.events.at(id).is_removed = true;
+  Event& event = model_.events.at(id);
+  if (event.is_rubbish) return;  // names nobody
+  constexpr std::string_view mark = "\"user_id\":\"";
+  const std::size_t begin = event.payload.find(mark) + mark.size();
+  const std::string user = event.payload.substr(begin, event.payload.find('"', begin) - begin);
+  require(outbox::erase(app_.path(), {.user_id = user}, {}, outbox::Run::real, 0ms).events == 1,
+          "an event was not erased");
+  event.is_removed = true;
   ++model_.removed;
+}
+
+// As the dispatcher does between rounds.
+void World::prune() {
+  if (!store_) return;
+  const auto before = clock_.now() - milliseconds{pick(60'000)};
+  const std::string ids =
+      app_.text("select group_concat(id) from outbox_events where state = 1 and settled_at_ms < " +
+                std::to_string(outbox::core::unix_ms(before)));
+  try {
+    store_->prune(before);
+  } catch (const outbox::database_error&) {
+    close();
+  }
+  if (ids.empty()) return;
+  for (auto& [id, event] : model_.events) {
+    if (event.is_removed ||
+        ("," + ids + ",").find("," + std::to_string(id) + ",") == std::string::npos) {
+      continue;
+    }
+    if (number("select count(*) from outbox_events where id = " + std::to_string(id)) > 0) continue;
+    event.is_removed = true;
+    ++model_.removed;
+  }
 }
 
 void World::change_mood() {

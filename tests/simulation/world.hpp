@@ -36,11 +36,14 @@ class World {
 
   // the app
   void enqueue();
+  void enqueue_once();
   void insert_by_sql();
   void add(Event event);
   // people
   void pause_or_resume();
   void discard();
+  void retry();
+  void requeue();
   void erase();
   // the endpoint and the machine
   void change_mood();
@@ -48,6 +51,7 @@ class World {
   void move_clock();
   void crash();
   // the dispatcher
+  void prune();
   void run_round();
   void open();
   void close();
@@ -55,7 +59,7 @@ class World {
 
   std::uint64_t pick(std::uint64_t count) { return random_() % count; }
   bool chance(std::uint64_t one_in) { return pick(one_in) == 0; }
-  std::int64_t random_pending();
+  std::int64_t random_event(const std::string& condition);
   std::int64_t number(const std::string& sql) { return app_.db().execAndGet(sql).getInt64(); }
 
   std::mt19937_64 random_;
