@@ -23,7 +23,7 @@ std::string words_of(const Goal& goal, const std::string& unit) {
 const char* verdict_of(const Goal& goal, double value) {
   if (goal.kind == Goal::Kind::none) return "";
   const bool is_met = goal.kind == Goal::Kind::at_least ? value >= goal.value : value < goal.value;
-  return is_met ? "ok" : "below";
+  return is_met ? "ok" : "missed";
 }
 
 void print_row(const std::string& name, const std::string& unit, const std::vector<double>& ours,
