@@ -12,18 +12,13 @@ folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 trap 'exit 130' INT TERM
 
-# Prints milliseconds, one measurement a line, sorted.
-compile_times() { # FILE
-  local i begin end
-  for ((i = 0; i < times; i++)); do
-    begin=$(date +%s%N)
-    g++ -std=c++20 -O2 -fsyntax-only -Iinclude "$1"
-    end=$(date +%s%N)
-    echo $(((end - begin) / 1000000))
-  done | sort -n
+# Prints how many milliseconds it takes to compile a file.
+compile_ms() { # FILE
+  local begin
+  begin=$(date +%s%N)
+  g++ -std=c++20 -O2 -fsyntax-only -Iinclude "$1"
+  echo $((($(date +%s%N) - begin) / 1000000))
 }
-
-seconds() { awk -v ms="$1" 'BEGIN { printf "%.3f", ms / 1000 }'; }
 
 # A row from a file of measurements, one a line and sorted, in thousandths of the unit.
 print_row() { # NAME UNIT FILE GOAL [BASELINE_FILE]
@@ -47,10 +42,13 @@ libraries='#include <SQLiteCpp/SQLiteCpp.h>\n#include <curl/curl.h>\n'
 printf "${libraries}int main() {}\n" >"$folder/libraries.cpp"
 printf "${libraries}#include <outbox/outbox.hpp>\nint main() {}\n" >"$folder/both.cpp"
 printf '#include <outbox/outbox.hpp>\nint main() {}\n' >"$folder/outbox.cpp"
-for name in libraries both outbox; do
-  compile_times "$folder/$name.cpp" >"$folder/$name.ms"
+for ((i = 0; i < times; i++)); do
+  for name in libraries both outbox; do  # in turn, since the machine's mood changes
+    compile_ms "$folder/$name.cpp" >>"$folder/$name.ms"
+  done
 done
-paste "$folder/both.ms" "$folder/libraries.ms" | awk '{ print $1 - $2 }' | sort -n >"$folder/added.ms"
+paste "$folder/both.ms" "$folder/libraries.ms" | awk '{ print $1 - $2 }' >"$folder/added.ms"
+for name in libraries outbox added; do sort -n -o "$folder/$name.ms" "$folder/$name.ms"; done
 print_row "compile outbox.hpp alone" s "$folder/outbox.ms" 1 "$folder/libraries.ms"
 print_row "compile time added to SQLiteCpp and curl" s "$folder/added.ms" 1 "$folder/libraries.ms"
 

@@ -49,7 +49,10 @@ def table(results):
 
 
 def document(results):
-    lines = ["| Machine | |", "|---|---|"]
+    lines = []
+    if results["point"]:
+        lines += ["![Seconds and peak memory against the size of the backlog](performance.svg)", ""]
+    lines += ["| Machine | |", "|---|---|"]
     lines += [f"| {name} | {value} |" for name, value in results["machine"]]
     lines += ["", "| Measured | Ours: median (min..max) | Baseline | Ratio | Goal | |",
               "|---|---|---|---|---|---|"]
