@@ -72,33 +72,39 @@ Block block_of(int transactions, const App& app, const std::function<void()>& wr
   return {quantile(took, 0.5), quantile(took, 0.99)};
 }
 
-// The app's own transaction, with an event and without.
+// The app's own transaction: with an event, without, and with the bare row of an event.
 void measure_beside_app_row(Size size, const char* synchronous, Goal goal) {
   const App app{synchronous};
   const raw::Statement row = raw::prepare(app.db(), "insert into app_rows (text) values (?1)");
   raw::bind(row, 1, "a row of the app, which is there with the event or without it");
   outbox::Writer writer{app.db().get()};
   const outbox::Event event = invite();
-  Pairs p50;
-  Pairs p99;
-  for (int i = 0; i < (size == Size::full ? 40 : 2); ++i) {
-    const auto with = [&] {
-      const Block block = block_of(250, app, [&] {
-        raw::run(row);
-        writer.enqueue(event);
-      });
-      p50.ours.push_back(block.p50);
-      p99.ours.push_back(block.p99);
-    };
-    if (i % 2 == 0) with();
-    const Block block = block_of(250, app, [&] { raw::run(row); });
-    p50.baseline.push_back(block.p50);
-    p99.baseline.push_back(block.p99);
-    if (i % 2 == 1) with();
+  commit_us(app, [&] { writer.enqueue(event); });
+  const std::string payload = app.newest_payload();
+  raw::EventInsert insert{app.db()};
+  const std::function<void()> kinds[] = {[&] {
+                                           raw::run(row);
+                                           writer.enqueue(event);
+                                         },
+                                         [&] { raw::run(row); },
+                                         [&] {
+                                           raw::run(row);
+                                           insert.run(payload);
+                                         }};
+  std::vector<double> p50[3];
+  std::vector<double> p99[3];
+  for (std::size_t i = 0; i < (size == Size::full ? 42 : 3); ++i) {
+    for (std::size_t turn = 0; turn < 3; ++turn) {  // another one is first each time
+      const std::size_t kind = (i + turn) % 3;
+      const Block block = block_of(250, app, kinds[kind]);
+      p50[kind].push_back(block.p50);
+      p99[kind].push_back(block.p99);
+    }
   }
   const std::string name = std::string{"app row and event, "} + synchronous;
-  print_ratio(name + ", p50", "us", p50, goal);
-  print_ratio(name + ", p99", "us", p99, {});
+  print_ratio(name + ", p50", "us", {p50[0], p50[1]}, goal);
+  print_ratio(name + ", p99", "us", {p99[0], p99[1]}, {});
+  print_ratio(name + ", p50 beside a bare INSERT", "us", {p50[0], p50[2]}, {});
 }
 
 // `events` a transaction, beside a raw prepared INSERT of the same bytes into the same table.
