@@ -18,6 +18,7 @@
 #include "suite/enqueue.hpp"
 #include "suite/live.hpp"
 #include "suite/machine.hpp"
+#include "suite/peer.hpp"
 #include "suite/process.hpp"
 #include "suite/raw.hpp"
 #include "suite/receiver.hpp"
@@ -96,6 +97,7 @@ int run(int argc, char** argv) {
   add("idle", "CPU of an idle dispatcher", [&] { bench::measure_idle(flags.size); });
   add("latency", "A slow receiver", [&] { bench::measure_latency(flags.size); });
   add("bulk", "Work on many rows beside a writer", [&] { bench::measure_bulk(flags.size); });
+  add("peer", "Our side of peers.sh", [&] { bench::print_peer_round(flags.size); });
   add_parts(app, raw);
   CLI11_PARSE(app, argc, argv);
   return code;
