@@ -47,7 +47,7 @@ bench=build/release/tools/bench/bench
 left() { echo $((1740 - (SECONDS - begin))); }
 # `bench bulk` is left out until it measures the library's own retry, prune and erase.
 for part in machine drain scaling latency enqueue marks waking idle; do
-  timeout "$(left)" "$bench" "$part" --size "$size" >>"$results"
+  timeout --foreground "$(left)" "$bench" "$part" --size "$size" >>"$results"
 done
 tools/bench/footprint.sh "--$size" >>"$results"
 printf 'machine\tDate\t%s\n' "$(date -u +%Y-%m-%d)" >>"$results"
