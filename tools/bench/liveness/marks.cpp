@@ -38,22 +38,20 @@ std::size_t write_for(SQLite::Database& db, seconds length) {
 
 }  // namespace
 
-void measure_marks(int length) {
+MarksResult marks_beside_writer(const std::string& url, int length, int events) {
   const AppFile app;
   SQLite::Database db = app.connect();
   db.exec("create table app_rows (id integer primary key, text text)");
-  fill(db, 1'000'000);
-  track_server::TrackServer server{{.keeps_events = false}};
+  fill(db, events);
   outbox::pause(db, "track", "the writer alone");
   const outbox::Dispatcher dispatcher{
       app.path(),
-      outbox::track_api({.credentials = outbox::bearer("t"), .url = server.url()}),
+      outbox::track_api({.credentials = outbox::bearer("t"), .url = url}),
       {.batch_events = 500}};
   write_for(db, seconds{1});  // warm
 
   // A second each in turn, since the machine's mood changes.
-  std::vector<double> shares;
-  std::vector<double> marked;
+  MarksResult result;
   for (int second = 0; second < length; ++second) {
     outbox::pause(db, "track", "the writer alone");
     std::this_thread::sleep_for(std::chrono::milliseconds{300});  // what is under way ends
@@ -61,14 +59,28 @@ void measure_marks(int length) {
     const std::uint64_t before = dispatcher.stats().delivered;
     outbox::resume(db, "track");
     const auto beside = static_cast<double>(write_for(db, seconds{1}));
-    shares.push_back(beside / alone);
-    marked.push_back(static_cast<double>(dispatcher.stats().delivered - before));
-    std::cout << "writer alone " << alone << "/s, beside the dispatcher " << beside
-              << "/s: " << shares.back() << "; marked " << marked.back() << " events/s"
-              << std::endl;
+    const std::uint64_t after = dispatcher.stats().delivered;
+    if (after >= static_cast<std::uint64_t>(events)) break;  // idle for a part of this second
+    result.alone.push_back(alone);
+    result.beside.push_back(beside);
+    result.marked.push_back(static_cast<double>(after - before));
   }
-  std::cout << "medians of " << length << ": the writer keeps " << quantiles_of(shares).p50
-            << " of its rate, " << quantiles_of(marked).p50 << " events/s are marked" << std::endl;
+  return result;
+}
+
+void measure_marks(int length) {
+  track_server::TrackServer server{{.keeps_events = false}};
+  const MarksResult result = marks_beside_writer(server.url(), length, 1'000'000);
+  std::vector<double> shares;
+  for (std::size_t i = 0; i < result.alone.size(); ++i) {
+    shares.push_back(result.beside[i] / result.alone[i]);
+    std::cout << "writer alone " << result.alone[i] << "/s, beside the dispatcher "
+              << result.beside[i] << "/s: " << shares.back() << "; marked " << result.marked[i]
+              << " events/s" << std::endl;
+  }
+  std::cout << "medians of " << shares.size() << ": the writer keeps " << quantiles_of(shares).p50
+            << " of its rate, " << quantiles_of(result.marked).p50 << " events/s are marked"
+            << std::endl;
 }
 
 }  // namespace liveness

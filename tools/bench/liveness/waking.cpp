@@ -126,34 +126,42 @@ double cpu_seconds() {
 
 }  // namespace
 
-void measure_waking(std::size_t times) {
+WakingResult commits_to_requests(std::size_t times) {
   const AppFile app;
   Committer committer{app.path()};  // before there are threads
   Watched watched;
   SQLite::Database db = app.connect();
-  print("a bare socket write after a commit  ", bare_socket_writes(times, db));
+  WakingResult result{.bare_ms = bare_socket_writes(times, db)};
   outbox::Dispatcher dispatcher{app.path(), outbox::track_api({.credentials = outbox::bearer("t"),
                                                                .url = watched.server.url()})};
-  print("in process, with notify             ", wake_often(times, watched, [&] {
-          commit_event(db);
-          const auto committed = Clock::now();
-          dispatcher.notify();
-          return committed;
-        }));
-  print("in process, another connection      ", wake_often(times, watched, [&] {
-          commit_event(db);
-          return Clock::now();
-        }));
-  print("another process                     ",
-        wake_often(times, watched, [&] { return committer.commit(); }));
+  result.notified_ms = wake_often(times, watched, [&] {
+    commit_event(db);
+    const auto committed = Clock::now();
+    dispatcher.notify();
+    return committed;
+  });
+  result.unnotified_ms = wake_often(times, watched, [&] {
+    commit_event(db);
+    return Clock::now();
+  });
+  result.other_process_ms = wake_often(times, watched, [&] { return committer.commit(); });
+  return result;
 }
 
-void measure_idle(int length) {
+void measure_waking(std::size_t times) {
+  const WakingResult result = commits_to_requests(times);
+  print("a bare socket write after a commit  ", result.bare_ms);
+  print("in process, with notify             ", result.notified_ms);
+  print("in process, another connection      ", result.unnotified_ms);
+  print("another process                     ", result.other_process_ms);
+}
+
+IdleResult cpu_while_idle(int length) {
   const AppFile app;
   const BlackHole black_hole;
   track_server::TrackServer server;
   SQLite::Database db = app.connect();
-  const auto measure = [&](const char* name, const std::string& url) {
+  const auto measure = [&](const std::string& url) {
     const outbox::Dispatcher dispatcher{
         app.path(),
         outbox::track_api(
@@ -162,12 +170,16 @@ void measure_idle(int length) {
     std::this_thread::sleep_for(seconds{3});
     const double before = cpu_seconds();
     std::this_thread::sleep_for(seconds{length});
-    const double used = cpu_seconds() - before;
-    std::cout << name << " for " << length << " s: " << used * 1e3 << " ms of CPU, "
-              << 100 * used / length << " % of a core" << std::endl;
+    return 100 * (cpu_seconds() - before) / length;
   };
-  measure("idle                        ", server.url());
-  measure("a request without an answer ", black_hole.url());
+  const double idle_percent = measure(server.url());
+  return {.idle_percent = idle_percent, .waiting_percent = measure(black_hole.url())};
+}
+
+void measure_idle(int length) {
+  const IdleResult result = cpu_while_idle(length);
+  std::cout << "over " << length << " s, of a core: idle " << result.idle_percent
+            << " %, a request without an answer " << result.waiting_percent << " %" << std::endl;
 }
 
 void play_committer(const std::string& path) {

@@ -1,0 +1,39 @@
+#pragma once
+
+// Work on a million rows beside an app that goes on writing: how long does the app wait?
+
+#include <cstdint>
+#include <functional>
+#include <string>
+
+#include "suite/table.hpp"
+
+struct sqlite3;
+
+namespace bench {
+
+struct Bulk {
+  std::string name = {};
+  std::int64_t rows = 1'000'000;
+  int state = 2;  ///< Of the rows: 0 pending, 1 delivered, 2 dead.
+  /// The work, on a thread and a connection of its own.
+  std::function<void(sqlite3*)> work = {};
+  /// How many rows the work has to change; checked against `sqlite3_total_changes64`.
+  std::int64_t changes_min = 0;
+};
+
+struct BulkResult {
+  std::vector<double> alone_ms = {};   ///< Each commit of the writer, without the work.
+  std::vector<double> beside_ms = {};  ///< The same while the work ran.
+  double work_seconds = 0;
+};
+
+/// A writer commits one row every 5 ms, with synchronous=FULL, first alone and then beside the
+/// work. Throws: what the work throws.
+BulkResult beside_writer(const Bulk& bulk, std::chrono::milliseconds alone);
+void print_bulk(const Bulk& bulk, const BulkResult& result);
+
+/// The seam itself, with an UPDATE in chunks that is no part of the library.
+void measure_bulk(Size size);
+
+}  // namespace bench
