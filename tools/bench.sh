@@ -45,8 +45,7 @@ bench=build/release/tools/bench/bench
 } >"$results"
 # All of it ends within half an hour, whatever the machine: a part that takes longer is a failure.
 left() { echo $((1740 - (SECONDS - begin))); }
-# `bench bulk` is left out until it measures the library's own retry, prune and erase.
-for part in machine drain scaling latency enqueue marks waking idle; do
+for part in machine drain scaling latency enqueue marks waking idle bulk; do
   timeout --foreground "$(left)" "$bench" "$part" --size "$size" >>"$results"
 done
 tools/bench/footprint.sh "--$size" >>"$results"

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <filesystem>
 #include <stdexcept>
 
@@ -24,7 +25,7 @@ constexpr auto insert_many = R"sql(
     || printf('%08d', n) || '@achme.com","invitee_first_name":"Amy","invitee_last_name":"Frank",'
     || '"invitee_role":"Developer","feature_name":"CUSTOMER_JOURNEY"},'
     || '"context":{"group_id":"bp497d1a-0159-4009-9454-8a1b0e7c0a60"}}',
-    1, ?2, ?3, ?4, 1729439495059, iif(?3 = 0, null, 1729439496000)
+    1, ?2, ?3, ?4, ?5, iif(?3 = 0, null, ?5)
   from numbers)sql";
 
 void insert(SQLite::Database& db, const Backlog& backlog) {
@@ -34,6 +35,8 @@ void insert(SQLite::Database& db, const Backlog& backlog) {
   if (!backlog.ordering_key.empty()) insert.bind(2, backlog.ordering_key);
   insert.bind(3, backlog.state);
   insert.bind(4, backlog.due_at_ms);
+  const auto now = std::chrono::system_clock::now().time_since_epoch();  // nothing old to prune
+  insert.bind(5, std::chrono::duration_cast<std::chrono::milliseconds>(now).count());
   insert.exec();
 }
 
@@ -50,6 +53,9 @@ void make(const std::string& path, std::span<const Backlog> backlogs) {
     db.exec("pragma journal_mode = off; pragma synchronous = off; pragma cache_size = -65536");
     db.exec("begin immediate");
     for (const Backlog& backlog : backlogs) insert(db, backlog);
+    db.exec(
+        "insert into outbox_destinations (name, delivered) select 'track', count(*)"
+        " from outbox_events where state = 1");
     db.exec("commit; pragma journal_mode = wal");
   }
   wait_for_disk(path);

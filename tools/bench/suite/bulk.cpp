@@ -5,6 +5,7 @@
 #include <stdexcept>
 #include <thread>
 
+#include "outbox/operate.hpp"
 #include "suite/backlog.hpp"
 #include "suite/raw.hpp"
 
@@ -61,11 +62,9 @@ class Worker {
       const raw::Database db = raw::open(path);
       sqlite3_busy_timeout(db.get(), 5'000);
       const auto begin = Clock::now();
-      bulk.work(db.get());
+      const std::int64_t changed = bulk.work(db.get(), path);
       seconds_ = seconds_since(begin);
-      if (sqlite3_total_changes64(db.get()) < bulk.changes_min) {
-        throw std::runtime_error{bulk.name + ": has changed too few rows"};
-      }
+      if (changed != bulk.rows) throw std::runtime_error{bulk.name + ": has changed too few"};
     } catch (...) {
       failure_ = std::current_exception();
     }
@@ -77,21 +76,6 @@ class Worker {
   std::exception_ptr failure_;
   std::jthread thread_;  // last: it uses the others
 };
-
-// What the library's functions have to beat: chunks of 500 rows, a transaction each, and the lock
-// is free in between.
-void update_in_chunks(sqlite3* db) {
-  int code = SQLITE_OK;
-  do {
-    code = sqlite3_exec(db,
-                        "update outbox_events set state = 0, settled_at_ms = null where id in"
-                        " (select id from outbox_events where destination = 'track' and state = 2"
-                        "  order by id limit 500)",
-                        nullptr, nullptr, nullptr);
-    std::this_thread::sleep_for(std::chrono::microseconds{100});
-  } while (code == SQLITE_OK && sqlite3_changes(db) > 0);
-  if (code != SQLITE_OK) throw std::runtime_error{sqlite3_errmsg(db)};
-}
 
 }  // namespace
 
@@ -125,13 +109,32 @@ void print_bulk(const Bulk& bulk, const BulkResult& result) {
 void measure_bulk(Size size) {
   const std::int64_t rows = size == Size::full ? 1'000'000 : 5'000;
   const milliseconds alone = size == Size::full ? milliseconds{5'000} : milliseconds{200};
-  const Bulk bulk{.name = "UPDATE in chunks, no part of the library",
-                  .rows = rows,
-                  .state = 2,
-                  .work = update_in_chunks,
-                  .changes_min = rows};
-  say("bulk: " + bulk.name);
-  print_bulk(bulk, beside_writer(bulk, alone));
+  const std::string count = size == Size::full ? " 1,000,000 events" : " 5,000 events";
+  const Bulk bulks[] = {
+      {.name = "retry of" + count,
+       .rows = rows,
+       .state = 2,
+       .work = [](sqlite3* db, const std::string&) { return outbox::retry(db, {.all = true}); }},
+      {.name = "prune of" + count,
+       .rows = rows,
+       .state = 1,
+       .work =
+           [](sqlite3*, const std::string& path) {
+             return outbox::prune(path, {.older_than = milliseconds{0}});
+           }},
+      {.name = "erasure of" + count,
+       .rows = rows,
+       .state = 1,
+       .work =
+           [](sqlite3*, const std::string& path) {
+             return outbox::erase(path, {.group_id = "bp497d1a-0159-4009-9454-8a1b0e7c0a60"})
+                 .events;
+           }},
+  };
+  for (const Bulk& bulk : bulks) {
+    say("bulk: " + bulk.name);
+    print_bulk(bulk, beside_writer(bulk, alone));
+  }
 }
 
 }  // namespace bench

@@ -16,10 +16,9 @@ struct Bulk {
   std::string name = {};
   std::int64_t rows = 1'000'000;
   int state = 2;  ///< Of the rows: 0 pending, 1 delivered, 2 dead.
-  /// The work, on a thread and a connection of its own.
-  std::function<void(sqlite3*)> work = {};
-  /// How many rows the work has to change; checked against `sqlite3_total_changes64`.
-  std::int64_t changes_min = 0;
+  /// The work, on a thread and a connection of its own, or on another to the same path. Returns how
+  /// many events it changed, which must be all.
+  std::function<std::int64_t(sqlite3* db, const std::string& path)> work = {};
 };
 
 struct BulkResult {
@@ -33,7 +32,7 @@ struct BulkResult {
 BulkResult beside_writer(const Bulk& bulk, std::chrono::milliseconds alone);
 void print_bulk(const Bulk& bulk, const BulkResult& result);
 
-/// The seam itself, with an UPDATE in chunks that is no part of the library.
+/// retry, prune and erase of a million events.
 void measure_bulk(Size size);
 
 }  // namespace bench
