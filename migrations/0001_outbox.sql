@@ -66,7 +66,7 @@ create table main.outbox_destinations (
 
 -- The attempt log: one row a request, bounded. A halved batch keeps its work list here.
 create table main.outbox_batches (
-  id            integer primary key autoincrement,
+  id            integer primary key,  -- ascends: the newest row is never removed
   destination   text    not null,
   started_at_ms integer not null,
   took_ms       integer not null,

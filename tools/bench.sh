@@ -41,7 +41,7 @@ bench=build/release/tools/bench/bench
 {
   printf 'machine\tCPU\t%s, %s cores\n' "$(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -1)" "$(nproc)"
   printf 'machine\tKernel\tLinux %s\n' "$(uname -r | sed 's/-.*//')"
-  printf 'machine\tCompiler\tg++ %s, -O3\n' "$(g++ -dumpfullversion)"
+  printf 'machine\tCompiler\tg++ %s, -O2\n' "$(g++ -dumpfullversion)"
 } >"$results"
 # All of it ends within half an hour, whatever the machine: a part that takes longer is a failure.
 left() { echo $((1740 - (SECONDS - begin))); }

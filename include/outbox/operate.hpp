@@ -64,8 +64,8 @@ OUTBOX_API std::int64_t retry(ConnectionRef connection, const Selection& selecti
                               const ChangeNote& note = {}, Run run = Run::real);
 
 /// Pending and dead events are given up: they stay, as discarded. Returns how many. One that is
-/// under way may still arrive. Throws too: `std::invalid_argument` without a `note.reason`. The
-/// rest as `retry`.
+/// under way may still arrive, and is delivered then. Throws too: `std::invalid_argument` without a
+/// `note.reason`. The rest as `retry`.
 OUTBOX_API std::int64_t discard(ConnectionRef connection, const Selection& selection,
                                 const ChangeNote& note, Run run = Run::real);
 

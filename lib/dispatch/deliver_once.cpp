@@ -63,7 +63,7 @@ DeliverReport run_rounds(storage::Store& store, Sink& sink, const core::Clock& c
     const bool is_idle = !round.has_in_flight() && !last.has_more && last.requests == 0;
     idle_rounds = is_idle ? idle_rounds + 1 : 0;
     if (!is_idle) continue;
-    if (store.due_count(clock.now()) == 0) break;
+    if (!store.has_due(clock.now())) break;
     if (last.hold) {
       const auto wait = std::max(last.hold->until - clock.now(), milliseconds{1});
       round.wait(std::min({wait, left_until(deadline), round_max}));

@@ -68,7 +68,8 @@ class Intake::Pass {
         std::min(options.batch_bytes, stance.bytes_cap.value_or(options.batch_bytes));
     left_out_ = under_way.events;
     for (const core::Search& search : state.searches) {
-      for (const std::int64_t id : search.doubt.all()) left_out_.insert(id);
+      const core::Ids all = search.doubt.all();
+      left_out_.insert(all.begin(), all.end());
     }
   }
 

@@ -16,8 +16,6 @@ namespace {
 
 using std::chrono::milliseconds;
 
-// After the first answer, others that are about to arrive share its write transaction.
-constexpr milliseconds gather_max{250};
 constexpr std::chrono::minutes look_for_expired_after{1};
 constexpr std::size_t expired_events_max = 500;  // in one transaction
 
@@ -76,6 +74,7 @@ RoundReport Round::run(storage::Store& store, milliseconds wait_max) {
   const RoundTotals before = totals_;
   recording_ = {};
   record(store);  // of an earlier round, before anything new is sent
+  storage::ReadTransaction moment = store.read();
   const core::DestinationState state = store.destination();
   follow_nudges(store, state);
   RoundReport report{.is_paused = state.is_paused};
@@ -84,6 +83,7 @@ RoundReport Round::run(storage::Store& store, milliseconds wait_max) {
   if (!state.is_paused) expired = take_expired(store);
   Intaken taken;
   if (may_send(state)) taken = take(store, state, expired);
+  moment.end();
   report.has_more = taken.has_more;
   std::move(expired.begin(), expired.end(), std::back_inserter(taken.aside.dead));
   deliver(store, std::move(taken.outgoing));
@@ -106,6 +106,14 @@ void Round::wait(milliseconds time_max) {
   for (Sink::Reply& reply : sink_.collect(time_max)) arrived_.push_back(std::move(reply));
 }
 
+storage::IdSet Round::ids_in_flight() const {
+  storage::IdSet ids;
+  for (const auto& [token, request] : in_flight_) {
+    ids.insert(request.ids.begin(), request.ids.end());
+  }
+  return ids;
+}
+
 std::optional<core::Instant> Round::in_flight_since() const {
   std::optional<core::Instant> oldest;
   for (const auto& [token, request] : in_flight_) {
@@ -118,7 +126,6 @@ void Round::abort() {
   sink_.abort();
   arrived_.clear();
   in_flight_.clear();
-  ids_in_flight_.clear();
 }
 
 void Round::forget() {
@@ -142,7 +149,7 @@ std::vector<core::Death> Round::take_expired(storage::Store& store) {
       now < looked_for_expired_ || now - looked_for_expired_ >= look_for_expired_after;
   if (options_.give_up_after == milliseconds{0} || !is_time) return deaths;
   for (const std::int64_t id :
-       store.expired(now - options_.give_up_after, expired_events_max, ids_in_flight_)) {
+       store.expired(now - options_.give_up_after, expired_events_max, ids_in_flight())) {
     deaths.push_back({id, "expired: not delivered within the time set by give_up_after"});
   }
   if (deaths.size() < expired_events_max) looked_for_expired_ = now;
@@ -152,7 +159,7 @@ std::vector<core::Death> Round::take_expired(storage::Store& store) {
 Intaken Round::take(storage::Store& store, const core::DestinationState& state,
                     const std::vector<core::Death>& expired) {
   probes_now_ = false;
-  UnderWay under_way{.requests = in_flight_.size(), .events = ids_in_flight_};
+  UnderWay under_way{.requests = in_flight_.size(), .events = ids_in_flight()};
   for (const core::Death& death : expired) under_way.events.insert(death.id);
   try {
     return intake_.run(store, state, under_way, clock_.now());
@@ -187,8 +194,6 @@ void Round::deliver(storage::Store& store, std::vector<Outgoing> outgoing) {
 
 void Round::submit(Outgoing outgoing) {
   const std::uint64_t token = next_token_++;
-  const core::Ids ids = outgoing.batch.ids;
-  ids_in_flight_.insert(ids.begin(), ids.end());
   in_flight_[token] = {.ids = std::move(outgoing.batch.ids),
                        .bytes = outgoing.batch.body.size(),
                        .started = clock_.now(),
@@ -198,7 +203,6 @@ void Round::submit(Outgoing outgoing) {
     sink_.submit(token, std::move(outgoing.batch.body));
   } catch (...) {  // no memory: nobody will answer this token
     in_flight_.erase(token);
-    for (const std::int64_t id : ids) ids_in_flight_.erase(id);
     throw;
   }
 }
@@ -208,14 +212,9 @@ std::vector<core::Attempt> Round::collect(milliseconds wait_max) {
   if (in_flight_.empty()) return attempts;
   if (arrived_.empty()) wait(wait_max);
   judge(std::exchange(arrived_, {}), attempts);
-  const auto gather_until = std::chrono::steady_clock::now() + gather_max;
-  while (!attempts.empty() && !in_flight_.empty()) {
-    const auto left =
-        std::chrono::ceil<milliseconds>(gather_until - std::chrono::steady_clock::now());
-    const std::size_t before = attempts.size();
-    judge(sink_.collect(std::clamp(left, milliseconds{0}, gather_max)), attempts);
-    if (attempts.size() == before) break;  // woken, or time is up: the rest stays in flight
-  }
+  // What has arrived meanwhile shares the write transaction. Nothing is waited for: the connections
+  // that have answered would idle.
+  if (!attempts.empty() && !in_flight_.empty()) judge(sink_.collect(milliseconds{0}), attempts);
   return attempts;
 }
 
@@ -223,7 +222,6 @@ void Round::judge(const std::vector<Sink::Reply>& replies, std::vector<core::Att
   for (const Sink::Reply& reply : replies) {
     auto sent = in_flight_.extract(reply.token);
     if (sent.empty()) continue;
-    for (const std::int64_t id : sent.mapped().ids) ids_in_flight_.erase(id);
     attempts.push_back({.was_made = reply.answer.arrival != core::Arrival::no_credential,
                         .ids = std::move(sent.mapped().ids),
                         .bytes = sent.mapped().bytes,

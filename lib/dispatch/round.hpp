@@ -96,6 +96,7 @@ class Round {
     core::Suspicion suspicion;
   };
 
+  storage::IdSet ids_in_flight() const;
   bool may_send(const core::DestinationState& state);
   std::vector<core::Death> take_expired(storage::Store& store);
   Intaken take(storage::Store& store, const core::DestinationState& state,
@@ -119,7 +120,6 @@ class Round {
 
   std::map<std::uint64_t, InFlight> in_flight_;
   std::vector<Sink::Reply> arrived_;  // between rounds
-  storage::IdSet ids_in_flight_;
   core::Settlement unrecorded_;
   RoundTotals totals_;
   std::chrono::microseconds recording_{0};  // in this round

@@ -15,24 +15,6 @@ namespace {
 using Destinations = std::map<std::string, DestinationStatus>;
 constexpr auto action = "read the status";
 
-// Reads everything of one moment. Not for writing: on a connection in autocommit mode only.
-class Snapshot {
- public:
-  explicit Snapshot(sqlite3* db) : db_{db}, is_ours_{sqlite3_get_autocommit(db) != 0} {
-    if (is_ours_) execute(db_, "begin", action);
-  }
-  ~Snapshot() {
-    // COMMIT of a reader, since ROLLBACK would call the host's rollback hook.
-    if (is_ours_) sqlite3_exec(db_, "commit", nullptr, nullptr, nullptr);
-  }
-  Snapshot(const Snapshot&) = delete;
-  Snapshot& operator=(const Snapshot&) = delete;
-
- private:
-  sqlite3* db_;
-  bool is_ours_;
-};
-
 void read_destinations(sqlite3* db, Destinations& destinations) {
   Statement rows{
       db,
@@ -138,7 +120,7 @@ Destinations read_all(sqlite3* db, core::Instant now) {
 
 Status read_status(sqlite3* db, const std::string& destination, core::Instant now) {
   return while_busy([&] {
-    const Snapshot snapshot{db};
+    const ReadTransaction moment{db};
     require_schema(db);
     Status status{.schema_version = migrated_version(db)};
     for (auto& [name, found] : read_all(db, now)) {

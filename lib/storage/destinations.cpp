@@ -90,14 +90,19 @@ Store::Store(sqlite3* db, std::string destination, std::chrono::milliseconds pat
                 "select min(due_at_ms) from main.outbox_events"
                 " where destination = ?1 and state = 0 and due_at_ms > ?2",
                 "take", Use::often},
-      mark_{db,
-            "update main.outbox_events set state = ?2, settled_at_ms = ?3, last_error = ?4"
-            " where id = ?1 and state = 0",
-            "record a round", Use::often},
+      // Also what a person has discarded while it was under way: it has arrived.
+      mark_delivered_{db,
+                      "update main.outbox_events set state = 1, settled_at_ms = ?2,"
+                      " last_error = null where id = ?1 and state in (0, 3)",
+                      "record a round", Use::often},
       mark_scrubbed_{db,
-                     "update main.outbox_events set state = ?2, settled_at_ms = ?3,"
-                     " last_error = ?4, payload = '{}' where id = ?1 and state = 0",
+                     "update main.outbox_events set state = 1, settled_at_ms = ?2,"
+                     " last_error = null, payload = '{}' where id = ?1 and state in (0, 3)",
                      "record a round", Use::often},
+      mark_dead_{db,
+                 "update main.outbox_events set state = 2, settled_at_ms = ?2, last_error = ?3"
+                 " where id = ?1 and state = 0",
+                 "record a round", Use::often},
       mark_suspect_{db,
                     "update main.outbox_events set suspect_batch = ?2, attempts = ?3,"
                     " lonely_failures = ?4, due_at_ms = ?5, last_error = ?6"

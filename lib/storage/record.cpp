@@ -4,13 +4,6 @@
 
 namespace outbox::storage {
 
-namespace {
-
-constexpr std::int64_t state_delivered = 1;
-constexpr std::int64_t state_dead = 2;
-
-}  // namespace
-
 std::chrono::microseconds Store::record(const core::Settlement& settlement, core::Instant now) {
   if (settlement.is_empty()) return {};
   const KeptRowid kept{db_};
@@ -89,17 +82,16 @@ void Store::record_stance(const core::Stance& stance, std::int64_t delivered, st
 
 // Returns how many rows that marked: none, when a person has taken the event away meanwhile.
 std::int64_t Store::deliver(std::int64_t id, core::Instant now) {
-  Statement& mark = scrubs_ ? mark_scrubbed_ : mark_;
-  mark.bind(1, id).bind(2, state_delivered).bind(3, core::unix_ms(now)).bind(4, std::nullopt).run();
+  Statement& mark = scrubs_ ? mark_scrubbed_ : mark_delivered_;
+  mark.bind(1, id).bind(2, core::unix_ms(now)).run();
   return sqlite3_changes(db_);
 }
 
 void Store::bury(const core::Death& death, core::Instant now) {
   if (death.suspicion) count_attempts(death.id, *death.suspicion);
-  mark_.bind(1, death.id)
-      .bind(2, state_dead)
-      .bind(3, core::unix_ms(now))
-      .bind(4, text_or_null(death.reason))
+  mark_dead_.bind(1, death.id)
+      .bind(2, core::unix_ms(now))
+      .bind(3, text_or_null(death.reason))
       .run();
 }
 

@@ -11,6 +11,7 @@
 
 #include "core/clock.hpp"
 #include "core/destination.hpp"
+#include "core/id_set.hpp"
 #include "core/pending_event.hpp"
 #include "core/settle.hpp"
 #include "storage/progress.hpp"
@@ -48,7 +49,7 @@ struct SuspectLimits {
   std::chrono::milliseconds wait_max{0};
 };
 
-using IdSet = std::unordered_set<std::int64_t>;
+using core::IdSet;
 
 /// Lifetime: must be destroyed before its connection is closed. Threads: the connection's.
 class Store {
@@ -61,6 +62,10 @@ class Store {
   /// False: events are pending that were last served in another file, so this one is a copy or was
   /// restored; `Service::foreign` says what is done then.
   bool serve(const Service& service, core::Instant now);
+
+  /// What is read until it ends is of one moment, which also spares SQLite's locks for each
+  /// statement.
+  ReadTransaction read() { return ReadTransaction{db_}; }
 
   /// How the destination is, with the searches that are under way.
   core::DestinationState destination();
@@ -91,8 +96,8 @@ class Store {
   /// Lets the next `take` begin anew.
   void look_everywhere();
 
-  /// Records the changes of a round in one transaction. Marks are guarded by `state = 0`, since
-  /// people retry, discard and erase meanwhile. Returns for how long no other connection could
+  /// Records the changes of a round in one transaction. Marks are guarded by the state, since people
+  /// retry, discard and erase meanwhile. Returns for how long no other connection could
   /// write.
   std::chrono::microseconds record(const core::Settlement& settlement, core::Instant now);
 
@@ -107,6 +112,8 @@ class Store {
   std::optional<core::Instant> next_due(core::Instant now);
   /// How many events are pending; counts no further than `count_max`.
   std::int64_t pending_count(std::int64_t count_max);
+  /// Whether an event is due at `now`.
+  bool has_due(core::Instant now);
   /// How many events are due at `now`.
   std::int64_t due_count(core::Instant now);
   /// How many pending events were refused alone and wait for their next try.
@@ -114,6 +121,7 @@ class Store {
 
  private:
   struct Taking;
+  using TakenIds = std::unordered_set<std::int64_t>;
   void take_again(Taking& taking);
   void take_freed_keys(Taking& taking);
   bool take_freed_key(Taking& taking, const std::string& key);
@@ -123,7 +131,7 @@ class Store {
   bool is_ahead(std::int64_t due_at_ms, std::int64_t id) const;
   void remember_key(std::int64_t id, const std::string& key);
   void free_key_of(std::int64_t id);
-  bool has_earlier_outside(const std::string& key, std::int64_t id, const IdSet& taken);
+  bool has_earlier_outside(const std::string& key, std::int64_t id, const TakenIds& taken);
   std::vector<core::Search> searches();
   bool has_pending();
   void meet_endpoint(const std::string& endpoint);
@@ -149,8 +157,9 @@ class Store {
   Statement by_id_;
   Statement suspect_;
   Statement next_due_;
-  Statement mark_;
+  Statement mark_delivered_;
   Statement mark_scrubbed_;
+  Statement mark_dead_;
   Statement mark_suspect_;
   Statement log_;
   Statement update_search_;

@@ -25,13 +25,13 @@ struct Store::Taking {
   core::Instant now;
   const IdSet& left_out;
   std::vector<core::PendingEvent> events = {};
-  IdSet ids = {};
+  TakenIds ids = {};  // but for those of a walk that have no key: nobody asks for them
   std::unordered_map<std::string, std::int64_t> waiting = {};  // by key, from this event on
   std::size_t bytes = 0;
   std::size_t looks = 0;
 
   bool is_full() const { return events.size() >= limits.events_max || bytes >= limits.bytes_max; }
-  bool has(std::int64_t id) const { return ids.contains(id); }
+  bool has(std::int64_t id) const { return !ids.empty() && ids.contains(id); }
   bool is_due(std::int64_t due_at_ms) const { return due_at_ms <= core::unix_ms(now); }
   bool is_known_to_wait(const std::string& key, std::int64_t id) const {
     const auto known = waiting.find(key);
@@ -39,7 +39,6 @@ struct Store::Taking {
   }
   void add(core::PendingEvent event) {
     bytes += event.payload.size();
-    ids.insert(event.id);
     events.push_back(std::move(event));
   }
 };
@@ -87,6 +86,7 @@ void Store::take_again(Taking& taking) {
       ++progress_.at_once.passed_over;
     } else {
       taking.add(event_at(by_id_));
+      taking.ids.insert(id);
       remember_key(id, by_id_.text(3));
     }
   }
@@ -114,6 +114,7 @@ bool Store::take_freed_key(Taking& taking, const std::string& key) {
     if (waits) return true;
     if (taking.is_full()) return false;
     taking.add(event_at(of_key_));
+    taking.ids.insert(id);
     remember_key(id, key);
     Cursor& cursor = due_at_ms == 0 ? progress_.at_once : progress_.scheduled;
     if (cursor.passed_over > 0) --cursor.passed_over;
@@ -156,15 +157,18 @@ std::size_t Store::walk(Taking& taking, Statement& range, Cursor& cursor, std::s
     const std::int64_t id = cursor.id = range.integer(0);
     cursor.due_at_ms = range.integer(4);
     if (taking.left_out.contains(id) || taking.has(id)) continue;
-    const std::string key = range.text(3);
-    const bool is_known = !key.empty() && taking.is_known_to_wait(key, id);
-    if (is_known || has_earlier_outside(key, id, taking.ids)) {
-      if (!is_known) taking.waiting[key] = id;
-      ++cursor.passed_over;
-      continue;
+    if (!range.is_null(3)) {
+      const std::string key = range.text(3);
+      const bool is_known = taking.is_known_to_wait(key, id);
+      if (is_known || has_earlier_outside(key, id, taking.ids)) {
+        if (!is_known) taking.waiting[key] = id;
+        ++cursor.passed_over;
+        continue;
+      }
+      taking.ids.insert(id);
+      remember_key(id, key);
     }
     taking.add(event_at(range));
-    remember_key(id, key);
     ++taken;
   }
   return taken;
@@ -183,7 +187,7 @@ void Store::free_key_of(std::int64_t id) {
 
 // The nearest pending one will do: where that is taken, the ones before it are through or taken
 // too.
-bool Store::has_earlier_outside(const std::string& key, std::int64_t id, const IdSet& taken) {
+bool Store::has_earlier_outside(const std::string& key, std::int64_t id, const TakenIds& taken) {
   if (key.empty()) return false;
   const ResetAtEnd end{before_in_key_};
   before_in_key_.bind(1, destination_).bind(2, key).bind(3, id);
@@ -195,7 +199,7 @@ bool Store::has_earlier_outside(const std::string& key, std::int64_t id, const I
 
 std::vector<core::PendingEvent> Store::take_these(const core::Ids& ids) {
   std::vector<core::PendingEvent> events;
-  IdSet taken;
+  TakenIds taken;
   for (const std::int64_t id : ids) {
     const ResetAtEnd end{by_id_};
     by_id_.bind(1, id).bind(2, destination_);
@@ -243,6 +247,14 @@ std::int64_t Store::pending_count(std::int64_t count_max) {
                   "count pending events"};
   count.bind(1, destination_).bind(2, count_max).step();
   return count.integer(0);
+}
+
+bool Store::has_due(core::Instant now) {
+  Statement one{db_,
+                "select 1 from main.outbox_events"
+                " where destination = ?1 and state = 0 and due_at_ms <= ?2 limit 1",
+                "look for due events"};
+  return one.bind(1, destination_).bind(2, core::unix_ms(now)).step();
 }
 
 std::int64_t Store::due_count(core::Instant now) {

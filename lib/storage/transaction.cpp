@@ -22,6 +22,17 @@ void WriteTransaction::commit() {
   is_open_ = false;
 }
 
+ReadTransaction::ReadTransaction(sqlite3* db) : db_{db}, is_open_{sqlite3_get_autocommit(db) != 0} {
+  if (is_open_) execute(db_, "begin", "read");
+}
+
+void ReadTransaction::end() noexcept {
+  if (!is_open_) return;
+  is_open_ = false;
+  // COMMIT of a reader, since ROLLBACK would call the host's rollback hook.
+  sqlite3_exec(db_, "commit", nullptr, nullptr, nullptr);
+}
+
 SecureDeletion::SecureDeletion(sqlite3* db)
     : db_{db}, before_{query_integer(db, "pragma main.secure_delete", "overwrite").value_or(1)} {
   if (before_ != 1) execute(db_, "pragma main.secure_delete = on", "overwrite");

@@ -52,6 +52,22 @@ class WriteTransaction {
   bool is_open_ = true;
 };
 
+/// Reads everything of one moment; inside the caller's transaction it does nothing. Not for
+/// writing.
+class ReadTransaction {
+ public:
+  explicit ReadTransaction(sqlite3* db);
+  ~ReadTransaction() { end(); }
+  ReadTransaction(const ReadTransaction&) = delete;
+  ReadTransaction& operator=(const ReadTransaction&) = delete;
+
+  void end() noexcept;
+
+ private:
+  sqlite3* db_;
+  bool is_open_;
+};
+
 /// A savepoint in the transaction that is open on `db`; undone unless released.
 class Savepoint {
  public:

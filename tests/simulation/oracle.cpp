@@ -47,6 +47,7 @@ void check_row(const Model& model, Event& event, const SQLite::Statement& row, O
       return;
     case 1:
       require(event.accepted > 0, "an event is marked that nobody accepted");
+      event.is_discarded = false;  // it was under way when a person gave it up
       return;
     case 2:
       if (!event.is_dead) check_death(model, event, row.getColumn(3).getString(), oracle);

@@ -160,3 +160,12 @@ TEST_CASE("a suspect is pending, counted, and waits for its own time") {
   CHECK(table.store.suspect_count(now) == 1);
   CHECK(table.store.due_count(now) == 0);
 }
+
+TEST_CASE("an event that is discarded while it is under way is delivered when it has arrived") {
+  Table table;
+  table.app.enqueue_many(2);
+  outbox::discard(table.app.db(), {.ids = {1, 2}}, {"test", "too late"});
+  table.store.record({.delivered = {1}, .dead = {{2, "refused"}}}, now);
+  CHECK(table.app.text("select group_concat(state) from outbox_events") == "1,3");
+  CHECK(outbox::retry(table.app.db(), {.all = true}) == 0);
+}
