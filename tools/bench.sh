@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Measures outbox beside what SQLite and libcurl allow, and prints a table of ratios. Installs what is
-# missing, builds the release preset, and removes what it has made. docs/performance.md explains the rows.
+# missing, builds the release preset (or OUTBOX_PRESET), and removes what it has made. docs/performance.md explains the rows.
 #
 #     tools/bench.sh           as --quick
 #     tools/bench.sh --quick   tiny counts, under a minute: shows that the benchmark works, not how fast
@@ -22,8 +22,9 @@ esac
 tools/install_packages.sh
 echo "Building …" >&2
 build_log=$(mktemp)
-if ! { cmake --preset release &&
-       cmake --build --preset release --target bench outbox_cli; } >"$build_log" 2>&1; then
+preset=${OUTBOX_PRESET:-release}
+if ! { cmake --preset "$preset" &&
+       cmake --build --preset "$preset" --target bench outbox_cli; } >"$build_log" 2>&1; then
   cat "$build_log" >&2
   rm -f "$build_log"
   exit 1
@@ -37,7 +38,7 @@ trap 'exit 130' INT TERM HUP
 
 results=$TMPDIR/results.tsv
 begin=$SECONDS
-bench=build/release/tools/bench/bench
+bench=build/$preset/tools/bench/bench
 {
   printf 'machine\tCPU\t%s, %s cores\n' "$(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -1)" "$(nproc)"
   printf 'machine\tKernel\tLinux %s\n' "$(uname -r | sed 's/-.*//')"

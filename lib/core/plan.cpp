@@ -42,33 +42,63 @@ void append(Batch& batch, const PendingEvent& event) {
   batch.ids.push_back(event.id);
 }
 
+// Of the body of a batch, when the events are about equally large.
+std::size_t expected_bytes(const std::vector<PendingEvent>& events, const BatchLimits& limits) {
+  std::size_t bytes = 0;
+  for (const PendingEvent& event : events) bytes += event.payload.size() + 1;
+  const std::size_t batches = (events.size() + limits.events_max - 1) / limits.events_max;
+  return std::min(limits.bytes_max, bytes / std::max<std::size_t>(batches, 1) * 9 / 8 + 2);
+}
+
+// Grown byte by byte, a body of some 100 kB would be copied several times.
+void begin_batch(Plan& plan, std::size_t bytes) {
+  plan.batches.emplace_back();
+  plan.batches.back().body.reserve(bytes);
+}
+
+// Where the ordering keys of a plan are.
+class Keys {
+ public:
+  /// Whether an event of `key` may not go into the batch `target`.
+  bool hold_back(const std::string& key, std::size_t target) const {
+    const auto known = batch_of_key_.find(key);
+    return left_out_.contains(key) || (known != batch_of_key_.end() && known->second != target);
+  }
+  /// Nothing of the key may overtake what was left out.
+  void leave_out(const std::string& key) { left_out_.insert(key); }
+  void put(const std::string& key, std::size_t target) { batch_of_key_.emplace(key, target); }
+
+ private:
+  std::unordered_map<std::string, std::size_t> batch_of_key_;
+  std::unordered_set<std::string> left_out_;
+};
+
 }  // namespace
 
 Plan plan(std::vector<PendingEvent> events, const BatchLimits& limits, std::size_t batches_max,
           OnDead on_dead) {
   Plan plan;
-  std::unordered_map<std::string, std::size_t> batch_of_key;
-  std::unordered_set<std::string> left_out_keys;  // nothing of these may overtake what was left out
+  Keys keys;
+  const std::size_t body_bytes = expected_bytes(events, limits);
   bool is_full = false;
   for (const PendingEvent& event : events) {
     if (std::string reason = unsendable_reason(event); !reason.empty()) {
       plan.unsendable.push_back({event.id, std::move(reason)});
       const bool blocks = on_dead == OnDead::blocks && !event.ordering_key.empty();
-      if (blocks) left_out_keys.insert(event.ordering_key);
+      if (blocks) keys.leave_out(event.ordering_key);
       continue;
     }
     const bool needs_batch = plan.batches.empty() || !has_room(plan.batches.back(), event, limits);
     is_full = is_full || (needs_batch && plan.batches.size() == batches_max);
     const std::size_t target = plan.batches.size() - (needs_batch ? 0 : 1);
-    const auto known = batch_of_key.find(event.ordering_key);
-    const bool is_behind_another_batch = known != batch_of_key.end() && known->second != target;
-    if (is_full || is_behind_another_batch || left_out_keys.contains(event.ordering_key)) {
+    const bool has_key = !event.ordering_key.empty();
+    if (is_full || (has_key && keys.hold_back(event.ordering_key, target))) {
       plan.left_out.push_back(event.id);
-      if (!event.ordering_key.empty()) left_out_keys.insert(event.ordering_key);
+      if (has_key) keys.leave_out(event.ordering_key);
       continue;
     }
-    if (needs_batch) plan.batches.emplace_back();
-    if (!event.ordering_key.empty()) batch_of_key.emplace(event.ordering_key, target);
+    if (needs_batch) begin_batch(plan, body_bytes);
+    if (has_key) keys.put(event.ordering_key, target);
     append(plan.batches.back(), event);
   }
   return plan;

@@ -1,7 +1,6 @@
 #include "core/timestamp.hpp"
 
-#include <array>
-#include <cstdio>
+#include <cstddef>
 
 #include "core/reader.hpp"
 
@@ -20,6 +19,13 @@ bool reads_zone(Reader& reader) {
   return hours <= 23 && minutes <= 59;
 }
 
+// By hand, since snprintf takes a tenth of the time of a whole enqueue.
+void put_digits(std::string& text, std::size_t at, std::size_t count, int value) {
+  for (std::size_t i = at + count; i > at; value /= 10) {
+    text[--i] = static_cast<char>('0' + value % 10);
+  }
+}
+
 }  // namespace
 
 std::string utc_text(std::chrono::sys_time<std::chrono::microseconds> instant) {
@@ -27,14 +33,15 @@ std::string utc_text(std::chrono::sys_time<std::chrono::microseconds> instant) {
   const auto day = floor<days>(instant);
   const year_month_day date{day};
   const hh_mm_ss time{instant - day};
-  std::array<char, 48> text{};
-  const int length = std::snprintf(
-      text.data(), text.size(), "%04d-%02u-%02uT%02d:%02d:%02d.%06dZ",
-      static_cast<int>(date.year()), static_cast<unsigned>(date.month()),
-      static_cast<unsigned>(date.day()), static_cast<int>(time.hours().count()),
-      static_cast<int>(time.minutes().count()), static_cast<int>(time.seconds().count()),
-      static_cast<int>(time.subseconds().count()));
-  return {text.data(), static_cast<std::size_t>(length)};
+  std::string text = "0000-00-00T00:00:00.000000Z";
+  put_digits(text, 0, 4, static_cast<int>(date.year()));
+  put_digits(text, 5, 2, static_cast<int>(static_cast<unsigned>(date.month())));
+  put_digits(text, 8, 2, static_cast<int>(static_cast<unsigned>(date.day())));
+  put_digits(text, 11, 2, static_cast<int>(time.hours().count()));
+  put_digits(text, 14, 2, static_cast<int>(time.minutes().count()));
+  put_digits(text, 17, 2, static_cast<int>(time.seconds().count()));
+  put_digits(text, 20, 6, static_cast<int>(time.subseconds().count()));
+  return text;
 }
 
 std::optional<std::string> timestamp_problem(std::string_view text) {

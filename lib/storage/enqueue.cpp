@@ -91,7 +91,9 @@ struct Draft {
 class Inserter {
  public:
   explicit Inserter(sqlite3* db, Use use)
-      : db_{db}, insert_{db, insert_row, "enqueue", use}, quota_{db} {}
+      : db_{db}, insert_{db, insert_row, "enqueue", use}, quota_{db} {
+    if (use == Use::often) kept_savepoint_.emplace(db, "enqueue");
+  }
 
   std::vector<Enqueued> enqueue(std::span<const Event> events, const EnqueueOptions& options) {
     if (sqlite3_get_autocommit(db_) != 0) throw not_in_transaction{};
@@ -103,7 +105,7 @@ class Inserter {
     results.reserve(drafts.size());
     if (drafts.empty()) return results;
     // For a single event too: a trigger of the host's that raises FAIL would leave its row behind.
-    Savepoint savepoint{db_, "enqueue"};
+    Savepoint savepoint{db_, "enqueue", kept_savepoint_ ? &*kept_savepoint_ : nullptr};
     Stored stored;
     for (const Draft& draft : drafts) {
       results.push_back(store(draft, options));
@@ -179,6 +181,7 @@ class Inserter {
 
   sqlite3* db_;
   Statement insert_;
+  std::optional<SavepointStatements> kept_savepoint_;
   Quota quota_;
   std::int64_t enqueued_at_ms_ = 0;
   Microseconds last_timestamp_ = {};

@@ -96,8 +96,8 @@ class Store {
   /// Lets the next `take` begin anew.
   void look_everywhere();
 
-  /// Records the changes of a round in one transaction. Marks are guarded by the state, since people
-  /// retry, discard and erase meanwhile. Returns for how long no other connection could
+  /// Records the changes of a round in one transaction. Marks are guarded by the state, since
+  /// people retry, discard and erase meanwhile. Returns for how long no other connection could
   /// write.
   std::chrono::microseconds record(const core::Settlement& settlement, core::Instant now);
 

@@ -59,8 +59,10 @@ std::vector<core::PendingEvent> Store::take(const TakeLimits& limits, core::Inst
   take_scheduled(taking, share);
   take_at_once(taking);
   take_scheduled(taking, limits.events_max);
-  std::sort(taking.events.begin(), taking.events.end(),
-            [](const auto& left, const auto& right) { return left.id < right.id; });
+  const auto by_id = [](const auto& left, const auto& right) { return left.id < right.id; };
+  if (!std::is_sorted(taking.events.begin(), taking.events.end(), by_id)) {
+    std::sort(taking.events.begin(), taking.events.end(), by_id);
+  }
   return std::move(taking.events);
 }
 

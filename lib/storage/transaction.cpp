@@ -45,8 +45,13 @@ SecureDeletion::~SecureDeletion() {
   sqlite3_exec(db_, sql, nullptr, nullptr, nullptr);
 }
 
-Savepoint::Savepoint(sqlite3* db, const char* action) : db_{db}, action_{action} {
-  execute(db_, "savepoint outbox_change", action_);
+SavepointStatements::SavepointStatements(sqlite3* db, const char* action)
+    : begin{db, "savepoint outbox_change", action, Use::often},
+      release{db, "release outbox_change", action, Use::often} {}
+
+Savepoint::Savepoint(sqlite3* db, const char* action, SavepointStatements* kept)
+    : db_{db}, action_{action}, kept_{kept} {
+  kept_ != nullptr ? kept_->begin.run() : execute(db_, "savepoint outbox_change", action_);
 }
 
 Savepoint::~Savepoint() {
@@ -57,7 +62,7 @@ Savepoint::~Savepoint() {
 }
 
 void Savepoint::release() {
-  execute(db_, "release outbox_change", action_);
+  kept_ != nullptr ? kept_->release.run() : execute(db_, "release outbox_change", action_);
   is_open_ = false;
 }
 

@@ -12,6 +12,7 @@
 #include <string>
 
 #include "outbox/errors.hpp"
+#include "storage/statement.hpp"
 
 namespace outbox::storage {
 
@@ -68,10 +69,19 @@ class ReadTransaction {
   bool is_open_;
 };
 
+/// The statements of a savepoint, kept prepared for hot paths.
+/// Lifetime: must be destroyed before its connection is closed.
+struct SavepointStatements {
+  SavepointStatements(sqlite3* db, const char* action);
+
+  Statement begin;
+  Statement release;
+};
+
 /// A savepoint in the transaction that is open on `db`; undone unless released.
 class Savepoint {
  public:
-  Savepoint(sqlite3* db, const char* action);
+  Savepoint(sqlite3* db, const char* action, SavepointStatements* kept = nullptr);
   ~Savepoint();
   Savepoint(const Savepoint&) = delete;
   Savepoint& operator=(const Savepoint&) = delete;
@@ -81,6 +91,7 @@ class Savepoint {
  private:
   sqlite3* db_;
   const char* action_;
+  SavepointStatements* kept_;
   bool is_open_ = true;
 };
 

@@ -7,6 +7,7 @@
 
 #include "support/database.hpp"
 #include "support/process.hpp"
+#include "support/sanitized.hpp"
 
 namespace {
 
@@ -17,7 +18,8 @@ support::Finished run_bench(const std::string& part, const support::TemporaryFol
 
 }  // namespace
 
-TEST_CASE("the benchmark of delivery prints its rows, and leaves nothing behind") {
+TEST_CASE("the benchmark of delivery prints its rows, and leaves nothing behind" *
+          doctest::skip(support::is_sanitized)) {
   support::TemporaryFolder folder;
 
   const support::Finished finished = run_bench("scaling", folder);
@@ -31,7 +33,8 @@ TEST_CASE("the benchmark of delivery prints its rows, and leaves nothing behind"
   CHECK(std::filesystem::is_empty(folder.path()));
 }
 
-TEST_CASE("a benchmark that cannot work says so, and leaves nothing behind") {
+TEST_CASE("a benchmark that cannot work says so, and leaves nothing behind" *
+          doctest::skip(support::is_sanitized)) {
   support::TemporaryFolder folder;
 
   // A program that delivers nothing.

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # What outbox costs at build time: the time to compile its header, and the bytes it adds to a program.
-# Prints rows like those of `bench`. Requires: the release build.
+# Prints rows like those of `bench`. Requires: the build of the preset OUTBOX_PRESET, release by default.
 #
 #     tools/bench/footprint.sh [--quick|--full]
 set -euo pipefail
@@ -61,7 +61,7 @@ size_of() { # NAME LIBRARY…
   stat --format=%s "$folder/$name"
 }
 without=$(size_of without_outbox)
-with=$(size_of with_outbox build/release/lib/liboutbox.a)
+with=$(size_of with_outbox build/${OUTBOX_PRESET:-release}/lib/liboutbox.a)
 echo $((with - without)) >"$folder/added.bytes"
 echo "$without" >"$folder/without.bytes"
 print_row "size added to a program" kB "$folder/added.bytes" 600 "$folder/without.bytes"
