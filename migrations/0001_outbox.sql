@@ -51,6 +51,7 @@ create table main.outbox_destinations (
   hold_tries         integer not null default 0,  -- failed requests since hold_since_ms
   block_on_dead      integer not null default 0,  -- 1: a dead event holds its ordering key
   nudges             integer not null default 0,  -- moved by people: look and try now
+  looks              integer not null default 0,  -- moved by people: look again, but do not try
   endpoint           text,                        -- whose hold this is; a changed one lifts it
   endpoint_proven    integer not null default 0,  -- 1: it has answered like the API
   batch_events_max   integer,                     -- slow start after a hold; null: full speed

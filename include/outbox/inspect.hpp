@@ -54,7 +54,8 @@ struct Serving {
   std::string host = {};
   std::chrono::system_clock::time_point since = {};
   std::chrono::system_clock::time_point last_round = {};
-  /// The oldest request that was under way when that round began; none: nothing was.
+  /// When the oldest request that was under way when that round began was put together; none:
+  /// nothing was.
   std::optional<std::chrono::system_clock::time_point> in_flight_since = {};
 };
 

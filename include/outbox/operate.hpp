@@ -103,7 +103,7 @@ struct EraseReport {
   /// them in it still; none: nothing of them is sent any more.
   std::optional<Serving> may_still_be_sent_by = {};
   /// False: someone is still reading, so that older pages remain in the WAL until the next
-  /// checkpoint. Erase again, which costs little.
+  /// checkpoint. Erase again.
   bool is_wal_truncated = true;
 };
 
@@ -111,8 +111,9 @@ struct EraseReport {
 /// endpoint said of them from the batch log. Overwrites what it removes, on a connection of its
 /// own, and waits up to `patience` for requests under way. Backups and replicas are yours to clean.
 ///
-/// Events that are enqueued meanwhile may be missed: erase when the app has forgotten the subject.
-/// Throws: as `prune`. Threads: any.
+/// Whatever stops it half-way, the next erasure, of any subject, finishes what it has begun: its
+/// work list is in the audit until it is done. Events that are enqueued meanwhile may be missed:
+/// erase when the app has forgotten the subject. Throws: as `prune`. Threads: any.
 OUTBOX_API EraseReport erase(const DatabaseFile& database, const Subject& subject,
                              const ChangeNote& note = {}, Run run = Run::real,
                              std::chrono::milliseconds patience = std::chrono::seconds{5});

@@ -51,6 +51,7 @@ struct Search {
 struct DestinationState {
   bool is_paused = false;   // by a person
   std::int64_t nudges = 0;  // moved by people: look and try now
+  std::int64_t looks = 0;   // moved by people: look again, something has changed
   Stance stance = {};
   std::int64_t accepted_batch = 0;    // the newest request in which something was accepted
   std::vector<Search> searches = {};  // the oldest first

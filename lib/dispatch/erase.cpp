@@ -11,8 +11,6 @@
 #include "storage/database.hpp"
 #include "storage/erase.hpp"
 #include "storage/prune.hpp"
-#include "storage/rewrite.hpp"
-#include "storage/transaction.hpp"
 
 namespace outbox {
 
@@ -33,13 +31,14 @@ bool is_past(const Serving& serving, system_clock::time_point instant) {
 }
 
 // Waits until no request that was under way at `instant` can be any more. Returns who may still
-// have one.
-std::optional<Serving> wait_for_requests(const std::string& path, const storage::Erased& erased,
-                                         system_clock::time_point instant,
+// have one. Every destination counts: also an event that was dead, discarded or erased may be under
+// way.
+std::optional<Serving> wait_for_requests(sqlite3* db, system_clock::time_point instant,
                                          SteadyClock::time_point deadline) {
-  for (const std::string& destination : erased.pending_in) {
+  const std::string path = storage::path_of(db);
+  for (const DestinationStatus& destination : status(db).destinations) {
     for (;;) {
-      const std::optional<Serving> found = serving(path, destination);
+      const std::optional<Serving> found = serving(path, destination.name);
       if (!found || is_past(*found, instant)) break;
       if (left_until(deadline) == milliseconds{0}) return found;
       std::this_thread::sleep_for(between_looks);
@@ -73,15 +72,17 @@ EraseReport erase(const DatabaseFile& database, const Subject& subject, const Ch
                   Run run, std::chrono::milliseconds patience) {
   const auto own = storage::open_database(storage::with_absolute_path(database));
   sqlite3* const db = storage::handle_of(own);
-  const storage::Erased erased = storage::erase_events(db, subject, note, run);
-  EraseReport report{.events = static_cast<std::int64_t>(erased.ids.size())};
+  storage::FoundEvents found = storage::find_events(db, subject);
+  EraseReport report{.events = static_cast<std::int64_t>(found.ids.size())};
   if (run == Run::dry) return report;
+  storage::Erasure erasure{db, subject, note, std::move(found)};
+  report.events = erasure.remove_events();
   // What a request under way is answered may quote the subject, so that is forgotten after it.
-  report.may_still_be_sent_by =
-      dispatch::wait_for_requests(storage::path_of(db), erased, std::chrono::system_clock::now(),
-                                  dispatch::deadline_in(patience));
-  storage::forget_answers(db, erased);
-  storage::rewrite_around(db, erased.ids);
+  report.may_still_be_sent_by = dispatch::wait_for_requests(db, std::chrono::system_clock::now(),
+                                                            dispatch::deadline_in(patience));
+  erasure.forget_answers();
+  erasure.rewrite_pages();
+  if (!report.may_still_be_sent_by) erasure.finish();
   report.is_wal_truncated = dispatch::truncate_wal(db, dispatch::deadline_in(patience));
   return report;
 }

@@ -214,7 +214,7 @@ Intaken Intake::run(storage::Store& store, const core::DestinationState& state,
   const auto pause = std::max<std::chrono::microseconds>(
       look_everywhere_after, look_everywhere_after_each * store.passed_over());
   if (now < looked_everywhere_ || now - looked_everywhere_ > pause) {
-    store.look_everywhere();
+    store.look_behind();
     looked_everywhere_ = now;
   }
   Pass pass{store, state, options_, under_way, now};

@@ -2,6 +2,8 @@
 
 #include <thread>
 
+#include "outbox/errors.hpp"
+
 namespace outbox::dispatch {
 
 namespace {
@@ -18,15 +20,19 @@ constexpr int chunks_of_a_call = 100;
 SteadyClock::time_point Retention::run(storage::Store& store, core::Instant now) {
   if (is_off()) return SteadyClock::time_point::max();
   if (SteadyClock::now() < next_) return next_;
-  const bool is_through = store.prune(now - keep_);
-  next_ = SteadyClock::now() + (is_through ? milliseconds{between_passes} : between_chunks);
-  return next_;
+  milliseconds wait = between_chunks;
+  try {
+    if (store.prune(now - keep_, now)) wait = between_passes;
+  } catch (const database_error& error) {  // busy, or a constraint or a trigger of the host's
+    if (!error.is_busy()) wait = between_passes;
+  }
+  return next_ = SteadyClock::now() + wait;
 }
 
 void Retention::run_until(storage::Store& store, core::Instant now,
                           SteadyClock::time_point deadline) {
   if (is_off()) return;
-  for (int i = 0; i < chunks_of_a_call && !store.prune(now - keep_); ++i) {
+  for (int i = 0; i < chunks_of_a_call && !store.prune(now - keep_, now); ++i) {
     if (left_until(deadline) == milliseconds{0}) return;
     std::this_thread::sleep_for(milliseconds{1});
   }

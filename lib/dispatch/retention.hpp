@@ -16,8 +16,8 @@ class Retention {
  public:
   explicit Retention(const DispatcherOptions& options) : keep_{options.keep_delivered} {}
 
-  /// Removes some events if it is time to. Returns when to come again, at the latest.
-  /// Throws: `database_error`.
+  /// Removes some events if it is time to. Returns when to come again, at the latest. Trouble of
+  /// the database is no reason not to deliver: it is tried again later.
   SteadyClock::time_point run(storage::Store& store, core::Instant now);
 
   /// Removes until nothing old is left, `deadline` has come, or so much that it is for another

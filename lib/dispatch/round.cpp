@@ -74,6 +74,7 @@ RoundReport Round::run(storage::Store& store, milliseconds wait_max) {
   const RoundTotals before = totals_;
   recording_ = {};
   record(store);  // of an earlier round, before anything new is sent
+  read_at_ = clock_.now();
   storage::ReadTransaction moment = store.read();
   const core::DestinationState state = store.destination();
   follow_nudges(store, state);
@@ -117,7 +118,7 @@ storage::IdSet Round::ids_in_flight() const {
 std::optional<core::Instant> Round::in_flight_since() const {
   std::optional<core::Instant> oldest;
   for (const auto& [token, request] : in_flight_) {
-    oldest = std::min(oldest.value_or(request.started), request.started);
+    oldest = std::min(oldest.value_or(request.read_at), request.read_at);
   }
   return oldest;
 }
@@ -164,7 +165,7 @@ Intaken Round::take(storage::Store& store, const core::DestinationState& state,
   try {
     return intake_.run(store, state, under_way, clock_.now());
   } catch (...) {  // busy half-way: what it had read would be passed over
-    store.look_everywhere();
+    store.begin_anew();
     throw;
   }
 }
@@ -184,10 +185,10 @@ void Round::deliver(storage::Store& store, std::vector<Outgoing> outgoing) {
   if (outgoing.empty()) return;
   try {
     // Taking and planning take their time; a person may have paused the destination meanwhile.
-    if (store.is_paused()) return store.look_everywhere();
+    if (store.is_paused()) return store.begin_anew();
     for (Outgoing& request : outgoing) submit(std::move(request));
   } catch (...) {  // what was taken would be passed over
-    store.look_everywhere();
+    store.begin_anew();
     throw;
   }
 }
@@ -197,6 +198,7 @@ void Round::submit(Outgoing outgoing) {
   in_flight_[token] = {.ids = std::move(outgoing.batch.ids),
                        .bytes = outgoing.batch.body.size(),
                        .started = clock_.now(),
+                       .read_at = read_at_,
                        .search = outgoing.search,
                        .suspicion = outgoing.suspicion};
   try {
@@ -248,9 +250,10 @@ void Round::follow_nudges(storage::Store& store, const core::DestinationState& s
   const bool is_first_look = nudges_ < 0;
   if (!is_first_look && state.nudges != nudges_) {
     probes_now_ = true;
-    store.look_everywhere();
+    store.look_behind();
   }
   nudges_ = state.nudges;
+  if (std::exchange(looks_, state.looks) != state.looks) store.look_behind();
   // A new process is how a new token is often brought in.
   const auto& hold = state.stance.hold;
   if (is_first_look && hold && hold->kind == core::hold_kind::unauthorized) probes_now_ = true;

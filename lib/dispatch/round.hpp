@@ -80,7 +80,7 @@ class Round {
   /// There are answers for the next round.
   bool has_arrived() const { return !arrived_.empty(); }
   bool has_in_flight() const { return !in_flight_.empty(); }
-  /// When the oldest request under way was started; none: nothing is.
+  /// When what the oldest request under way carries was read; none: nothing is under way.
   std::optional<core::Instant> in_flight_since() const;
   /// Something was delivered or found dead and is not recorded yet.
   bool has_unrecorded() const { return !unrecorded_.is_empty(); }
@@ -92,6 +92,7 @@ class Round {
     core::Ids ids;
     std::size_t bytes;
     core::Instant started;
+    core::Instant read_at;  // what it carries is of that moment, or later
     std::optional<std::int64_t> search;
     core::Suspicion suspicion;
   };
@@ -124,7 +125,9 @@ class Round {
   RoundTotals totals_;
   std::chrono::microseconds recording_{0};  // in this round
   std::uint64_t next_token_ = 1;
-  std::int64_t nudges_ = -1;  // as last seen; -1: not yet
+  std::int64_t nudges_ = -1;    // as last seen; -1: not yet
+  std::int64_t looks_ = 0;      // as last seen
+  core::Instant read_at_ = {};  // when this round began to read
   core::Instant looked_for_expired_ = {};
   bool probes_now_ = false;
   bool is_sending_ = true;

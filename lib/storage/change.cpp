@@ -78,9 +78,11 @@ std::int64_t BulkChange::run(const std::function<Tally()>& work) {
   const bool is_ours = sqlite3_get_autocommit(db_) != 0;
   std::int64_t changed = 0;
   microseconds writing{0};
+  Tally tally;
   change_atomically(db_, note_.action.c_str(), [&] {
     const auto begin = std::chrono::steady_clock::now();
-    for (const auto& [destination, count] : work()) {
+    tally = work();
+    for (const auto& [destination, count] : tally) {
       changed += count;
       make_destination(db_, destination, note_.action.c_str());
       for (const std::string& sql : also_) {
@@ -94,8 +96,21 @@ std::int64_t BulkChange::run(const std::function<Tally()>& work) {
     writing = std::chrono::duration_cast<microseconds>(std::chrono::steady_clock::now() - begin);
   });
   total_ += changed;
+  for (const auto& [destination, count] : tally) totals_[destination] += count;
   if (is_ours) pause_for(writing * pause_for_each_write);
   return changed;
+}
+
+void BulkChange::end(const char* sql) {
+  if (totals_.empty()) return;
+  change_atomically(db_, note_.action.c_str(), [&] {
+    for (const auto& [destination, count] : totals_) {
+      Statement{db_, sql, note_.action.c_str()}
+          .bind(1, std::string_view{destination})
+          .bind(2, count)
+          .run();
+    }
+  });
 }
 
 void BulkChange::audit(std::int64_t events) {

@@ -48,6 +48,9 @@ class BulkChange {
   /// ?2 the count.
   void also(std::string sql) { also_.push_back(std::move(sql)); }
 
+  /// Runs `sql` for each destination with changes, in a transaction of its own.
+  void end(const char* sql);
+
   std::int64_t total() const { return total_; }
 
  private:
@@ -58,6 +61,7 @@ class BulkChange {
   std::vector<std::string> also_;
   std::int64_t audit_id_ = 0;
   std::int64_t total_ = 0;
+  Tally totals_;
 };
 
 /// Writes a row of the audit. Requires: a write transaction is open.

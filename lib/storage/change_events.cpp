@@ -1,6 +1,7 @@
 // retry, discard, requeue: the states of many events, changed by people.
 
 #include <algorithm>
+#include <limits>
 #include <stdexcept>
 
 #include "core/doubt.hpp"
@@ -9,6 +10,7 @@
 #include "core/text.hpp"
 #include "outbox/operate.hpp"
 #include "storage/change.hpp"
+#include "storage/change_kinds.hpp"
 #include "storage/filter.hpp"
 #include "storage/schema.hpp"
 #include "storage/statement.hpp"
@@ -19,92 +21,6 @@ namespace outbox {
 namespace storage {
 
 namespace {
-
-// Events in one state to which a change applies.
-struct Part {
-  StateName name;
-  const char* guard;  // in SQL, of the row at the moment of the change; ?2 is now
-};
-
-constexpr Part pending{StateName::pending, "state = 0"};
-constexpr Part scheduled{StateName::scheduled, "state = 0 and due_at_ms > ?2"};
-constexpr Part retrying{StateName::retrying, "state = 0 and attempts > 0"};
-constexpr Part delivered{StateName::delivered, "state = 1 and payload <> '{}'"};
-constexpr Part dead{StateName::dead, "state = 2"};
-constexpr Part discarded{StateName::discarded, "state = 3"};
-
-struct Change {
-  const char* action;
-  const char* update;          // of one event, ?1; ?2 is now
-  const char* guard_of_ids;    // when the events are named one by one
-  const char* counters;        // of the destination, ?1, for ?2 events
-  bool keeps_reason;           // as ?3
-  const char* instant;         // what since and until are about
-  std::vector<Part> usual;     // without a state in the filter
-  std::vector<Part> possible;  // with one
-};
-
-constexpr auto make_pending =
-    "update main.outbox_events set state = 0, due_at_ms = ?2, attempts = 0, lonely_failures = 0,"
-    " suspect_batch = null, settled_at_ms = null, last_error = null where id = ?1";
-constexpr auto only_nudge =
-    "update main.outbox_destinations set nudges = nudges + 1 where name = ?1 and ?2 > 0";
-
-Change retrying_change() {
-  return {.action = "retry",
-          .update = make_pending,
-          .guard_of_ids =
-              "(state > 1 or (state = 0 and (attempts > 0 or due_at_ms > ?2"
-              " or suspect_batch is not null)))",
-          .counters = only_nudge,
-          .keeps_reason = false,
-          .instant = "enqueued_at_ms",
-          .usual = {dead, retrying},
-          .possible = {dead, retrying, scheduled, discarded}};
-}
-
-Change discarding_change() {
-  return {.action = "discard",
-          .update =
-              "update main.outbox_events set state = 3, settled_at_ms = ?2,"
-              " suspect_batch = null, last_error = ?3 where id = ?1",
-          .guard_of_ids = "(state = 0 or state = 2)",
-          .counters = only_nudge,
-          .keeps_reason = true,
-          .instant = "enqueued_at_ms",
-          .usual = {pending, dead},
-          .possible = {pending, scheduled, retrying, dead}};
-}
-
-Change requeuing_change() {
-  return {.action = "requeue",
-          .update = make_pending,
-          .guard_of_ids = delivered.guard,
-          .counters =
-              "update main.outbox_destinations set delivered = delivered - ?2,"
-              " nudges = nudges + 1 where name = ?1",
-          .keeps_reason = false,
-          .instant = "settled_at_ms",
-          .usual = {delivered},
-          .possible = {delivered}};
-}
-
-std::vector<Part> parts_of(const Change& change, const EventFilter& filter) {
-  if (filter.state.empty()) return change.usual;
-  const StateName wanted = state_named(filter.state);
-  std::vector<Part> parts;
-  for (const Part& part : change.possible) {
-    if (part.name == wanted) return {part};
-    const bool is_pending_too =
-        part.name == StateName::scheduled || part.name == StateName::retrying;
-    if (wanted == StateName::pending && is_pending_too) parts.push_back(part);
-  }
-  if (!parts.empty()) return parts;
-  const bool is_delivered = wanted == StateName::delivered;
-  throw std::invalid_argument{"outbox: " + std::string{change.action} + ": not for " +
-                              filter.state + " events" +
-                              (is_delivered ? "; requeue sends them again" : "")};
-}
 
 // A destination or a limit alone chooses nothing.
 bool is_empty(const EventFilter& filter) {
@@ -128,20 +44,27 @@ class Changer {
                .subject = subject_of(selection),
                .note = note}},
         left_{selection.filter.limit} {
-    bulk_.also(change.counters);
+    if (change.counters != nullptr) bulk_.also(change.counters);
   }
 
   std::int64_t run() {
-    if (!selection_.ids.empty()) return run_ids();
-    std::int64_t total = 0;
-    for (const Part& part : parts_of(change_, selection_.filter)) {
-      for (const std::string& destination : destinations(part))
-        total += run_part(part, destination);
-    }
+    const std::int64_t total = selection_.ids.empty() ? run_filter() : run_ids();
+    // Once, and not for each chunk: each look at what waits costs the dispatcher time.
+    if (run_ == Run::real) bulk_.end(change_.at_end);
     return total;
   }
 
  private:
+  std::int64_t run_filter() {
+    std::int64_t total = 0;
+    for (const Part& part : parts_of(change_, selection_.filter)) {
+      for (const std::string& destination : destinations(part)) {
+        total += run_part(part, destination);
+      }
+    }
+    return total;
+  }
+
   std::int64_t run_ids() {
     core::Ids ids = selection_.ids;
     std::sort(ids.begin(), ids.end());
@@ -176,7 +99,7 @@ class Changer {
 
   std::int64_t run_part(const Part& part, const std::string& destination) {
     std::int64_t total = 0;
-    std::int64_t after = 0;
+    std::int64_t after = std::numeric_limits<std::int64_t>::min();
     for (;;) {
       const core::Ids ids = next(part, destination, after);
       if (ids.empty()) return total;
@@ -189,9 +112,12 @@ class Changer {
 
   core::Ids next(const Part& part, const std::string& destination, std::int64_t after) const {
     EventFilter filter = selection_.filter;
-    filter.destination = destination;
+    filter.destination.clear();
     Condition condition{part.name, now_};
-    condition.add(filter, change_.instant).add("id > ", after);
+    condition.add(filter, change_.instant);
+    // The plus keeps SQLite from an index that is ordered by due time, where it would sort.
+    condition.add(part.has_index_by_id ? "destination = " : "+destination = ", destination);
+    condition.add("id > ", after);
     const std::size_t limit = std::min(chunk_events, left_.value_or(chunk_events));
     Statement rows{db_,
                    ("select id from main.outbox_events" + condition.where() +
@@ -252,7 +178,8 @@ std::int64_t change_events(sqlite3* db, const Change& change, const Selection& s
     throw std::invalid_argument{"outbox: " + std::string{change.action} +
                                 ": no ids, no filter, and not all"};
   }
-  if (!selection.ids.empty() && !(is_empty(selection.filter) && !selection.all)) {
+  const bool is_narrowed = !is_empty(selection.filter) || selection.filter.limit || selection.all;
+  if (!selection.ids.empty() && is_narrowed) {
     throw std::invalid_argument{"outbox: " + std::string{change.action} +
                                 ": ids and a filter: give one of them"};
   }

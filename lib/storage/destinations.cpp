@@ -39,7 +39,7 @@ Store::Store(sqlite3* db, std::string destination, std::chrono::milliseconds pat
       destination_state_{db,
                          "select paused_at_ms is not null, nudges, hold_kind, hold_reason,"
                          " hold_since_ms, hold_until_ms, hold_tries, batch_events_max,"
-                         " batch_bytes_max, suspects, endpoint_proven, accepted_batch"
+                         " batch_bytes_max, suspects, endpoint_proven, accepted_batch, looks"
                          " from main.outbox_destinations where name = ?1",
                          "read the destination", Use::often},
       searches_{db,
@@ -133,7 +133,8 @@ Store::Store(sqlite3* db, std::string destination, std::chrono::milliseconds pat
 
 bool Store::serve(const Service& service, core::Instant now) {
   constexpr auto action = "serve the destination";
-  look_everywhere();  // another one may have served it meanwhile
+  begin_anew();  // another one may have served it meanwhile
+  progress_.keys.clear();
   on_dead_ = service.on_dead;
   scrubs_ = service.scrubs;
   const std::int64_t blocks_on_dead = service.on_dead == core::OnDead::blocks ? 1 : 0;
@@ -220,6 +221,7 @@ core::DestinationState Store::destination() {
     state.is_paused = row.integer(0) != 0;
     state.nudges = row.integer(1);
     state.accepted_batch = row.integer(11);
+    state.looks = row.integer(12);
     if (!row.is_null(2)) {
       state.stance.hold = core::HoldState{.kind = row.text(2),
                                           .reason = row.text(3),

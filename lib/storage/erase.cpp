@@ -3,11 +3,14 @@
 #include <sqlite3.h>
 
 #include <algorithm>
+#include <iterator>
+#include <limits>
 
 #include "core/id_ranges.hpp"
 #include "core/subject.hpp"
 #include "storage/change.hpp"
 #include "storage/prune.hpp"
+#include "storage/rewrite.hpp"
 #include "storage/schema.hpp"
 #include "storage/statement.hpp"
 #include "storage/transaction.hpp"
@@ -17,120 +20,162 @@ namespace outbox::storage {
 namespace {
 
 constexpr auto action = "erase";
+constexpr auto unfinished = "erase (unfinished)";
 constexpr std::int64_t looks_max = 2'000;  // rows in one read transaction
-
-struct Found {
-  core::Ids delivered = {};
-  core::Ids others = {};
-  std::int64_t looked_to = 0;
-  bool is_through = false;
-};
+constexpr std::size_t ids_max = 100'000'000;
 
 bool concerns(const Statement& row, const Subject& subject) {
-  if (core::is_about(row.text(2), subject)) return true;
+  if (core::is_about(row.text(1), subject)) return true;
   if (subject.email.empty()) return false;
-  return core::holds_address(row.text(3), subject.email) ||
-         core::holds_address(row.text(4), subject.email);
+  return core::key_holds_address(row.text(2), subject.email) ||
+         core::key_holds_address(row.text(3), subject.email);
 }
 
-// The next rows behind `after`. No index knows who is in a payload.
-Found find(sqlite3* db, const Subject& subject, std::int64_t after, Erased& erased) {
+std::string by(const Subject& subject) {
+  return !subject.email.empty() ? "by e-mail" : !subject.user_id.empty() ? "by user" : "by group";
+}
+
+core::Ids merged(const core::Ids& left, const core::Ids& right) {
+  core::Ids both;
+  std::set_union(left.begin(), left.end(), right.begin(), right.end(), std::back_inserter(both));
+  return both;
+}
+
+bool any_in(const core::Ids& ids, const std::string& ranges) {
+  const core::Ids batch = core::ids_in(ranges, core::doubt_ids_max);
+  return std::any_of(batch.begin(), batch.end(), [&](std::int64_t id) {
+    return std::binary_search(ids.begin(), ids.end(), id);
+  });
+}
+
+// Requests that held one of `ids` and of which the endpoint said something.
+core::Ids batches_with(sqlite3* db, const core::Ids& ids) {
   Statement rows{db,
-                 "select id, state, payload, ordering_key, dedupe_key, destination"
-                 " from main.outbox_events where id > ?1 order by id limit ?2",
+                 "select id, ids from main.outbox_batches where first_id <= ?2 and last_id >= ?1"
+                 " and coalesce(reason, warnings, response_id) is not null",
                  action};
-  rows.bind(1, after).bind(2, looks_max);
-  Found found{.looked_to = after};
-  std::int64_t looks = 0;
-  for (; found.delivered.size() + found.others.size() < chunk_events && rows.step(); ++looks) {
-    found.looked_to = rows.integer(0);
-    if (!concerns(rows, subject)) continue;
-    const bool is_delivered = rows.integer(1) == 1;
-    (is_delivered ? found.delivered : found.others).push_back(found.looked_to);
-    erased.ids.push_back(found.looked_to);
-    if (rows.integer(1) == 0) erased.pending_in.insert(rows.text(5));
+  rows.bind(1, ids.front()).bind(2, ids.back());
+  core::Ids batches;
+  while (rows.step()) {
+    if (any_in(ids, rows.text(1))) batches.push_back(rows.integer(0));
   }
-  found.is_through =
-      looks < looks_max && found.delivered.size() + found.others.size() < chunk_events;
-  return found;
-}
-
-AuditNote audit_of(const Subject& subject, const ChangeNote& note) {
-  const char* const by = !subject.email.empty()     ? "by e-mail"
-                         : !subject.user_id.empty() ? "by user"
-                                                    : "by group";
-  return {.action = action, .subject = by, .note = note};
-}
-
-void forget_answer(sqlite3* db, std::int64_t batch) {
-  Statement{db,
-            "update main.outbox_batches set reason = null, warnings = null, response_id = null"
-            " where id = ?1",
-            action}
-      .bind(1, batch)
-      .run();
+  return batches;
 }
 
 }  // namespace
 
-Erased erase_events(sqlite3* db, const Subject& subject, const ChangeNote& note, Run run) {
+// No index knows who is in a payload.
+FoundEvents find_events(sqlite3* db, const Subject& subject) {
   core::require_subject(subject);
-  // Since an event may leave the state in which it was found, each kind has its own guard.
-  BulkChange delivered{db, audit_of(subject, note)};
-  BulkChange others{db, audit_of(subject, note)};
-  delivered.also(count_removed_delivered);
-  others.also(count_removed);
-  others.also("update main.outbox_destinations set nudges = nudges + 1 where name = ?1 and ?2 > 0");
-  Erased erased;
-  for (std::int64_t after = 0;;) {
-    const Found found = find(db, subject, after, erased);
-    after = found.looked_to;
-    if (run == Run::real) {
-      const auto remove = [db](BulkChange& bulk, const core::Ids& ids, const char* guard) {
-        return bulk.run([&] { return remove_events(db, ids, guard); });
-      };
-      if (!found.others.empty()) {
-        remove(others, found.others, "state <> 1");
-        remove(delivered, found.others, "state = 1");  // delivered just now
-      }
-      if (!found.delivered.empty()) {
-        remove(delivered, found.delivered, "state = 1");
-        remove(others, found.delivered, "state <> 1");  // requeued just now
-      }
+  while_busy([db] { require_schema(db); });
+  Statement rows{db,
+                 "select id, payload, ordering_key, dedupe_key from main.outbox_events"
+                 " where id > ?1 order by id limit ?2",
+                 action};
+  FoundEvents found;
+  std::int64_t after = std::numeric_limits<std::int64_t>::min();
+  for (std::int64_t looks = looks_max; looks == looks_max;) {
+    const ResetAtEnd end{rows};
+    rows.bind(1, after).bind(2, looks_max);
+    for (looks = 0; rows.step(); ++looks) {
+      after = rows.integer(0);
+      if (!concerns(rows, subject)) continue;
+      found.ids.push_back(after);
+      found.have_keys = found.have_keys || !rows.is_null(2) || !rows.is_null(3);
     }
-    if (found.is_through) return erased;
+  }
+  return found;
+}
+
+Erasure::Erasure(sqlite3* db, const Subject& subject, const ChangeNote& note, FoundEvents found)
+    : db_{db},
+      subject_{subject},
+      note_{note},
+      ids_{std::move(found.ids)},
+      all_{ids_},
+      have_keys_{found.have_keys} {
+  if (!ids_.empty()) {
+    change_atomically(db_, action, [&] {
+      Statement{
+          db_,
+          "insert into main.outbox_audit (at_ms, action, actor, subject, events)"
+          " values (cast((julianday('now') - 2440587.5) * 86400000 as integer), ?1, ?2, ?3, 0)",
+          action}
+          .bind(1, std::string_view{unfinished})
+          .bind(2, std::string_view{note_.actor})
+          .bind(3, std::string_view{core::ranges_text(ids_)})
+          .run();
+    });
+  }
+  Statement lists{db_, "select id, subject from main.outbox_audit where action = ?1", action};
+  lists.bind(1, std::string_view{unfinished});
+  while (lists.step()) {
+    work_list_ = std::max(work_list_, lists.integer(0));
+    all_ = merged(all_, core::ids_in(lists.text(1), ids_max));
+    have_keys_ = have_keys_ || all_.size() > ids_.size();  // who knows
   }
 }
 
-void forget_answers(sqlite3* db, const Erased& erased) {
-  if (erased.ids.empty()) return;
-  core::Ids batches;
-  {
-    Statement rows{db,
-                   "select id, ids from main.outbox_batches where first_id <= ?2 and last_id >= ?1"
-                   " and coalesce(reason, warnings, response_id) is not null",
-                   action};
-    rows.bind(1, erased.ids.front()).bind(2, erased.ids.back());
-    while (rows.step()) {
-      const std::string ids = rows.text(1);
-      const bool held_one = std::any_of(erased.ids.begin(), erased.ids.end(), [&](std::int64_t id) {
-        return core::ranges_contain(ids, id);
-      });
-      if (held_one) batches.push_back(rows.integer(0));
-    }
+std::int64_t Erasure::remove_events() {
+  BulkChange delivered{db_, {.action = action, .subject = by(subject_), .note = note_}};
+  BulkChange others{db_, {.action = action, .subject = by(subject_), .note = note_}};
+  delivered.also(count_removed_delivered);
+  others.also(count_removed);
+  for (std::size_t begin = 0; begin < ids_.size(); begin += chunk_events) {
+    const auto first = ids_.begin() + static_cast<std::ptrdiff_t>(begin);
+    const auto count = static_cast<std::ptrdiff_t>(std::min(chunk_events, ids_.size() - begin));
+    const core::Ids chunk{first, first + count};
+    // Each kind has its own guard, since an event may change its state meanwhile.
+    others.run([&] { return storage::remove_events(db_, chunk, "state <> 1"); });
+    delivered.run([&] { return storage::remove_events(db_, chunk, "state = 1"); });
+    others.run([&] { return storage::remove_events(db_, chunk, "state <> 1"); });  // requeued
   }
-  change_atomically(db, action, [&] {
-    for (const std::int64_t batch : batches) forget_answer(db, batch);
-    execute(db,
+  others.end("update main.outbox_destinations set looks = looks + 1 where name = ?1 and ?2 > 0");
+  return delivered.total() + others.total();
+}
+
+void Erasure::forget_answers() {
+  if (all_.empty()) return;
+  const core::Ids batches = batches_with(db_, all_);
+  change_atomically(db_, action, [&] {
+    Statement forget{db_,
+                     "update main.outbox_batches set reason = null, warnings = null,"
+                     " response_id = null where id = ?1",
+                     action};
+    for (const std::int64_t batch : batches) forget.bind(1, batch).run();
+    execute(db_,
             "update main.outbox_destinations set hold_reason = 'the reason was erased'"
             " where hold_reason is not null",
             action);
   });
 }
 
+void Erasure::rewrite_pages() {
+  rewrite_around(db_, all_);
+  if (have_keys_) rewrite_indexes(db_);
+}
+
+void Erasure::finish() {
+  if (work_list_ == 0) return;
+  change_atomically(db_, action, [&] {
+    Statement{db_, "delete from main.outbox_audit where action = ?1 and id <= ?2", action}
+        .bind(1, std::string_view{unfinished})
+        .bind(2, work_list_)
+        .run();
+  });
+}
+
 bool truncate_wal(sqlite3* db) {
-  const int code =
-      sqlite3_wal_checkpoint_v2(db, "main", SQLITE_CHECKPOINT_TRUNCATE, nullptr, nullptr);
+  // PASSIVE holds nobody up. TRUNCATE keeps the writers out while it waits for readers, so it is
+  // for when there is nothing left to wait for, and does not wait.
+  int in_wal = 0;
+  int moved = 0;
+  int code = sqlite3_wal_checkpoint_v2(db, "main", SQLITE_CHECKPOINT_PASSIVE, &in_wal, &moved);
+  if (code == SQLITE_OK && in_wal != moved) return false;
+  if (code == SQLITE_OK) {
+    sqlite3_busy_timeout(db, 0);
+    code = sqlite3_wal_checkpoint_v2(db, "main", SQLITE_CHECKPOINT_TRUNCATE, nullptr, nullptr);
+  }
   if (code == SQLITE_OK) return true;
   if ((code & 0xFF) == SQLITE_BUSY || (code & 0xFF) == SQLITE_LOCKED) return false;
   throw_error(db, code, action);

@@ -1,9 +1,11 @@
 #pragma once
 
-// The right to be forgotten, as far as it is the tables' business.
+// The right to be forgotten, as far as it is the tables' business. An erasure has several steps,
+// and may be killed at each of them: its work list is a row of the audit until the last one is
+// done.
 
-#include <set>
 #include <string>
+#include <vector>
 
 #include "core/doubt.hpp"
 #include "outbox/operate.hpp"
@@ -12,22 +14,40 @@ struct sqlite3;
 
 namespace outbox::storage {
 
-/// What was erased.
-struct Erased {
+/// Events about `subject`, of any state, in order. Throws: `schema_error`, `database_error`.
+struct FoundEvents {
   core::Ids ids = {};
-  std::set<std::string> pending_in = {};  // destinations that may have sent one of them just now
+  bool have_keys = false;  // some of them
+};
+FoundEvents find_events(sqlite3* db, const Subject& subject);
+
+/// An erasure under way, with those that were not finished before.
+class Erasure {
+ public:
+  /// Writes down what is to be erased. Requires: secure_delete is on, and no transaction is open.
+  Erasure(sqlite3* db, const Subject& subject, const ChangeNote& note, FoundEvents found);
+
+  /// Deletes the events, in short transactions. Returns how many.
+  std::int64_t remove_events();
+  /// Takes away what the endpoint said of requests that held one of them, and of holds.
+  void forget_answers();
+  /// Rewrites the pages in which copies of them may be left.
+  void rewrite_pages();
+  /// Strikes the work list. What is left of the erasure in the audit is how many events there were.
+  void finish();
+
+ private:
+  sqlite3* db_;
+  const Subject& subject_;
+  ChangeNote note_;
+  core::Ids ids_;  // found now
+  core::Ids all_;  // and by erasures before
+  bool have_keys_;
+  std::int64_t work_list_ = 0;  // the newest row that this one finishes
 };
 
-/// Deletes every event about `subject`, in short transactions; with `Run::dry` only finds them.
-/// Requires: secure_delete is on. Throws: `schema_error`, `database_error`.
-Erased erase_events(sqlite3* db, const Subject& subject, const ChangeNote& note, Run run);
-
-/// Takes away what the endpoint said of requests that held one of `ids`, and of holds: it may quote
-/// them.
-void forget_answers(sqlite3* db, const Erased& erased);
-
-/// Moves the WAL into the database and cuts it to nothing. False: someone reads or writes. Waits
-/// for them as long as the connection's busy handler.
+/// Moves the WAL into the database and cuts it to nothing. False: someone is reading or writing;
+/// then nobody is held up.
 bool truncate_wal(sqlite3* db);
 
 }  // namespace outbox::storage

@@ -3,16 +3,20 @@
 // What `Store::take` remembers between calls, so that no cost grows with the backlog.
 
 #include <cstdint>
+#include <limits>
+#include <optional>
 #include <set>
 #include <string>
 #include <unordered_map>
+
+#include "core/clock.hpp"
 
 namespace outbox::storage {
 
 /// Up to where a range of the queue has been looked at: ordered by due time, then by id.
 struct Cursor {
   std::int64_t due_at_ms = 0;
-  std::int64_t id = 0;
+  std::int64_t id = std::numeric_limits<std::int64_t>::min();
   /// Events before the cursor that wait for an earlier one of their ordering key.
   std::size_t passed_over = 0;
 
@@ -27,11 +31,15 @@ struct Cursor {
 struct Progress {
   Cursor at_once = {};
   Cursor scheduled = {};
-  std::set<std::int64_t> again = {};                        // not delivered after all
-  std::set<std::string> freed_keys = {};                    // an event of them has left
+  core::Instant scheduled_since = {};     // when that walk began
+  std::int64_t behind_end = 0;            // the last id that `behind` is about
+  std::optional<Cursor> behind = {};      // a second look at what is before `at_once`
+  std::set<std::int64_t> again = {};      // not delivered after all
+  std::set<std::string> freed_keys = {};  // an event of them has left
   std::unordered_map<std::int64_t, std::string> keys = {};  // ordering keys of what was taken
 
   std::size_t passed_over() const { return at_once.passed_over + scheduled.passed_over; }
+  bool may_wait() const { return passed_over() > 0 || behind; }
 };
 
 }  // namespace outbox::storage

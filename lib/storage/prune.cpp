@@ -39,6 +39,7 @@ class Pruning {
       : db_{db},
         run_{run},
         before_{now - options.older_than},
+        now_{now},
         delivered_{db, audit_of(options, note)},
         discarded_{db, audit_of(options, note)} {
     delivered_.also(count_removed_delivered);
@@ -48,13 +49,13 @@ class Pruning {
   std::int64_t delivered(const std::string& destination) {
     OldEvents old{db_, destination};
     std::int64_t total = 0;
-    while (!old.is_through()) total += remove(delivered_, old.next(before_), "state = 1");
+    while (!old.is_through()) total += remove(delivered_, old.next(before_, now_), "state = 1");
     return total;
   }
 
   std::int64_t discarded(const std::string& destination) {
     std::int64_t total = 0;
-    for (std::int64_t after = 0;;) {
+    for (std::int64_t after = std::numeric_limits<std::int64_t>::min();;) {
       const core::Ids ids = old_discarded(destination, after);
       if (ids.empty()) return total;
       after = ids.back();
@@ -86,6 +87,7 @@ class Pruning {
   sqlite3* db_;
   Run run_;
   core::Instant before_;
+  core::Instant now_;
   BulkChange delivered_;
   BulkChange discarded_;
 };
@@ -99,20 +101,22 @@ OldEvents::OldEvents(sqlite3* db, std::string destination)
             " where id > ?1 order by id limit ?2",
             action, Use::often} {}
 
-core::Ids OldEvents::next(core::Instant settled_before) {
+core::Ids OldEvents::next(core::Instant settled_before, core::Instant now) {
   const ResetAtEnd end{rows_};
-  rows_.bind(1, after_).bind(2, looks_max);
+  rows_.bind(1, at_.after).bind(2, looks_max);
   const std::int64_t before_ms = core::unix_ms(settled_before);
   core::Ids ids;
   std::int64_t looks = 0;
   while (ids.size() < chunk_events && rows_.step()) {
     ++looks;
-    after_ = rows_.integer(0);
-    young_ = rows_.integer(3) < before_ms ? 0 : young_ + 1;
+    at_.after = rows_.integer(0);
+    const std::int64_t enqueued_at_ms = rows_.integer(3);
+    const bool is_of_wrong_clock = enqueued_at_ms > core::unix_ms(now);
+    if (!is_of_wrong_clock) at_.young = enqueued_at_ms < before_ms ? 0 : at_.young + 1;
     const bool is_old = rows_.integer(1) == 1 && rows_.integer(4) < before_ms;
-    if (is_old && rows_.text(2) == destination_) ids.push_back(after_);
+    if (is_old && rows_.text(2) == destination_) ids.push_back(at_.after);
   }
-  is_through_ = young_ >= young_max || (looks < looks_max && ids.size() < chunk_events);
+  is_through_ = at_.young >= young_max || (looks < looks_max && ids.size() < chunk_events);
   return ids;
 }
 

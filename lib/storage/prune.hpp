@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <limits>
 #include <string>
 
 #include "core/clock.hpp"
@@ -24,17 +25,23 @@ class OldEvents {
 
   /// The next ones, `chunk_events` at most; looks at a bounded number of rows. Empty does not mean
   /// that there are no more: see `is_through`.
-  core::Ids next(core::Instant settled_before);
+  core::Ids next(core::Instant settled_before, core::Instant now);
   /// The last `next` came to the end.
   bool is_through() const { return is_through_; }
   /// Begins anew.
-  void rewind() { after_ = 0, young_ = 0, is_through_ = false; }
+  void rewind() { at_ = {}, is_through_ = false; }
+
+  struct Position {
+    std::int64_t after = std::numeric_limits<std::int64_t>::min();
+    std::int64_t young = 0;  // events in a row that are too young
+  };
+  Position position() const { return at_; }
+  void go_back(const Position& position) { at_ = position, is_through_ = false; }
 
  private:
   std::string destination_;
   Statement rows_;
-  std::int64_t after_ = 0;
-  std::int64_t young_ = 0;  // events in a row that are too young
+  Position at_ = {};
   bool is_through_ = false;
 };
 

@@ -99,11 +99,23 @@ void Store::bury(const core::Death& death, core::Instant now) {
       .run();
 }
 
-bool Store::prune(core::Instant settled_before) {
-  const core::Ids ids = old_events_.next(settled_before);
+bool Store::prune(core::Instant settled_before, core::Instant now) {
+  const OldEvents::Position before = old_events_.position();
+  const core::Ids ids = old_events_.next(settled_before, now);
   const bool is_through = old_events_.is_through();
   if (is_through) old_events_.rewind();
-  if (ids.empty()) return is_through;
+  if (!ids.empty()) {
+    try {
+      remove_delivered(ids);
+    } catch (...) {
+      old_events_.go_back(before);
+      throw;
+    }
+  }
+  return is_through;
+}
+
+void Store::remove_delivered(const core::Ids& ids) {
   change_atomically(
       db_, "prune",
       [&] {
@@ -115,7 +127,6 @@ bool Store::prune(core::Instant settled_before) {
         }
       },
       patience_);
-  return is_through;
 }
 
 std::int64_t Store::log(const core::Attempt& attempt) {

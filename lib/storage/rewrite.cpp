@@ -14,25 +14,34 @@ namespace outbox::storage {
 namespace {
 
 constexpr auto action = "erase";
-// Up to here a table is rewritten as a whole, in one transaction of some 100 ms. A larger one has
-// so many pages that the page numbers have overwritten what was in its root.
-constexpr std::int64_t whole_bytes_max = 8'000'000;
-// Beyond that, so many events to either side: balancing moves rows between neighbouring pages only.
+// So many events to either side: balancing moves rows between neighbouring pages only.
 constexpr std::int64_t neighbours = 200;
 constexpr std::int64_t neighbours_bytes_max = 4'000'000;
+// So many small rows make more than 300 pages, whose numbers fill the page of the root.
+constexpr int rows_to_fill_root = 20'000;
 
-// The host's triggers are about its own changes, not about rows that are put back as they were.
-class WithoutTriggers {
+// The host's triggers and foreign keys are about its own changes, not about rows that are put back
+// as they were.
+class Unseen {
  public:
-  explicit WithoutTriggers(sqlite3* db) : db_{db} { set(0); }
-  ~WithoutTriggers() { set(1); }
-  WithoutTriggers(const WithoutTriggers&) = delete;
-  WithoutTriggers& operator=(const WithoutTriggers&) = delete;
+  explicit Unseen(sqlite3* db) : db_{db} {
+    sqlite3_db_config(db_, SQLITE_DBCONFIG_ENABLE_TRIGGER, -1, &triggers_);
+    sqlite3_db_config(db_, SQLITE_DBCONFIG_ENABLE_FKEY, -1, &foreign_keys_);
+    set(0, 0);
+  }
+  ~Unseen() { set(triggers_, foreign_keys_); }
+  Unseen(const Unseen&) = delete;
+  Unseen& operator=(const Unseen&) = delete;
 
  private:
-  void set(int is_on) { sqlite3_db_config(db_, SQLITE_DBCONFIG_ENABLE_TRIGGER, is_on, nullptr); }
+  void set(int triggers, int foreign_keys) {
+    sqlite3_db_config(db_, SQLITE_DBCONFIG_ENABLE_TRIGGER, triggers, nullptr);
+    sqlite3_db_config(db_, SQLITE_DBCONFIG_ENABLE_FKEY, foreign_keys, nullptr);
+  }
 
   sqlite3* db_;
+  int triggers_ = 1;
+  int foreign_keys_ = 0;
 };
 
 struct Range {
@@ -40,29 +49,36 @@ struct Range {
   std::int64_t last = 0;
 };
 
-constexpr Range everything{0, INT64_MAX};
-
-// Takes the rows of the range out of the table and puts them back.
-void rewrite(sqlite3* db, const std::string& table, const Range& range) {
-  const std::string rows =
-      " where id between " + std::to_string(range.first) + " and " + std::to_string(range.last);
-  const bool is_whole = range.last == everything.last;
+// Takes the rows of a table that match `where` out and puts them back.
+void rewrite(sqlite3* db, const std::string& table, const std::string& where) {
   // Whole rows, whatever columns they have: nothing of them may change.
   const auto run = [&](const std::string& sql) { execute(db, sql.c_str(), action); };
   WriteTransaction transaction{db, action};
-  run("create temp table outbox_kept as select * from main." + table + rows);
+  run("create temp table outbox_kept as select * from main." + table + where);
   // Without a condition the table becomes one empty page, which is zeroed.
-  run("delete from main." + table + (is_whole ? "" : rows));
+  run("delete from main." + table + where);
   run("insert into main." + table + " select * from temp.outbox_kept order by id");
   run("drop table temp.outbox_kept");
   transaction.commit();
 }
 
-bool is_small(sqlite3* db) {
-  Statement rows{db, "select length(payload) from main.outbox_events", action};
-  std::int64_t bytes = 0;
-  while (bytes <= whole_bytes_max && rows.step()) bytes += rows.integer(0) + 100;
-  return bytes <= whole_bytes_max;
+// Makes the table grow before its first row until what its root held as a leaf is overwritten, and
+// shrink again, unseen by others. Delivered rows without keys are in no index.
+void fill_root(sqlite3* db) {
+  WriteTransaction transaction{db, action};
+  const std::int64_t first =
+      query_integer(db, "select min(id) from main.outbox_events", action).value_or(1);
+  const std::int64_t before = std::min<std::int64_t>(first, 1) - rows_to_fill_root;
+  const std::string rows = " between " + std::to_string(before) + " and " +
+                           std::to_string(before + rows_to_fill_root - 1);
+  const std::string insert =
+      "insert into main.outbox_events (id, event_id, payload, state, enqueued_at_ms)"
+      " with recursive n (i) as (select " +
+      std::to_string(before) + " union all select i + 1 from n where i + 1" + rows +
+      ") select i, '', '{}', 1, 0 from n";
+  execute(db, insert.c_str(), action);
+  execute(db, ("delete from main.outbox_events where id" + rows).c_str(), action);
+  transaction.commit();
 }
 
 // How far from `id` the neighbourhood reaches, one way.
@@ -88,29 +104,29 @@ Range neighbourhood(sqlite3* db, std::int64_t id) {
 }
 
 void rewrite_neighbourhoods(sqlite3* db, const core::Ids& ids) {
-  Range range{};
+  std::optional<Range> range;
   for (const std::int64_t id : ids) {
     // One neighbourhood covers what lies in its inner half.
-    if (range.last > 0 && id <= range.first + (range.last - range.first) * 3 / 4) continue;
+    if (range && id <= range->first + (range->last - range->first) / 4 * 3) continue;
     range = neighbourhood(db, id);
-    rewrite(db, "outbox_events", range);
+    rewrite(db, "outbox_events",
+            " where id between " + std::to_string(range->first) + " and " +
+                std::to_string(range->last));
   }
 }
 
 }  // namespace
 
 void rewrite_around(sqlite3* db, const core::Ids& ids) {
-  const bool is_whole = is_small(db);
-  if (ids.empty() && !is_whole) return;
-  const WithoutTriggers without{db};
+  if (ids.empty()) return;
+  const Unseen unseen{db};
   execute(db, "pragma temp_store = memory", action);  // no copy in a temporary file
-  if (is_whole) {
-    rewrite(db, "outbox_events", everything);
-  } else {
-    rewrite_neighbourhoods(db, ids);
-  }
-  rewrite(db, "outbox_batches", everything);
-  // Keys may be made of names.
+  rewrite_neighbourhoods(db, ids);
+  fill_root(db);
+  rewrite(db, "outbox_batches", "");
+}
+
+void rewrite_indexes(sqlite3* db) {
   for (const char* const index : {"outbox_dedupe", "outbox_keys", "outbox_dead_keys"}) {
     const std::string sql = "reindex main." + std::string{index};
     while_busy([&] { execute(db, sql.c_str(), action); });

@@ -12,10 +12,14 @@ struct sqlite3;
 namespace outbox::storage {
 
 /// Rewrites the pages of the events and of the batch log in which copies of the erased events `ids`
-/// (ascending) may be left: whole tables while they are small, also without ids, since an earlier
-/// erasure may have been killed; else what surrounds each event. Each step is a short transaction.
+/// (ascending) may be left: what surrounds each event, and the root. Each step is a transaction of
+/// some 100 ms at most.
 ///
 /// Requires: secure_delete is on, and no transaction is open. Throws: `database_error`.
 void rewrite_around(sqlite3* db, const core::Ids& ids);
+
+/// Rewrites the indexes of the keys, which may be made of names. Others cannot write meanwhile,
+/// about a second for a million events. Requires and throws: as above.
+void rewrite_indexes(sqlite3* db);
 
 }  // namespace outbox::storage

@@ -4,6 +4,7 @@
 // round, none open in between.
 
 #include <cstdint>
+#include <limits>
 #include <optional>
 #include <string>
 #include <unordered_set>
@@ -93,8 +94,10 @@ class Store {
   std::size_t passed_over() const { return progress_.passed_over(); }
   /// These were taken and are still pending: the next `take` looks at them first.
   void take_again(const core::Ids& ids);
-  /// Lets the next `take` begin anew.
-  void look_everywhere();
+  /// The next `take` begins anew: something that it has taken may be forgotten.
+  void begin_anew();
+  /// The next takes look again at what they have passed, a little at a time: it may have changed.
+  void look_behind();
 
   /// Records the changes of a round in one transaction. Marks are guarded by the state, since
   /// people retry, discard and erase meanwhile. Returns for how long no other connection could
@@ -103,7 +106,7 @@ class Store {
 
   /// Removes some of the events that were delivered before `settled_before`, in one transaction.
   /// True: nothing is left to remove, and the next call begins anew.
-  bool prune(core::Instant settled_before);
+  bool prune(core::Instant settled_before, core::Instant now);
 
   /// Changes when another connection has committed (sqlite.org/pragma.html#pragma_data_version).
   std::int64_t data_version();
@@ -127,7 +130,10 @@ class Store {
   bool take_freed_key(Taking& taking, const std::string& key);
   void take_scheduled(Taking& taking, std::size_t events_max);
   void take_at_once(Taking& taking);
-  std::size_t walk(Taking& taking, Statement& range, Cursor& cursor, std::size_t events_max);
+  void take_behind(Taking& taking);
+  bool is_scheduled_walk_old(core::Instant now) const;
+  std::size_t walk(Taking& taking, Statement& range, Cursor& cursor, std::size_t events_max,
+                   std::int64_t last_id = std::numeric_limits<std::int64_t>::max());
   bool is_ahead(std::int64_t due_at_ms, std::int64_t id) const;
   void remember_key(std::int64_t id, const std::string& key);
   void free_key_of(std::int64_t id);
@@ -136,6 +142,7 @@ class Store {
   bool has_pending();
   void meet_endpoint(const std::string& endpoint);
   void pause_foreign(core::Instant now);
+  void remove_delivered(const core::Ids& ids);
   std::int64_t deliver(std::int64_t id, core::Instant now);
   void bury(const core::Death& death, core::Instant now);
   std::int64_t log(const core::Attempt& attempt);

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <utility>
 
 #include "storage/store.hpp"
 
@@ -9,6 +10,9 @@ namespace {
 // So many events one take looks at, at most: of those that wait for their ordering key there may be
 // millions. The next take goes on behind them.
 constexpr std::size_t looks_max = 10'000;
+// The walk through the scheduled events takes about a percent of the time, whatever waits there.
+constexpr std::chrono::seconds scheduled_again_after{1};
+constexpr std::chrono::microseconds scheduled_again_after_each{100};
 
 core::PendingEvent event_at(const Statement& row) {
   return {.id = row.integer(0),
@@ -46,9 +50,11 @@ struct Store::Taking {
 std::vector<core::PendingEvent> Store::take(const TakeLimits& limits, core::Instant now,
                                             const IdSet& left_out) {
   // With nothing left behind, beginning anew costs nothing and sees rows that became pending again.
-  if (left_out.empty() && passed_over() == 0) look_everywhere();
-  // The clock has jumped back: what it took away from the due ones is to be found again.
-  if (progress_.scheduled.due_at_ms > core::unix_ms(now)) progress_.scheduled = {};
+  if (left_out.empty() && !progress_.may_wait()) begin_anew();
+  if (is_scheduled_walk_old(now)) {
+    progress_.scheduled = {};
+    progress_.scheduled_since = now;
+  }
 
   has_more_to_look_at_ = false;
   Taking taking{.limits = limits, .now = now, .left_out = left_out};
@@ -58,6 +64,7 @@ std::vector<core::PendingEvent> Store::take(const TakeLimits& limits, core::Inst
   const std::size_t share = limits.events_max >= 4 ? limits.events_max / 4 : (++takes_ % 4 == 0);
   take_scheduled(taking, share);
   take_at_once(taking);
+  take_behind(taking);
   take_scheduled(taking, limits.events_max);
   const auto by_id = [](const auto& left, const auto& right) { return left.id < right.id; };
   if (!std::is_sorted(taking.events.begin(), taking.events.end(), by_id)) {
@@ -70,11 +77,29 @@ void Store::take_again(const core::Ids& ids) {
   progress_.again.insert(ids.begin(), ids.end());
 }
 
-void Store::look_everywhere() {
+void Store::begin_anew() {
   progress_.at_once = {};
   progress_.scheduled = {};
+  progress_.behind.reset();
   progress_.again.clear();
   progress_.freed_keys.clear();
+}
+
+void Store::look_behind() {
+  progress_.behind = Cursor{};
+  progress_.behind_end = progress_.at_once.id;
+  progress_.at_once.passed_over = 0;  // counted by that look
+  progress_.scheduled = {};
+}
+
+// An event may be committed after others that are due later, so the walk through the scheduled ones
+// begins anew when that costs little; and when the clock has jumped back.
+bool Store::is_scheduled_walk_old(core::Instant now) const {
+  const core::Instant since = progress_.scheduled_since;
+  const auto pause = std::max<std::chrono::microseconds>(
+      scheduled_again_after, scheduled_again_after_each * progress_.scheduled.passed_over);
+  return progress_.scheduled.passed_over == 0 || now < since || now - since > pause ||
+         progress_.scheduled.due_at_ms > core::unix_ms(now);
 }
 
 void Store::take_again(Taking& taking) {
@@ -147,11 +172,24 @@ void Store::take_at_once(Taking& taking) {
   walk(taking, at_instant_, progress_.at_once, taking.limits.events_max);
 }
 
+// What became pending behind the cursor, or waits no more, without keeping new events waiting.
+void Store::take_behind(Taking& taking) {
+  if (!progress_.behind || taking.is_full() || has_more_to_look_at_) return;
+  Cursor& cursor = *progress_.behind;
+  at_instant_.bind(1, destination_).bind(2, std::int64_t{0}).bind(3, cursor.id);
+  walk(taking, at_instant_, cursor, taking.limits.events_max, progress_.behind_end);
+  progress_.at_once.passed_over += std::exchange(cursor.passed_over, 0);
+  const bool is_through = !taking.is_full() && !has_more_to_look_at_;
+  if (is_through) progress_.behind.reset();
+}
+
 // Returns how many it took.
-std::size_t Store::walk(Taking& taking, Statement& range, Cursor& cursor, std::size_t events_max) {
+std::size_t Store::walk(Taking& taking, Statement& range, Cursor& cursor, std::size_t events_max,
+                        std::int64_t last_id) {
   const ResetAtEnd end{range};
   std::size_t taken = 0;
   while (taken < events_max && !taking.is_full() && range.step()) {
+    if (range.integer(0) > last_id) break;
     if (++taking.looks > looks_max) {
       has_more_to_look_at_ = true;
       break;
@@ -184,19 +222,20 @@ void Store::remember_key(std::int64_t id, const std::string& key) {
 void Store::free_key_of(std::int64_t id) {
   if (progress_.keys.empty()) return;
   auto key = progress_.keys.extract(id);
-  if (!key.empty() && passed_over() > 0) progress_.freed_keys.insert(std::move(key.mapped()));
+  if (!key.empty() && progress_.may_wait()) progress_.freed_keys.insert(std::move(key.mapped()));
 }
 
 // The nearest pending one will do: where that is taken, the ones before it are through or taken
 // too.
 bool Store::has_earlier_outside(const std::string& key, std::int64_t id, const TakenIds& taken) {
   if (key.empty()) return false;
+  if (on_dead_ == core::OnDead::blocks) {
+    const ResetAtEnd end{dead_in_key_};
+    if (dead_in_key_.bind(1, destination_).bind(2, key).bind(3, id).step()) return true;
+  }
   const ResetAtEnd end{before_in_key_};
   before_in_key_.bind(1, destination_).bind(2, key).bind(3, id);
-  if (before_in_key_.step()) return !taken.contains(before_in_key_.integer(0));
-  if (on_dead_ == core::OnDead::unblocks) return false;
-  const ResetAtEnd end_of_dead{dead_in_key_};
-  return dead_in_key_.bind(1, destination_).bind(2, key).bind(3, id).step();
+  return before_in_key_.step() && !taken.contains(before_in_key_.integer(0));
 }
 
 std::vector<core::PendingEvent> Store::take_these(const core::Ids& ids) {
@@ -233,48 +272,6 @@ std::optional<core::PendingEvent> Store::take_suspect(const SuspectLimits& limit
     return event;
   }
   return std::nullopt;
-}
-
-std::optional<core::Instant> Store::next_due(core::Instant now) {
-  const ResetAtEnd end{next_due_};
-  next_due_.bind(1, destination_).bind(2, core::unix_ms(now));
-  if (!next_due_.step() || next_due_.is_null(0)) return std::nullopt;
-  return core::instant_of(next_due_.integer(0));
-}
-
-std::int64_t Store::pending_count(std::int64_t count_max) {
-  Statement count{db_,
-                  "select count(*) from (select 1 from main.outbox_events"
-                  " where destination = ?1 and state = 0 limit ?2)",
-                  "count pending events"};
-  count.bind(1, destination_).bind(2, count_max).step();
-  return count.integer(0);
-}
-
-bool Store::has_due(core::Instant now) {
-  Statement one{db_,
-                "select 1 from main.outbox_events"
-                " where destination = ?1 and state = 0 and due_at_ms <= ?2 limit 1",
-                "look for due events"};
-  return one.bind(1, destination_).bind(2, core::unix_ms(now)).step();
-}
-
-std::int64_t Store::due_count(core::Instant now) {
-  Statement count{db_,
-                  "select count(*) from main.outbox_events"
-                  " where destination = ?1 and state = 0 and due_at_ms <= ?2",
-                  "count due events"};
-  count.bind(1, destination_).bind(2, core::unix_ms(now)).step();
-  return count.integer(0);
-}
-
-std::int64_t Store::suspect_count(core::Instant now) {
-  Statement count{db_,
-                  "select count(*) from main.outbox_events where destination = ?1 and state = 0"
-                  " and attempts > 0 and suspect_batch is not null and due_at_ms > ?2",
-                  "count suspects"};
-  count.bind(1, destination_).bind(2, core::unix_ms(now)).step();
-  return count.integer(0);
 }
 
 }  // namespace outbox::storage

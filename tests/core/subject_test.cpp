@@ -20,7 +20,22 @@ TEST_CASE("an address is found as a word of its own, in either case") {
       {"<amy@achme.com>", true},
       {"write to amy@achme.com.", true},
       {"amy@achme.com,tom@achme.com", true},
-      {"mailto:amy@achme.com?subject=x", false},  // "?" may stand in an address
+      {"mailto:amy@achme.com?subject=x", true},
+      {"?email=amy@achme.com&x=1", true},
+      {"?email=amy%40achme.com", true},
+      {"/u/amy@achme.com/", true},
+      {"{amy@achme.com}", true},
+      {"*amy@achme.com*", true},
+      {"\xE2\x80\x9C"
+       "amy@achme.com"
+       "\xE2\x80\x9D",
+       true},
+      {"\xE9\x82\xAE"
+       "amy@achme.com",
+       true},
+      {"amy+tag@achme.com", false},
+      {"mary-amy@achme.com", false},
+      {"amy@achme.com-x.org", false},
       {"bigamy@achme.com", false},
       {"big.amy@achme.com", false},
       {"amy@achme.com.au", false},
@@ -34,6 +49,15 @@ TEST_CASE("an address is found as a word of its own, in either case") {
     CAPTURE(row.text);
     CHECK(holds_address(row.text, "amy@achme.com") == row.holds);
   }
+}
+
+TEST_CASE("in a key an address may stand behind a prefix") {
+  for (const char* key : {"invite-amy@achme.com", "invite_amy@achme.com", "invite/amy@achme.com",
+                          "invite:AMY@achme.com", "amy@achme.com"}) {
+    CAPTURE(key);
+    CHECK(outbox::core::key_holds_address(key, "amy@achme.com"));
+  }
+  CHECK_FALSE(outbox::core::key_holds_address("big.amy@achme.com", "amy@achme.com"));
 }
 
 TEST_CASE("an event is about a subject wherever the payload names it") {
@@ -69,6 +93,7 @@ TEST_CASE("an event is about a subject wherever the payload names it") {
 TEST_CASE("a subject is exactly one of address, user and group") {
   CHECK_NOTHROW(outbox::core::require_subject({.email = "a@b"}));
   CHECK_THROWS_AS(outbox::core::require_subject({}), std::invalid_argument);
+  CHECK_THROWS_AS(outbox::core::require_subject({.email = "invite_sent"}), std::invalid_argument);
   CHECK_THROWS_AS(outbox::core::require_subject({.email = "a@b", .user_id = "u"}),
                   std::invalid_argument);
 }

@@ -151,3 +151,36 @@ TEST_CASE("where death blocks its ordering key, the others wait until a person d
     CHECK(server.event_count() == 2);
   }
 }
+
+TEST_CASE("what keeps the dispatcher from removing does not keep it from delivering") {
+  TrackServer server;
+  support::AppDatabase app;
+  fill_with_history(app, 10);
+  app.db().exec(
+      "create trigger keep before delete on outbox_events begin select raise(abort, 'no'); end");
+  app.enqueue_many(500);
+
+  outbox::Dispatcher dispatcher{app.path(), endpoint_of(server)};
+
+  CHECK(server.wait_for_events(500, support::patience));
+  CHECK(app.count("settled_at_ms = 1000") == 10);
+  CHECK(support::becomes_true([&] { return dispatcher.stats().delivered == 500; }));
+}
+
+TEST_CASE("a discard lets followers go, and does not ask an endpoint on hold") {
+  TrackServer server;
+  server.misbehave({.status = 429, .retry_after = "3600"});
+  support::AppDatabase app;
+  app.enqueue_many(1'000);
+  outbox::Dispatcher dispatcher{app.path(), endpoint_of(server)};
+  REQUIRE(support::becomes_true([&] { return !dispatcher.stats().hold.empty(); }));
+  const std::size_t requests = server.request_count();
+
+  CHECK(outbox::discard(app.db(), {.all = true}, {"test", "enough"}) == 1'000);
+  app.enqueue(support::event_of("later"));
+  CHECK(support::becomes_true([&] {  // it has looked since
+    return outbox::status(app.db()).destinations.at(0).dispatcher->last_round >
+           std::chrono::system_clock::now() - std::chrono::milliseconds{100};
+  }));
+  CHECK(server.request_count() == requests);
+}

@@ -190,3 +190,73 @@ TEST_CASE("an erasure that cannot be complete says so, and can be repeated") {
   CHECK(second.is_wal_truncated);
   CHECK(app.count("1") == 0);
 }
+
+TEST_CASE(
+    "the root of the table holds nothing of the first rows, however large the later ones are") {
+  support::AppDatabase app;
+  app.db().exec("pragma secure_delete = off");
+  for (int i = 0; i < 10; ++i) app.enqueue(invite(email, first_name, last_name, 0));
+  const outbox::EnqueueOptions options{.event_bytes_max = 1'000'000};
+  for (int i = 0; i < 50; ++i) {
+    app.enqueue(invite("tom@achme.com", "Tom", "Kept", 200'000), options);
+  }
+
+  CHECK(outbox::erase(app.path(), {.email = email}).events == 10);
+
+  CHECK(traces_in(app) == "");
+  CHECK(app.count("1") == 50);
+  CHECK(app.text("select min(id) || ' ' || max(id) from outbox_events") == "11 60");
+  CHECK(app.text("select seq from sqlite_sequence where name = 'outbox_events'") == "60");
+}
+
+TEST_CASE("rows that are put back are no business of the host's foreign keys") {
+  for (const char* const action : {"cascade", "set null", "no action"}) {
+    CAPTURE(action);
+    support::AppDatabase app;
+    app.db().exec(
+        std::string{"create table invites (event references outbox_events (id) on delete "} +
+        action + ")");
+    app.enqueue(support::amy());
+    const std::int64_t kept = app.enqueue(support::event_of("someone"));
+    app.db().exec("insert into invites values (" + std::to_string(kept) + ")");
+    const outbox::DatabaseFile file{app.path(), "", [](sqlite3* db) {
+                                      sqlite3_exec(db, "pragma foreign_keys = on", nullptr, nullptr,
+                                                   nullptr);
+                                    }};
+
+    CHECK(outbox::erase(file, {.email = "amy@achme.com"}).events == 1);
+
+    CHECK(app.text("select group_concat(event) from invites") == std::to_string(kept));
+  }
+}
+
+TEST_CASE("rows with odd ids survive an erasure") {
+  support::AppDatabase app;
+  for (const char* const id : {"-5", "0", "9000000000000000000"}) {
+    app.db().exec("insert into outbox_events (id, payload) values (" + std::string{id} + ", '" +
+                  support::payload_of("odd") + "')");
+  }
+  app.db().exec("insert into outbox_events (id, payload) values (7, '" +
+                support::payload_of("gone") + "')");
+  CHECK(outbox::erase(app.path(), {.user_id = "gone"}).events == 1);
+  CHECK(app.text("select group_concat(id) from outbox_events") == "-5,0,9000000000000000000");
+}
+
+TEST_CASE("what stopped half-way is finished by the next erasure, of whomever") {
+  support::AppDatabase app;
+  app.enqueue(support::amy());
+  app.enqueue(support::event_of("tom"));
+  // As left behind by a process that was killed after it had deleted the event.
+  app.db().exec(
+      "delete from outbox_events where id = 1;"
+      "insert into outbox_audit (at_ms, action, actor, subject, events)"
+      " values (1, 'erase (unfinished)', 'app', '1', 0);"
+      "insert into outbox_batches (destination, started_at_ms, took_ms, events, first_id, last_id,"
+      " ids, bytes, outcome, reason) values ('track', 1, 1, 1, 1, 1, '1', 9, 'refused', 'who is "
+      "Amy?')");
+
+  CHECK(outbox::erase(app.path(), {.user_id = "nobody"}).events == 0);
+
+  CHECK(app.text("select coalesce(reason, 'none') from outbox_batches") == "none");
+  CHECK(app.text("select count(*) from outbox_audit") == "0");
+}

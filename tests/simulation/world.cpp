@@ -159,7 +159,8 @@ void World::retry() {
   Event& event = model_.events.at(id);
   event.is_discarded = false;
   event.is_dead = false;
-  if (endpoint_.has_under_way(id)) return;  // what it is answered still counts
+  // What it is or was answered still counts.
+  if (endpoint_.has_under_way(id) || round_->has_arrived() || round_->has_unrecorded()) return;
   event.lone_refusals.clear();
   event.lone_failures.clear();
   event.first_doubt = 0;
@@ -195,7 +196,7 @@ void World::prune() {
       app_.text("select group_concat(id) from outbox_events where state = 1 and settled_at_ms < " +
                 std::to_string(outbox::core::unix_ms(before)));
   try {
-    store_->prune(before);
+    store_->prune(before, clock_.now());
   } catch (const outbox::database_error&) {
     close();
   }

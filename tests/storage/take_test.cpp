@@ -28,7 +28,7 @@ class Table {
   /// As a person does, or a statement by hand.
   void change(const std::string& assignment, std::int64_t id) {
     app.db().exec("update outbox_events set " + assignment + " where id = " + std::to_string(id));
-    store.look_everywhere();
+    store.look_behind();
   }
   Ids take(std::size_t events_max, const Ids& in_flight = {}) {
     Ids ids;
@@ -273,4 +273,54 @@ TEST_CASE("thousands of waiting keys starve nobody") {
   table.deliver(all);
   const Ids rest = table.take(5'000);
   CHECK(all.size() + rest.size() >= 3'001);
+}
+
+TEST_CASE("an event that was due before the last one, and committed after it, is taken soon") {
+  Table table;
+  table.add("k", 2'000'000);
+  table.add("k", 500);  // waits, so that the walk is not over each time
+  table.add({}, 900'000);
+  CHECK(table.take(9) == Ids{3});
+  table.deliver({3});
+  const std::int64_t late = table.add({}, 800'000);
+  CHECK(table.take(9).empty());
+  Ids ids;
+  for (const auto& event : table.store.take({}, now + std::chrono::seconds{2}, {})) {
+    ids.push_back(event.id);
+  }
+  CHECK(ids == Ids{late});
+}
+
+TEST_CASE("a second look behind the cursor takes nothing twice, and keeps no new event waiting") {
+  Table table;
+  table.add("k", 2'000'000);
+  for (int i = 0; i < 5; ++i) table.add("k");
+  table.add();
+  CHECK(table.take(9) == Ids{7});
+  table.add();
+  table.change("state = 1", 1);  // the head has gone, by hand
+  table.add();
+  const Ids taken = table.take(9, {7});
+  CHECK(taken == Ids{2, 3, 4, 5, 6, 8, 9});
+  CHECK(table.take(9, {2, 3, 4, 5, 6, 7, 8, 9}).empty());
+}
+
+TEST_CASE("where death blocks, a dead event between two of its key blocks the later one") {
+  Table table;
+  table.store.serve({.endpoint = "e", .on_dead = outbox::core::OnDead::blocks}, now);
+  table.add("k");
+  table.add("k");
+  table.add("k");
+  table.app.db().exec("update outbox_events set state = 2 where id = 2");
+  CHECK(table.take(9) == Ids{1});
+  table.deliver({1});
+  CHECK(table.take(9).empty());
+  table.change("state = 3", 2);
+  CHECK(table.take(9) == Ids{3});
+}
+
+TEST_CASE("ids of someone's own choosing are taken too, also those below one") {
+  Table table;
+  table.app.db().exec("insert into outbox_events (id, payload) values (-5, '{}'), (0, '{}')");
+  CHECK(table.take(9) == Ids{-5, 0});
 }

@@ -3,15 +3,24 @@
 #include <iostream>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "confirm.hpp"
 #include "format.hpp"
 #include "globals.hpp"
+#include "outbox/inspect.hpp"
 #include "outbox/operate.hpp"
 
 namespace cli {
 
 namespace {
+
+std::optional<outbox::DestinationStatus> status_of(SQLite::Database& db,
+                                                   const std::string& destination) {
+  outbox::Status status = outbox::status(db, destination);
+  if (status.destinations.empty()) return std::nullopt;
+  return std::move(status.destinations.front());
+}
 
 void report(const Globals& globals, const std::string& destination, bool is_paused) {
   if (globals.is_json) {
@@ -20,18 +29,24 @@ void report(const Globals& globals, const std::string& destination, bool is_paus
     std::cout << json.dump() << "\n";
     return;
   }
-  std::cout << (globals.is_dry_run ? "would " : "") << (is_paused ? "pause " : "resume ")
-            << destination
+  const std::string verb = is_paused ? "pause" : "resume";
+  std::cout << (globals.is_dry_run ? "would " + verb + " " + destination
+                                   : destination + " is " + verb + "d")
             << (is_paused ? ": nothing is sent until `outbox resume`; events are kept\n" : "\n");
 }
 
 ExitCode pause(const std::string& reason, const Globals& globals) {
   SQLite::Database db = open_database(globals, Access::write);
   const std::string destination = globals.destination_to_send();
+  const auto before = status_of(db, destination);
   if (!globals.is_dry_run) {
     confirm(globals, "pause " + destination + "?");
     const outbox::ChangeNote note = note_of(reason);
     outbox::pause(db, destination, note.reason, note.actor);
+  }
+  if (!before || (!before->was_ever_served && before->counts.enqueued == 0)) {
+    std::cerr << "! no dispatcher has ever served " << destination
+              << " and no event was queued for it: a typo?\n";
   }
   report(globals, destination, true);
   return done;
@@ -40,10 +55,12 @@ ExitCode pause(const std::string& reason, const Globals& globals) {
 ExitCode resume(const Globals& globals) {
   SQLite::Database db = open_database(globals, Access::write);
   const std::string destination = globals.destination_to_send();
+  const auto before = status_of(db, destination);
   if (!globals.is_dry_run) {
     confirm(globals, "resume " + destination + "?");
     outbox::resume(db, destination, note_of().actor);
   }
+  if (!before || !before->paused) std::cerr << "! " << destination << " was not paused\n";
   report(globals, destination, false);
   return done;
 }

@@ -1,5 +1,6 @@
 // prune and erase: what leaves the database for good.
 
+#include <cctype>
 #include <iostream>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -36,7 +37,7 @@ ExitCode prune(const std::string& older_than, const Globals& globals) {
   }
   print(globals, {{"pruned", count}},
         globals.is_dry_run ? "would prune " + events_text(count) : events_text(count) + " pruned");
-  return done;
+  return count > 0 ? done : no_match;
 }
 
 struct EraseFlags {
@@ -49,6 +50,8 @@ std::string address_of(const std::string& option) {
   if (option != "-") return option;
   std::string line;
   std::getline(std::cin, line);
+  while (!line.empty() && std::isspace(static_cast<unsigned char>(line.back())) != 0)
+    line.pop_back();
   return line;
 }
 
