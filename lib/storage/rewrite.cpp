@@ -3,6 +3,7 @@
 #include <sqlite3.h>
 
 #include <algorithm>
+#include <limits>
 #include <optional>
 #include <string>
 
@@ -17,8 +18,6 @@ constexpr auto action = "erase";
 // So many events to either side: balancing moves rows between neighbouring pages only.
 constexpr std::int64_t neighbours = 200;
 constexpr std::int64_t neighbours_bytes_max = 4'000'000;
-// So many small rows make more than 300 pages, whose numbers fill the page of the root.
-constexpr int rows_to_fill_root = 20'000;
 
 // The host's triggers and foreign keys are about its own changes, not about rows that are put back
 // as they were.
@@ -66,16 +65,22 @@ void rewrite(sqlite3* db, const std::string& table, const std::string& where) {
 // shrink again, unseen by others. Delivered rows without keys are in no index.
 void fill_root(sqlite3* db) {
   WriteTransaction transaction{db, action};
+  const std::int64_t page = query_integer(db, "pragma main.page_size", action).value_or(4'096);
+  // The root names each page in 15 bytes (sqlite.org/fileformat2.html, 1.6, with the longest id);
+  // six or seven of these rows fill one, and a split leaves pages half full. Half as many again to
+  // be sure.
+  const std::int64_t count = page / 15 * 7 * 3 / 2;
   const std::int64_t first =
       query_integer(db, "select min(id) from main.outbox_events", action).value_or(1);
-  const std::int64_t before = std::min<std::int64_t>(first, 1) - rows_to_fill_root;
-  const std::string rows = " between " + std::to_string(before) + " and " +
-                           std::to_string(before + rows_to_fill_root - 1);
+  if (first < std::numeric_limits<std::int64_t>::min() + count) return;  // ids of nobody's making
+  const std::int64_t before = std::min<std::int64_t>(first, 1) - count;
+  const std::string rows =
+      " between " + std::to_string(before) + " and " + std::to_string(before + count - 1);
   const std::string insert =
       "insert into main.outbox_events (id, event_id, payload, state, enqueued_at_ms)"
       " with recursive n (i) as (select " +
       std::to_string(before) + " union all select i + 1 from n where i + 1" + rows +
-      ") select i, '', '{}', 1, 0 from n";
+      ") select i, '', '{' || printf('%" + std::to_string(page / 8) + "s', '') || '}', 1, 0 from n";
   execute(db, insert.c_str(), action);
   execute(db, ("delete from main.outbox_events where id" + rows).c_str(), action);
   transaction.commit();
