@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <limits>
-#include <optional>
 #include <string>
 
 #include "storage/statement.hpp"
@@ -18,6 +17,7 @@ constexpr auto action = "erase";
 // So many events to either side: balancing moves rows between neighbouring pages only.
 constexpr std::int64_t neighbours = 200;
 constexpr std::int64_t neighbours_bytes_max = 4'000'000;
+constexpr int pause_ms = 20;  // about what one of these transactions takes
 
 // The host's triggers and foreign keys are about its own changes, not about rows that are put back
 // as they were.
@@ -41,11 +41,6 @@ class Unseen {
   sqlite3* db_;
   int triggers_ = 1;
   int foreign_keys_ = 0;
-};
-
-struct Range {
-  std::int64_t first = 0;
-  std::int64_t last = 0;
 };
 
 // Takes the rows of a table that match `where` out and puts them back.
@@ -86,37 +81,48 @@ void fill_root(sqlite3* db) {
   transaction.commit();
 }
 
-// How far from `id` the neighbourhood reaches, one way.
-std::int64_t edge(sqlite3* db, std::int64_t id, const char* sql) {
+// How far from `id` a neighbourhood reaches, one way: to its `last` row, and with three quarters of
+// it to `inner`. Where the table ends before, it reaches as far as ids do.
+struct Edge {
+  std::int64_t last = 0;
+  std::int64_t inner = 0;
+};
+
+Edge edge(sqlite3* db, std::int64_t id, const char* sql, std::int64_t end) {
   Statement rows{db, sql, action};
-  rows.bind(1, id).bind(2, neighbours);
+  rows.bind(1, id);
+  Edge edge{.last = end, .inner = end};
   std::int64_t bytes = 0;
-  std::int64_t last = id;
-  while (bytes <= neighbours_bytes_max && rows.step()) {
-    last = rows.integer(0);
+  for (std::int64_t count = 1; rows.step(); ++count) {
     bytes += rows.integer(1);
+    const bool is_inner = count <= neighbours / 4 * 3 && bytes <= neighbours_bytes_max / 4 * 3;
+    if (!is_inner && edge.inner == end) edge.inner = edge.last == end ? id : edge.last;
+    edge.last = rows.integer(0);
+    if (count == neighbours || bytes > neighbours_bytes_max) return edge;
   }
-  return last;
+  return {.last = end, .inner = end};
 }
 
-Range neighbourhood(sqlite3* db, std::int64_t id) {
-  return {edge(db, id,
-               "select id, length(payload) from main.outbox_events where id < ?1"
-               " order by id desc limit ?2"),
-          edge(db, id,
-               "select id, length(payload) from main.outbox_events where id > ?1"
-               " order by id limit ?2")};
-}
-
+// The transactions let other writers in between.
 void rewrite_neighbourhoods(sqlite3* db, const core::Ids& ids) {
-  std::optional<Range> range;
+  constexpr auto max = std::numeric_limits<std::int64_t>::max();
+  constexpr auto min = std::numeric_limits<std::int64_t>::min();
+  std::int64_t covered_to = min;
   for (const std::int64_t id : ids) {
-    // One neighbourhood covers what lies in its inner half.
-    if (range && id <= range->first + (range->last - range->first) / 4 * 3) continue;
-    range = neighbourhood(db, id);
-    rewrite(db, "outbox_events",
-            " where id between " + std::to_string(range->first) + " and " +
-                std::to_string(range->last));
+    if (id <= covered_to && covered_to != min) continue;
+    const Edge before = edge(db, id,
+                             "select id, length(payload) from main.outbox_events where id < ?1"
+                             " order by id desc",
+                             min);
+    const Edge after = edge(db, id,
+                            "select id, length(payload) from main.outbox_events where id > ?1"
+                            " order by id",
+                            max);
+    rewrite(
+        db, "outbox_events",
+        " where id between " + std::to_string(before.last) + " and " + std::to_string(after.last));
+    covered_to = after.inner;
+    sqlite3_sleep(pause_ms);
   }
 }
 
@@ -128,6 +134,7 @@ void rewrite_around(sqlite3* db, const core::Ids& ids) {
   execute(db, "pragma temp_store = memory", action);  // no copy in a temporary file
   rewrite_neighbourhoods(db, ids);
   fill_root(db);
+  sqlite3_sleep(pause_ms);
   rewrite(db, "outbox_batches", "");
 }
 
