@@ -11,6 +11,7 @@
 #include <string>
 
 #include "core/clock.hpp"
+#include "dispatch/deadline.hpp"
 #include "outbox/inspect.hpp"
 
 namespace outbox::dispatch {
@@ -27,7 +28,8 @@ class Lock {
   /// Throws: `std::runtime_error` when the file cannot be made.
   bool try_acquire(core::Instant now);
 
-  /// Touches the file, which is the heartbeat, and writes down since when a request is under way.
+  /// Touches the file now and then, which is the heartbeat, and writes down since when a request is
+  /// under way.
   /// False: someone has removed or replaced the file, so that another dispatcher may have been
   /// elected; the lock is given up. Requires: acquired.
   bool keep(std::optional<core::Instant> in_flight_since);
@@ -45,6 +47,7 @@ class Lock {
   int file_ = -1;
   pid_t pid_ = 0;  // the process that opened it
   core::Instant since_ = {};
+  SteadyClock::time_point touched_ = {};
   std::optional<core::Instant> in_flight_since_ = {};
 };
 

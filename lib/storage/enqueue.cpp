@@ -27,14 +27,38 @@ namespace {
 using Microseconds = std::chrono::sys_time<std::chrono::microseconds>;
 using std::chrono::milliseconds;
 
-// The same bytes in a forked child would be the same ids, so the kernel is asked each time.
-std::array<std::uint8_t, 10> random_bytes() {
-  std::array<std::uint8_t, 10> bytes{};
-  if (getentropy(bytes.data(), bytes.size()) != 0) {
-    throw std::runtime_error{"outbox: the system gives no random bytes"};
+// The kernel's random bytes, fetched for several events at once: asking takes longer than the rest
+// of an id. A forked child asks anew, since the same bytes would be the same ids.
+class RandomBytes {
+ public:
+  /// Fetches for `events` events when it has none left; 25 at most, as the kernel gives 256 bytes.
+  explicit RandomBytes(std::size_t events) : size_{std::min(events, events_max) * each} {}
+
+  std::array<std::uint8_t, 10> next() {
+    if (at_ == 0 || pid_ != getpid()) fetch();
+    at_ -= each;
+    std::array<std::uint8_t, each> bytes{};
+    std::copy_n(bytes_.begin() + static_cast<std::ptrdiff_t>(at_), each, bytes.begin());
+    return bytes;
   }
-  return bytes;
-}
+
+ private:
+  static constexpr std::size_t each = 10;
+  static constexpr std::size_t events_max = 25;
+
+  void fetch() {
+    if (getentropy(bytes_.data(), size_) != 0) {
+      throw std::runtime_error{"outbox: the system gives no random bytes"};
+    }
+    at_ = size_;
+    pid_ = getpid();
+  }
+
+  std::size_t size_;
+  std::array<std::uint8_t, each * events_max> bytes_{};
+  std::size_t at_ = 0;  // so many are left
+  pid_t pid_ = 0;
+};
 
 void require_key(const char* name, const std::string& key) {
   if (key.size() > 256) {
@@ -91,7 +115,10 @@ struct Draft {
 class Inserter {
  public:
   explicit Inserter(sqlite3* db, Use use)
-      : db_{db}, insert_{db, insert_row, "enqueue", use}, quota_{db} {
+      : db_{db},
+        insert_{db, insert_row, "enqueue", use},
+        quota_{db},
+        random_{use == Use::often ? std::size_t{25} : std::size_t{1}} {
     if (use == Use::often) kept_savepoint_.emplace(db, "enqueue");
   }
 
@@ -129,7 +156,7 @@ class Inserter {
     drafts.reserve(events.size());
     for (const Event& event : events) {
       Draft draft{
-          .event_id = core::uuid7(core::Instant{milliseconds{enqueued_at_ms_}}, random_bytes()),
+          .event_id = core::uuid7(core::Instant{milliseconds{enqueued_at_ms_}}, random_.next()),
           .payload = {}};
       const std::string timestamp_text = core::utc_text(timestamp);
       draft.payload = core::payload_text(
@@ -183,6 +210,7 @@ class Inserter {
   Statement insert_;
   std::optional<SavepointStatements> kept_savepoint_;
   Quota quota_;
+  RandomBytes random_;
   std::int64_t enqueued_at_ms_ = 0;
   Microseconds last_timestamp_ = {};
 };
