@@ -3,6 +3,7 @@
 #include <pthread.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <csignal>
 #include <functional>
 #include <mutex>
@@ -40,11 +41,10 @@ class Dispatcher::State {
  public:
   State(DatabaseFile file, Endpoint endpoint, DispatcherOptions options)
       : worker_{std::move(file), std::move(endpoint), std::move(options)},
-        thread_{thread_without_signals([this] { run(); })},
-        thread_id_{thread_.get_id()} {}
+        thread_{thread_without_signals([this] { run(); })} {}
 
   bool is_forked() const { return pid_ != getpid(); }
-  bool is_own_thread() const { return std::this_thread::get_id() == thread_id_; }
+  bool is_own_thread() const { return std::this_thread::get_id() == running_on_.load(); }
   dispatch::Worker& worker() { return worker_; }
 
   bool stop(std::chrono::milliseconds deadline) {
@@ -65,16 +65,18 @@ class Dispatcher::State {
 
  private:
   void run() {
+    running_on_ = std::this_thread::get_id();
     worker_.run();
+    running_on_ = std::thread::id{};  // the system gives the id to another thread soon
     if (is_alone_) delete this;
   }
 
   const pid_t pid_ = getpid();
   dispatch::Worker worker_;
   std::mutex stopping_;
+  std::atomic<std::thread::id> running_on_ = std::thread::id{};
   std::thread thread_;
-  const std::thread::id thread_id_;  // also while another thread joins
-  bool is_alone_ = false;            // its own thread's
+  bool is_alone_ = false;  // its own thread's
 };
 
 Dispatcher::Dispatcher(DatabaseFile database, Endpoint endpoint, DispatcherOptions options)

@@ -42,6 +42,14 @@ TEST_CASE("stop may be called twice, and by several threads at once") {
   CHECK_FALSE(dispatcher.stats().is_active);
 }
 
+TEST_CASE("a thread that is given the id of the ended one may stop too") {
+  TrackServer server;
+  support::AppDatabase app;
+  Dispatcher dispatcher{app.path(), endpoint_of(server)};
+  dispatcher.stop();
+  for (int i = 0; i < 20; ++i) std::thread{[&] { CHECK_NOTHROW(dispatcher.stop()); }}.join();
+}
+
 TEST_CASE("stop inside the observer is refused with a clear error, and the dispatcher goes on") {
   TrackServer server;
   support::AppDatabase app;
