@@ -27,7 +27,7 @@ constexpr milliseconds hint_is_fresh{100};
 constexpr milliseconds between_hints{5};
 // Beside a host that writes, the marks take at most about one part in so many of the time: each of
 // them makes the host wait, and its busy handler sleeps for longer than that.
-constexpr int time_between_marks = 50;
+constexpr int time_between_marks = 40;
 constexpr milliseconds between_marks_max{100};
 
 }  // namespace
