@@ -11,9 +11,9 @@ namespace outbox::dispatch {
 namespace {
 
 // Rows that someone made pending behind our back (explicit ids) are seen after this, at the latest.
-constexpr std::chrono::minutes look_everywhere_after{1};
+constexpr std::chrono::minutes look_behind_after{1};
 // So that looking costs about a percent of the time, whatever waits: measured, about 1 µs an event.
-constexpr std::chrono::microseconds look_everywhere_after_each{100};
+constexpr std::chrono::microseconds look_behind_after_each{100};
 // So many different events ask in turn whether an endpoint that failed works again.
 constexpr std::size_t probes_max = 1'000;
 
@@ -212,10 +212,10 @@ class Intake::Pass {
 Intaken Intake::run(storage::Store& store, const core::DestinationState& state,
                     const UnderWay& under_way, core::Instant now) {
   const auto pause = std::max<std::chrono::microseconds>(
-      look_everywhere_after, look_everywhere_after_each * store.passed_over());
-  if (now < looked_everywhere_ || now - looked_everywhere_ > pause) {
+      look_behind_after, look_behind_after_each * store.passed_over());
+  if (now < looked_behind_ || now - looked_behind_ > pause) {
     store.look_behind();
-    looked_everywhere_ = now;
+    looked_behind_ = now;
   }
   Pass pass{store, state, options_, under_way, now};
   pass.take_another();

@@ -51,7 +51,7 @@ class Intake {
   class Pass;
 
   const DispatcherOptions& options_;
-  core::Instant looked_everywhere_ = {};
+  core::Instant looked_behind_ = {};
   bool was_suspects_turn_ = false;
 };
 

@@ -30,12 +30,16 @@ void pause_for(microseconds wanted) {
 
 }  // namespace
 
+core::Ids distinct(core::Ids ids) {
+  std::sort(ids.begin(), ids.end());
+  ids.erase(std::unique(ids.begin(), ids.end()), ids.end());
+  return ids;
+}
+
 std::string subject_of(const Selection& selection) {
   if (!selection.ids.empty()) {
-    std::vector<std::int64_t> ids = selection.ids;
-    std::sort(ids.begin(), ids.end());
-    ids.erase(std::unique(ids.begin(), ids.end()), ids.end());
-    return core::sanitised("ids " + core::ranges_text(ids), core::error_bytes_max);
+    return core::sanitised("ids " + core::ranges_text(distinct(selection.ids)),
+                           core::error_bytes_max);
   }
   const EventFilter& filter = selection.filter;
   std::string text;

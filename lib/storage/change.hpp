@@ -3,6 +3,8 @@
 // Changes that people make, of many events: in short transactions with pauses between them, so that
 // no other writer is held up, and with a row in the audit.
 
+#include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -11,6 +13,7 @@
 #include <vector>
 
 #include "core/clock.hpp"
+#include "core/doubt.hpp"
 #include "outbox/operate.hpp"
 
 struct sqlite3;
@@ -19,6 +22,24 @@ namespace outbox::storage {
 
 /// So many events in one transaction: some milliseconds of writing.
 inline constexpr std::size_t chunk_events = 200;
+
+/// `ids` in order, each once.
+core::Ids distinct(core::Ids ids);
+
+/// Calls `work` with so many of `ids` at a time as one transaction takes.
+template <class Work>
+void for_each_chunk(const core::Ids& ids, Work work) {
+  for (auto first = ids.begin(); first != ids.end();) {
+    const auto count = std::min<std::ptrdiff_t>(chunk_events, ids.end() - first);
+    work(core::Ids{first, first + count});
+    first += count;
+  }
+}
+
+/// For `BulkChange::end`. What waited for an event that is gone may go; no reason to ask an
+/// endpoint on hold.
+inline constexpr auto look_once =
+    "update main.outbox_destinations set looks = looks + 1 where name = ?1 and ?2 > 0";
 
 /// Changed events by destination.
 using Tally = std::map<std::string, std::int64_t>;

@@ -12,7 +12,6 @@
 #include "storage/change.hpp"
 #include "storage/change_kinds.hpp"
 #include "storage/filter.hpp"
-#include "storage/schema.hpp"
 #include "storage/statement.hpp"
 #include "storage/transaction.hpp"
 
@@ -66,19 +65,13 @@ class Changer {
   }
 
   std::int64_t run_ids() {
-    core::Ids ids = selection_.ids;
-    std::sort(ids.begin(), ids.end());
-    ids.erase(std::unique(ids.begin(), ids.end()), ids.end());
     const std::string& destination = selection_.filter.destination;  // a name: no quotes in it
     const std::string guard =
         change_.guard_of_ids +
         (destination.empty() ? "" : " and destination = '" + destination + "'");
     std::int64_t total = 0;
-    for (std::size_t begin = 0; begin < ids.size(); begin += chunk_events) {
-      const std::size_t count = std::min(chunk_events, ids.size() - begin);
-      const auto first = ids.begin() + static_cast<std::ptrdiff_t>(begin);
-      total += apply({first, first + static_cast<std::ptrdiff_t>(count)}, guard);
-    }
+    for_each_chunk(distinct(selection_.ids),
+                   [&](const core::Ids& chunk) { total += apply(chunk, guard); });
     return total;
   }
 
@@ -176,7 +169,7 @@ std::int64_t change_events(sqlite3* db, const Change& change, const Selection& s
   if (!destination.empty()) core::require_destination_name(destination);
   if (selection.ids.empty() && is_empty(selection.filter) && !selection.all) {
     throw std::invalid_argument{"outbox: " + std::string{change.action} +
-                                ": no ids, no filter, and not all"};
+                                ": give ids, a filter, or all"};
   }
   const bool is_narrowed = !is_empty(selection.filter) || selection.filter.limit || selection.all;
   if (!selection.ids.empty() && is_narrowed) {

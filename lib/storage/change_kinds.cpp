@@ -3,6 +3,8 @@
 #include <stdexcept>
 #include <string>
 
+#include "storage/change.hpp"
+
 namespace outbox::storage {
 
 namespace {
@@ -19,9 +21,6 @@ constexpr auto make_pending =
     " suspect_batch = null, settled_at_ms = null, last_error = null where id = ?1";
 constexpr auto nudge_once =
     "update main.outbox_destinations set nudges = nudges + 1 where name = ?1 and ?2 > 0";
-// What waited for a discarded event may go; no reason to ask an endpoint on hold.
-constexpr auto look_once =
-    "update main.outbox_destinations set looks = looks + 1 where name = ?1 and ?2 > 0";
 
 }  // namespace
 

@@ -21,27 +21,25 @@ std::int64_t Store::pending_count(std::int64_t count_max) {
 }
 
 bool Store::has_due(core::Instant now) {
-  Statement one{db_,
-                "select 1 from main.outbox_events"
-                " where destination = ?1 and state = 0 and due_at_ms <= ?2 limit 1",
-                "look for due events"};
-  return one.bind(1, destination_).bind(2, core::unix_ms(now)).step();
+  return count_at(now,
+                  "select count(*) from (select 1 from main.outbox_events"
+                  " where destination = ?1 and state = 0 and due_at_ms <= ?2 limit 1)") > 0;
 }
 
 std::int64_t Store::due_count(core::Instant now) {
-  Statement count{db_,
+  return count_at(now,
                   "select count(*) from main.outbox_events"
-                  " where destination = ?1 and state = 0 and due_at_ms <= ?2",
-                  "count due events"};
-  count.bind(1, destination_).bind(2, core::unix_ms(now)).step();
-  return count.integer(0);
+                  " where destination = ?1 and state = 0 and due_at_ms <= ?2");
 }
 
 std::int64_t Store::suspect_count(core::Instant now) {
-  Statement count{db_,
+  return count_at(now,
                   "select count(*) from main.outbox_events where destination = ?1 and state = 0"
-                  " and attempts > 0 and suspect_batch is not null and due_at_ms > ?2",
-                  "count suspects"};
+                  " and attempts > 0 and suspect_batch is not null and due_at_ms > ?2");
+}
+
+std::int64_t Store::count_at(core::Instant now, const char* sql) {
+  Statement count{db_, sql, "count events"};
   count.bind(1, destination_).bind(2, core::unix_ms(now)).step();
   return count.integer(0);
 }

@@ -95,17 +95,9 @@ Erasure::Erasure(sqlite3* db, const Subject& subject, const ChangeNote& note, Fo
       all_{ids_},
       have_keys_{found.have_keys} {
   if (!ids_.empty()) {
-    change_atomically(db_, action, [&] {
-      Statement{
-          db_,
-          "insert into main.outbox_audit (at_ms, action, actor, subject, events)"
-          " values (cast((julianday('now') - 2440587.5) * 86400000 as integer), ?1, ?2, ?3, 0)",
-          action}
-          .bind(1, std::string_view{unfinished})
-          .bind(2, std::string_view{note_.actor})
-          .bind(3, std::string_view{core::ranges_text(ids_)})
-          .run();
-    });
+    const AuditNote list{
+        .action = unfinished, .subject = core::ranges_text(ids_), .note = {note_.actor, {}}};
+    change_atomically(db_, action, [&] { write_audit(db_, list, 0); });
   }
   Statement lists{db_, "select id, subject from main.outbox_audit where action = ?1", action};
   lists.bind(1, std::string_view{unfinished});
@@ -121,16 +113,13 @@ std::int64_t Erasure::remove_events() {
   BulkChange others{db_, {.action = action, .subject = by(subject_), .note = note_}};
   delivered.also(count_removed_delivered);
   others.also(count_removed);
-  for (std::size_t begin = 0; begin < ids_.size(); begin += chunk_events) {
-    const auto first = ids_.begin() + static_cast<std::ptrdiff_t>(begin);
-    const auto count = static_cast<std::ptrdiff_t>(std::min(chunk_events, ids_.size() - begin));
-    const core::Ids chunk{first, first + count};
+  for_each_chunk(ids_, [&](const core::Ids& chunk) {
     // Each kind has its own guard, since an event may change its state meanwhile.
     others.run([&] { return storage::remove_events(db_, chunk, "state <> 1"); });
     delivered.run([&] { return storage::remove_events(db_, chunk, "state = 1"); });
     others.run([&] { return storage::remove_events(db_, chunk, "state <> 1"); });  // requeued
-  }
-  others.end("update main.outbox_destinations set looks = looks + 1 where name = ?1 and ?2 > 0");
+  });
+  others.end(look_once);
   return delivered.total() + others.total();
 }
 

@@ -4,8 +4,7 @@
 // and may be killed at each of them: its work list is a row of the audit until the last one is
 // done.
 
-#include <string>
-#include <vector>
+#include <cstdint>
 
 #include "core/doubt.hpp"
 #include "outbox/operate.hpp"
@@ -14,11 +13,13 @@ struct sqlite3;
 
 namespace outbox::storage {
 
-/// Events about `subject`, of any state, in order. Throws: `schema_error`, `database_error`.
 struct FoundEvents {
-  core::Ids ids = {};
+  core::Ids ids = {};      // in order
   bool have_keys = false;  // some of them
 };
+
+/// Events about `subject`, of any state. Throws: `std::invalid_argument`, `schema_error`,
+/// `database_error`.
 FoundEvents find_events(sqlite3* db, const Subject& subject);
 
 /// An erasure under way, with those that were not finished before.

@@ -139,6 +139,7 @@ class Store {
   void free_key_of(std::int64_t id);
   bool has_earlier_outside(const std::string& key, std::int64_t id, const TakenIds& taken);
   std::vector<core::Search> searches();
+  std::int64_t count_at(core::Instant now, const char* sql);
   bool has_pending();
   void meet_endpoint(const std::string& endpoint);
   void pause_foreign(core::Instant now);

@@ -34,19 +34,6 @@ struct ChangeFlags {
   std::string reason = {};
 };
 
-outbox::Selection selection_of(const Verb& verb, const ChangeFlags& flags, const Globals& globals) {
-  outbox::Selection selection{
-      .ids = flags.ids, .filter = filter_of(flags.filters, globals), .all = flags.filters.all};
-  const outbox::EventFilter& filter = selection.filter;
-  const bool has_filter = !filter.state.empty() || !filter.event_name.empty() ||
-                          !filter.user_id.empty() || !filter.group_id.empty() ||
-                          !filter.error.empty() || filter.since || filter.until;
-  if (selection.ids.empty() && !has_filter && !selection.all) {
-    throw Failure{usage, std::string{verb.name} + " what? Give ids, a filter, or --all"};
-  }
-  return selection;
-}
-
 // Why some of the ids that were named are left alone.
 void explain_rest(SQLite::Database& db, const Verb& verb, const outbox::Selection& selection,
                   const outbox::ChangeNote& note) {
@@ -72,7 +59,8 @@ void explain_rest(SQLite::Database& db, const Verb& verb, const outbox::Selectio
 
 ExitCode change(const Verb& verb, const ChangeFlags& flags, const Globals& globals) {
   SQLite::Database db = open_database(globals, globals.is_dry_run ? Access::read : Access::write);
-  const outbox::Selection selection = selection_of(verb, flags, globals);
+  const outbox::Selection selection{
+      .ids = flags.ids, .filter = filter_of(flags.filters, globals), .all = flags.filters.all};
   const outbox::ChangeNote note = note_of(flags.reason);
   const std::int64_t found = verb.change(db, selection, note, outbox::Run::dry);
   explain_rest(db, verb, selection, note);

@@ -51,7 +51,7 @@ ExitCode list(const FilterFlags& flags, const Globals& globals) {
 void add_list(CLI::App& app, const Globals& globals, Action& action) {
   auto* const command =
       app.add_subcommand("list",
-                         "Events, with filters\n\n"
+                         "Events, with filters; the first 100 unless --limit or --all says more\n\n"
                          "  outbox list --db app.db --state dead\n"
                          "  outbox list --db app.db --user user-1 --since 2h --json");
   const auto flags = std::make_shared<FilterFlags>();

@@ -63,6 +63,16 @@ void make(const std::string& path, std::span<const Backlog> backlogs) {
 
 }  // namespace
 
+outbox::InviteSent sample_invite() {
+  return {.user_id = "766b3aef-5904-46fe-af05-a293fee8h345",
+          .group_id = "bp497d1a-0159-4009-9454-8a1b0e7c0a60",
+          .invitee = {.email = "amy@achme.com",
+                      .first_name = "Amy",
+                      .last_name = "Frank",
+                      .role = "Developer"},
+          .feature_name = "CUSTOMER_JOURNEY"};
+}
+
 std::string scratch_path(const std::string& name) {
   return (std::filesystem::temp_directory_path() / name).native();
 }

@@ -8,6 +8,8 @@
 #include <span>
 #include <string>
 
+#include "outbox/events.hpp"
+
 namespace bench {
 
 /// So many events in a row, each of about 330 bytes, like the Track API's `invite_sent`.
@@ -17,6 +19,9 @@ struct Backlog {
   std::string ordering_key = {};  ///< Empty: none.
   std::int64_t due_at_ms = 0;     ///< 0: at once.
 };
+
+/// One such event.
+outbox::InviteSent sample_invite();
 
 /// A path in the scratch folder.
 std::string scratch_path(const std::string& name);

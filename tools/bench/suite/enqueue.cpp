@@ -10,16 +10,6 @@ namespace bench {
 
 namespace {
 
-outbox::InviteSent invite() {
-  return {.user_id = "766b3aef-5904-46fe-af05-a293fee8h345",
-          .group_id = "bp497d1a-0159-4009-9454-8a1b0e7c0a60",
-          .invitee = {.email = "amy@achme.com",
-                      .first_name = "Amy",
-                      .last_name = "Frank",
-                      .role = "Developer"},
-          .feature_name = "CUSTOMER_JOURNEY"};
-}
-
 outbox::TrackEvent track_event() {
   return {.event_name = "invite_sent",
           .user_id = "766b3aef-5904-46fe-af05-a293fee8h345",
@@ -78,7 +68,7 @@ void measure_beside_app_row(Size size, const char* synchronous, Goal goal) {
   const raw::Statement row = raw::prepare(app.db(), "insert into app_rows (text) values (?1)");
   raw::bind(row, 1, "a row of the app, which is there with the event or without it");
   outbox::Writer writer{app.db().get()};
-  const outbox::Event event = invite();
+  const outbox::Event event = sample_invite();
   commit_us(app, [&] { writer.enqueue(event); });
   const std::string payload = app.newest_payload();
   raw::EventInsert insert{app.db()};
@@ -130,7 +120,7 @@ Pairs beside_raw_insert(const App& app, int times, int transactions, int events,
 void measure_one_by_one(Size size) {
   const App app{"full"};
   outbox::Writer writer{app.db().get()};
-  const outbox::Event event = invite();
+  const outbox::Event event = sample_invite();
   const Pairs pairs =
       beside_raw_insert(app, size == Size::full ? 40 : 2, 250, 1, [&] { writer.enqueue(event); });
   print_ratio("1 event a transaction, full", "events/s", pairs, at_least(0.95));
@@ -165,9 +155,9 @@ void measure_enqueue(Size size) {
   measure_beside_app_row(size, "normal", {});
   say("enqueue: one a transaction, and a thousand");
   measure_one_by_one(size);
-  measure_thousand(size, "InviteSent", invite(), at_least(0.5));
+  measure_thousand(size, "InviteSent", sample_invite(), at_least(0.5));
   measure_thousand(size, "TrackEvent", track_event(), at_least(0.4));
-  measure_thousand(size, "Payload", outbox::Payload{text_of(invite())}, at_least(0.6));
+  measure_thousand(size, "Payload", outbox::Payload{text_of(sample_invite())}, at_least(0.6));
 }
 
 }  // namespace bench

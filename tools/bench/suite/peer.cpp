@@ -28,13 +28,7 @@ void print_peer_round(Size size) {
   const raw::Database db = raw::open(path);
   raw::execute(db, "pragma synchronous = normal");
   outbox::Writer writer{db.get()};
-  const outbox::Event event = outbox::InviteSent{.user_id = "766b3aef-5904-46fe-af05-a293fee8h345",
-                                                 .group_id = "bp497d1a-0159-4009-9454-8a1b0e7c0a60",
-                                                 .invitee = {.email = "amy@achme.com",
-                                                             .first_name = "Amy",
-                                                             .last_name = "Frank",
-                                                             .role = "Developer"},
-                                                 .feature_name = "CUSTOMER_JOURNEY"};
+  const outbox::Event event = sample_invite();
   const double one = rate(count, [&] {
     for (std::size_t i = 0; i < count; ++i) {
       raw::execute(db, "begin immediate");
