@@ -11,7 +11,7 @@ endforeach()
 
 file(WRITE ${OUTPUT}
 "// Made from migrations/*.sql by migrations/embed.cmake.
-#include \"storage/migrations.hpp\"
+#include \"storage/sqlite/migrations.hpp\"
 
 namespace outbox::storage {
 

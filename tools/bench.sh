@@ -46,7 +46,7 @@ bench=build/$preset/tools/bench/bench
 } >"$results"
 # All of it ends within half an hour, whatever the machine: a part that takes longer is a failure.
 left() { echo $((1740 - (SECONDS - begin))); }
-for part in machine drain scaling latency enqueue marks waking idle bulk; do
+for part in machine drain wal scaling latency enqueue marks waking idle bulk; do
   timeout --foreground "$(left)" "$bench" "$part" --size "$size" >>"$results"
 done
 tools/bench/footprint.sh "--$size" >>"$results"

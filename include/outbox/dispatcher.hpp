@@ -24,7 +24,7 @@ inline namespace v0 {
 inline constexpr std::chrono::milliseconds keep_for_ever = std::chrono::milliseconds::max();
 
 struct DispatcherOptions {
-  /// The lane that is delivered. Defaults to "track".
+  /// The destination that is delivered. Defaults to "track".
   std::string destination = "track";
   /// Most events in one request; 1 to 1,000 (the Track API's limit). Defaults to 100, as it
   /// recommends.
@@ -43,9 +43,9 @@ struct DispatcherOptions {
   /// or not it was ever sent; for one that was refused alone, since it was enqueued. Looked at once
   /// a minute. Defaults to 0: never.
   std::chrono::milliseconds give_up_after{0};
-  /// An event at which the endpoint fails alone (5xx, no answer) so often, while it accepts others,
-  /// dies. Defaults to 10; at least 1.
-  std::int64_t lonely_failures_max = 10;
+  /// An event dies after this many failures (5xx, no answer) when it is sent alone, if others are
+  /// accepted meanwhile. Defaults to 10; at least 1.
+  std::int64_t solo_failures_max = 10;
   /// A dead event holds back the later ones of its ordering key until a person retries or discards
   /// it. Defaults to false: the others go on.
   bool block_on_dead = false;
@@ -59,9 +59,6 @@ struct DispatcherOptions {
   /// Overwrites the payload with `{}` as soon as an event is delivered; the rest of the row stays.
   /// Such an event cannot be sent again. Defaults to false.
   bool scrub_delivered = false;
-  /// Warned of, once each, when so many events of the destination are pending (`Notice::Kind::
-  /// backlog`); looked at once a minute. Defaults to 10,000, 100,000 and 1,000,000.
-  std::vector<std::int64_t> backlog_thresholds = {10'000, 100'000, 1'000'000};
   /// Told what happens, on the dispatcher's own thread; empty: nobody. `deliver_once` tells it of
   /// its requests too.
   Observer observer = {};
@@ -138,8 +135,8 @@ struct DeliverReport {
   std::uint64_t delivered = 0;
   std::uint64_t dead = 0;
   std::uint64_t requests = 0;
-  /// Due events that are still pending, and those that were refused alone and wait for their next
-  /// try: 0 when all is done.
+  /// Events that are due and not delivered, and those that were refused alone and wait for their
+  /// next try: 0 when all is done. Without those that wait behind one of them in its key.
   std::uint64_t remaining = 0;
   bool is_paused = false;            ///< A person paused the destination: nothing was sent.
   bool is_unauthorized = false;      ///< The endpoint refused the credentials.

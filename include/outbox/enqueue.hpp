@@ -26,7 +26,7 @@ inline namespace v0 {
 
 /// How the events of one call are queued.
 struct EnqueueOptions {
-  /// The lane; must match `[a-z0-9][a-z0-9_-]{0,31}`. Defaults to "track".
+  /// The destination; must match `[a-z0-9][a-z0-9_-]{0,31}`. Defaults to "track".
   std::string destination = "track";
   /// Events with the same key are delivered one after the other, in commit order, also with several
   /// connections. Empty: no order beyond commit order. At most 256 bytes.
@@ -42,12 +42,9 @@ struct EnqueueOptions {
   /// Larger events are refused. Defaults to 256 KiB; 1 to 1,000,000 bytes.
   std::size_t event_bytes_max = std::size_t{256} * 1024;
   /// Refuses with `queue_full` what would make more events of the destination pending. Defaults to
-  /// 0: no cap, since an outage of the endpoint should cost the app nothing; a dispatcher warns of
-  /// large backlogs (`DispatcherOptions::backlog_thresholds`). Near the cap each call counts what
-  /// is pending, some 0.1 µs an event; a `Writer` counts seldom.
+  /// 0: no cap, since an outage of the endpoint should cost the app nothing. Near the cap each call
+  /// counts what is pending.
   std::size_t pending_events_max = 0;
-  /// The same for the bytes of their payloads. Counting these reads them: use a `Writer`.
-  std::size_t pending_bytes_max = 0;
 };
 
 /// What became of one event.

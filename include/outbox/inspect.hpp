@@ -1,7 +1,7 @@
 #pragma once
 
 // Looking at the queue: what `outbox status` shows, for a page of your own. Reads only, and never
-// counts delivered rows: the cost is that of what is undelivered.
+// counts delivered events: the cost of `status` grows with the undelivered ones.
 
 #include <chrono>
 #include <cstdint>
@@ -15,12 +15,14 @@
 namespace outbox {
 inline namespace v0 {
 
-/// Counts of events. `enqueued = pending + delivered + dead + discarded + removed`.
+/// Counts of events. `enqueued = pending + delivered + dead + discarded + removed`, and
+/// `pending = due + scheduled + waiting + retrying`.
 struct Counts {
   std::int64_t pending = 0;    ///< Neither delivered nor dead nor discarded.
-  std::int64_t due = 0;        ///< Pending, and due now.
+  std::int64_t due = 0;        ///< Pending, and may go now.
   std::int64_t scheduled = 0;  ///< Pending, and not yet due.
-  std::int64_t retrying = 0;   ///< Pending, with refusals of its own.
+  std::int64_t waiting = 0;    ///< Pending and due, but behind an earlier event of its key.
+  std::int64_t retrying = 0;   ///< Pending, and refused or failed alone: tried again alone.
   std::int64_t dead = 0;
   std::int64_t discarded = 0;
   std::int64_t delivered = 0;        ///< Still stored as delivered.
@@ -49,7 +51,7 @@ struct Hold {
 };
 
 /// A dispatcher that is alive: it holds the destination's lock.
-struct Serving {
+struct ActiveDispatcher {
   std::int64_t pid = 0;
   std::string host = {};
   std::chrono::system_clock::time_point since = {};
@@ -64,7 +66,7 @@ struct DestinationStatus {
   Counts counts = {};
   std::optional<Pause> paused = {};
   std::optional<Hold> hold = {};
-  std::optional<Serving> dispatcher = {};
+  std::optional<ActiveDispatcher> dispatcher = {};
   /// False: no dispatcher has ever served it; perhaps a typo in someone's SQL.
   bool was_ever_served = false;
 };
@@ -86,8 +88,8 @@ status(ConnectionRef connection, const std::string& destination = {},
 /// Which events to list; every member narrows.
 struct EventFilter {
   std::string destination = {};  ///< Empty: all.
-  /// "pending" (all of them), "scheduled", "retrying", "delivered", "dead", "discarded"; empty:
-  /// all.
+  /// "pending" (all that is undelivered), "scheduled", "waiting", "retrying", "delivered", "dead",
+  /// "discarded"; empty: all.
   std::string state = {};
   std::string event_name = {};
   std::string user_id = {};
@@ -106,17 +108,20 @@ struct EventSummary {
   std::string event_name = {};
   std::string user_id = {};
   std::string group_id = {};
-  /// "pending" (and due), "scheduled", "retrying", "delivered", "dead", "discarded".
+  /// "pending" (and may go now), "scheduled", "waiting", "retrying", "delivered", "dead",
+  /// "discarded".
   std::string state = {};
-  std::int64_t attempts = 0;
+  std::int64_t refusals = 0;       ///< It was refused alone this often.
+  std::int64_t solo_failures = 0;  ///< The endpoint failed at it alone, while it accepted others.
   std::chrono::system_clock::time_point enqueued_at = {};
   std::optional<std::chrono::system_clock::time_point> due_at = {};  ///< None: at once.
   std::optional<std::chrono::system_clock::time_point> settled_at = {};
   std::string last_error = {};
 };
 
-/// A request, from the attempt log, which keeps the newest 10,000.
-struct BatchSummary {
+/// A request, from the request log. A row stays as long as the events that it delivered; of the
+/// others, the newest 10,000 stay.
+struct RequestSummary {
   std::int64_t id = 0;
   std::string destination = {};
   std::chrono::system_clock::time_point started_at = {};
@@ -130,7 +135,7 @@ struct BatchSummary {
   std::string reason = {};
   std::string response_id = {};
   std::string warnings = {};
-  std::optional<std::int64_t> parent = {};  ///< The halved batch that this is a part of.
+  std::optional<std::int64_t> parent = {};  ///< The request whose search this was a part of.
 };
 
 /// One event with what was sent and what came of it. The payload is about people: mask it.
@@ -138,7 +143,7 @@ struct EventDetail {
   EventSummary event = {};
   std::string payload = {};
   std::string ordering_key = {};
-  std::vector<BatchSummary> batches = {};  ///< The requests that held it, the oldest first.
+  std::vector<RequestSummary> requests = {};  ///< Those that held it, the oldest first.
 };
 
 /// Why an event is not delivered yet.
@@ -146,14 +151,15 @@ struct Explanation {
   std::int64_t id = 0;
   std::string state = {};
   /// "pause", "hold", "schedule", "retry", "search", "ordering_key", "dispatcher" or "turn"; empty:
-  /// for nothing.
+  /// nothing.
   std::string waiting_for = {};
   std::string text = {};  ///< A sentence or two for people.
 };
 
 // Errors and threads of the functions below are those of `status`.
 
-/// Events that match, in commit order. Filters on the payload's fields read every event.
+/// Events that match, in commit order. Filters on the payload's fields read every event of the
+/// state, and without an undelivered state every event.
 /// Throws too: `std::invalid_argument` for a state or destination that cannot be.
 OUTBOX_API std::vector<EventSummary> list_events(
     ConnectionRef connection, const EventFilter& filter,
@@ -170,9 +176,9 @@ OUTBOX_API std::optional<Explanation> explain(
     std::chrono::system_clock::time_point now = std::chrono::system_clock::now());
 
 /// The newest `limit` requests to `destination` (empty: all), the newest first.
-OUTBOX_API std::vector<BatchSummary> list_batches(ConnectionRef connection,
-                                                  const std::string& destination = {},
-                                                  std::size_t limit = 100);
+OUTBOX_API std::vector<RequestSummary> list_requests(ConnectionRef connection,
+                                                     const std::string& destination = {},
+                                                     std::size_t limit = 100);
 
 }  // namespace v0
 }  // namespace outbox

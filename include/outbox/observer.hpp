@@ -17,21 +17,20 @@ namespace outbox {
 inline namespace v0 {
 
 /// Something that happened. Never holds a payload, an e-mail address, a token, or words of the
-/// endpoint, which may quote any of them: those are in the batch log.
+/// endpoint, which may quote any of them: those are in the request log.
 struct Notice {
   enum class Kind {
-    batch,             ///< A request has ended: `events`, `status`, `verdict`, `took`.
+    request,           ///< A request has ended: `events`, `status`, `verdict`, `took`.
     dead,              ///< An event has died: `id`.
     hold,              ///< The destination waits, or waits for another reason.
     resumed,           ///< It does not wait any more.
     active,            ///< This dispatcher was elected: it delivers from here on.
     standby,           ///< Another one delivers; this one will take over when that ends.
     database_trouble,  ///< The database cannot be used now; it is opened again.
-    backlog,           ///< So many `events` are pending: `DispatcherOptions::backlog_thresholds`.
     warning,           ///< Something about the database or the process that may cost events.
   };
 
-  Kind kind = Kind::batch;
+  Kind kind = Kind::request;
   std::string destination = {};
   std::string text = {};  ///< One line for people: "HTTP 503", "refused: HTTP 400", …
   std::size_t events = 0;

@@ -16,7 +16,7 @@
 namespace outbox {
 inline namespace v0 {
 
-/// Makes the dispatcher of `destination`, in whatever process, look and try now: a hold ends, with
+/// Makes the dispatcher of `destination`, in whatever process, try now, whatever a hold says: with
 /// one single event as a probe. A real write, because that is what other processes see.
 ///
 /// Throws: `schema_error` without a schema; `database_error`.
@@ -48,12 +48,12 @@ struct Selection {
   bool all = false;
 };
 
-enum class Run { real, dry };  ///< dry: only counts.
+enum class Mode { apply, dry_run };  ///< dry_run: only counts.
 
-/// Dead events, and pending ones that wait (refused alone, or scheduled), become due now, with no
-/// attempts, the same id and the same payload. Returns how many. Scheduled and discarded events
-/// only when they are named by id or by `filter.state`; delivered ones never, so that a retry
-/// cannot duplicate: see `requeue`.
+/// Dead events, and pending ones that were refused or failed alone, become due now, without
+/// refusals, with the same id and the same payload. Returns how many. Scheduled and discarded
+/// events only when they are named by id or by `filter.state`; delivered ones never, so that a
+/// retry cannot duplicate: see `requeue`.
 ///
 /// Outside a transaction the work is done in short transactions with pauses between them, so that
 /// other writers are not held up; after an exception a part of it may be done. Inside the caller's
@@ -61,19 +61,19 @@ enum class Run { real, dry };  ///< dry: only counts.
 /// Throws: `std::invalid_argument` for a selection that is empty, or a state that the change does
 /// not concern; `schema_error`; `database_error`. Threads: as `nudge`.
 OUTBOX_API std::int64_t retry(ConnectionRef connection, const Selection& selection,
-                              const ChangeNote& note = {}, Run run = Run::real);
+                              const ChangeNote& note = {}, Mode mode = Mode::apply);
 
 /// Pending and dead events are given up: they stay, as discarded. Returns how many. One that is
 /// under way may still arrive, and is delivered then. Throws too: `std::invalid_argument` without a
 /// `note.reason`. The rest as `retry`.
 OUTBOX_API std::int64_t discard(ConnectionRef connection, const Selection& selection,
-                                const ChangeNote& note, Run run = Run::real);
+                                const ChangeNote& note, Mode mode = Mode::apply);
 
 /// Delivered events are sent again, byte-identical: for a receiver that has lost them. Returns how
 /// many; those whose payload was scrubbed are left out. `filter.since` and `until` are about when
 /// they were delivered. The rest as `retry`.
 OUTBOX_API std::int64_t requeue(ConnectionRef connection, const Selection& selection,
-                                const ChangeNote& note = {}, Run run = Run::real);
+                                const ChangeNote& note = {}, Mode mode = Mode::apply);
 
 /// What `prune` removes.
 struct PruneOptions {
@@ -86,7 +86,7 @@ struct PruneOptions {
 /// and discarded ones if asked to, on a connection of its own and in short transactions. Returns
 /// how many. Throws: `std::invalid_argument`, `schema_error`, `database_error`. Threads: any.
 OUTBOX_API std::int64_t prune(const DatabaseFile& database, const PruneOptions& options,
-                              const ChangeNote& note = {}, Run run = Run::real);
+                              const ChangeNote& note = {}, Mode mode = Mode::apply);
 
 /// Whose data is erased. Exactly one of them is set.
 struct Subject {
@@ -101,21 +101,21 @@ struct EraseReport {
   std::int64_t events = 0;
   /// A dispatcher that had a request under way when the events were erased, and may have one of
   /// them in it still; none: nothing of them is sent any more.
-  std::optional<Serving> may_still_be_sent_by = {};
+  std::optional<ActiveDispatcher> may_still_be_sent_by = {};
   /// False: someone is still reading, so that older pages remain in the WAL until the next
   /// checkpoint. Erase again.
   bool is_wal_truncated = true;
 };
 
 /// Removes every event of `subject`, in whatever state, from the database and its WAL, and what the
-/// endpoint said of them from the batch log. Overwrites what it removes, on a connection of its
+/// endpoint said of them from the request log. Overwrites what it removes, on a connection of its
 /// own, and waits up to `patience` for requests under way. Backups and replicas are yours to clean.
 ///
-/// Whatever stops it half-way, the next erasure, of any subject, finishes what it has begun: its
-/// work list is in the audit until it is done. Events that are enqueued meanwhile may be missed:
-/// erase when the app has forgotten the subject. Throws: as `prune`. Threads: any.
+/// If it stops half-way, the next erasure, of any subject, finishes it: its work list is in the
+/// audit until it is done. Events that are enqueued meanwhile may be missed: erase when the app has
+/// forgotten the subject. Throws: as `prune`. Threads: any.
 OUTBOX_API EraseReport erase(const DatabaseFile& database, const Subject& subject,
-                             const ChangeNote& note = {}, Run run = Run::real,
+                             const ChangeNote& note = {}, Mode mode = Mode::apply,
                              std::chrono::milliseconds patience = std::chrono::seconds{5});
 
 /// A change that a person made.

@@ -17,6 +17,15 @@ inline std::int64_t unix_ms(Instant instant) {
   return instant.time_since_epoch().count();
 }
 
+/// Wall time, now. With `Clock` the only place that asks the system. Threads: any.
+inline Instant system_now() {
+  return std::chrono::floor<std::chrono::milliseconds>(std::chrono::system_clock::now());
+}
+/// The same in microseconds, for timestamps of events.
+inline std::chrono::sys_time<std::chrono::microseconds> system_now_us() {
+  return std::chrono::floor<std::chrono::microseconds>(std::chrono::system_clock::now());
+}
+
 class Clock {
  public:
   virtual ~Clock() = default;

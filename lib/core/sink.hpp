@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "core/answer.hpp"
+#include "core/decide/answer.hpp"
 
 namespace outbox {
 inline namespace v0 {

@@ -7,13 +7,14 @@
 
 #include "dispatch/deadline.hpp"
 #include "dispatch/lock.hpp"
+#include "dispatch/options.hpp"
 #include "dispatch/retention.hpp"
 #include "dispatch/round.hpp"
 #include "dispatch/sigpipe.hpp"
 #include "dispatch/system_clock.hpp"
 #include "outbox/dispatcher.hpp"
-#include "storage/database.hpp"
-#include "storage/store.hpp"
+#include "storage/life/store.hpp"
+#include "storage/sqlite/database.hpp"
 
 namespace outbox {
 
@@ -37,8 +38,7 @@ void add(DeliverReport& sum, const RoundReport& round) {
 }
 
 std::uint64_t remaining_count(storage::Store& store, const core::Clock& clock) {
-  return static_cast<std::uint64_t>(store.due_count(clock.now()) +
-                                    store.suspect_count(clock.now()));
+  return static_cast<std::uint64_t>(store.queue.remaining_count(clock.now()));
 }
 
 // Rounds until nothing is due, nothing can be done about it, or time is up.
@@ -63,7 +63,7 @@ DeliverReport run_rounds(storage::Store& store, Sink& sink, const core::Clock& c
     const bool is_idle = !round.has_in_flight() && !last.has_more && last.requests == 0;
     idle_rounds = is_idle ? idle_rounds + 1 : 0;
     if (!is_idle) continue;
-    if (!store.has_due(clock.now())) break;
+    if (!store.queue.has_due(clock.now())) break;
     if (last.hold) {
       const auto wait = std::max(last.hold->until - clock.now(), milliseconds{1});
       round.wait(std::min({wait, left_until(deadline), round_max}));
@@ -95,7 +95,7 @@ DeliverReport deliver(sqlite3* db, const Endpoint& endpoint, const DispatcherOpt
   }
   const HeldSigpipe held;
   const storage::SecureDeletion secure{db};
-  store.serve(service_of(endpoint.sink(), options, storage::identity_of(path)), clock.now());
+  store.serve(serve_options_of(endpoint.sink(), options, storage::identity_of(path)), clock.now());
   const DeliverReport report = run_rounds(store, endpoint.sink(), clock, options, deadline, lock);
   Retention{options}.run_until(store, clock.now(), deadline);
   return report;

@@ -185,7 +185,8 @@ void Lock::write_owner() const {
   static_cast<void>(is_written);  // a full disk takes away the name, not the lock
 }
 
-std::optional<Serving> serving(const std::string& database_path, const std::string& destination) {
+std::optional<ActiveDispatcher> active_dispatcher(const std::string& database_path,
+                                                  const std::string& destination) {
   if (database_path.empty()) return std::nullopt;
   const Descriptor file{
       open(lock_path(database_path, destination).c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW)};
@@ -195,7 +196,7 @@ std::optional<Serving> serving(const std::string& database_path, const std::stri
     return std::nullopt;
   }
 
-  Serving found;
+  ActiveDispatcher found;
   std::int64_t since_ms = 0;
   std::istringstream owner{read_text(file.get())};
   owner >> found.pid >> since_ms >> found.host;

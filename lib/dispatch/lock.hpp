@@ -53,6 +53,7 @@ class Lock {
 
 /// Who serves `destination` of the database now; none: nobody. Takes no lock that could make an
 /// election fail for more than an instant.
-std::optional<Serving> serving(const std::string& database_path, const std::string& destination);
+std::optional<ActiveDispatcher> active_dispatcher(const std::string& database_path,
+                                                  const std::string& destination);
 
 }  // namespace outbox::dispatch

@@ -2,21 +2,21 @@
 
 #include <algorithm>
 
-#include "core/reader.hpp"
+#include "core/event/reader.hpp"
 
 namespace outbox::dispatch {
 
 namespace {
 
-Notice notice_of(const std::string& destination, const core::Attempt& attempt) {
-  return {.kind = Notice::Kind::batch,
+Notice notice_of(const std::string& destination, const core::SentBatch& sent) {
+  return {.kind = Notice::Kind::request,
           .destination = destination,
-          .text = attempt.outcome.reason.empty() ? core::name_of(attempt.outcome.verdict)
-                                                 : without_quotation(attempt.outcome.reason),
-          .events = attempt.ids.size(),
-          .status = attempt.status,
-          .verdict = attempt.outcome.verdict,
-          .took = attempt.took};
+          .text = sent.outcome.reason.empty() ? core::name_of(sent.outcome.verdict)
+                                              : without_quotation(sent.outcome.reason),
+          .events = sent.ids.size(),
+          .status = sent.status,
+          .verdict = sent.outcome.verdict,
+          .took = sent.took};
 }
 
 }  // namespace
@@ -43,8 +43,8 @@ void tell_of(const Observer& observer, const std::string& destination,
              const core::Settlement& settlement) noexcept {
   if (!observer) return;
   try {
-    for (const core::Attempt& attempt : settlement.attempts) {
-      tell(observer, notice_of(destination, attempt));
+    for (const core::SentBatch& sent : settlement.requests) {
+      tell(observer, notice_of(destination, sent));
     }
     for (const core::Death& death : settlement.dead) {
       tell(observer, {.kind = Notice::Kind::dead,
@@ -53,7 +53,7 @@ void tell_of(const Observer& observer, const std::string& destination,
                       .events = 1,
                       .id = death.id});
     }
-    const auto& hold = settlement.stance.hold;
+    const auto& hold = settlement.endpoint.hold;
     if (settlement.hold_change == core::HoldChange::begun) {
       tell(observer, {.kind = Notice::Kind::hold,
                       .destination = destination,

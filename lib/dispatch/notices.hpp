@@ -4,7 +4,7 @@
 
 #include <string>
 
-#include "core/settle.hpp"
+#include "core/decide/settle.hpp"
 #include "outbox/observer.hpp"
 
 namespace outbox::dispatch {

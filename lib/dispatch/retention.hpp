@@ -1,33 +1,57 @@
 #pragma once
 
-// Takes what was delivered long ago out of the table, between rounds and a little at a time.
+// When the dispatcher takes what was delivered long ago out of the log: between rounds, and a
+// little at a time.
 
 #include <chrono>
+#include <thread>
 
 #include "core/clock.hpp"
 #include "dispatch/deadline.hpp"
 #include "outbox/dispatcher.hpp"
-#include "storage/store.hpp"
+#include "outbox/errors.hpp"
+#include "storage/life/store.hpp"
 
 namespace outbox::dispatch {
 
 /// Threads: one at a time.
 class Retention {
  public:
+  using milliseconds = std::chrono::milliseconds;
+
   explicit Retention(const DispatcherOptions& options) : keep_{options.keep_delivered} {}
 
   /// Removes some events if it is time to. Returns when to come again, at the latest. Trouble of
   /// the database is no reason not to deliver: it is tried again later.
-  SteadyClock::time_point run(storage::Store& store, core::Instant now);
+  SteadyClock::time_point run(storage::Store& store, core::Instant now) {
+    if (keep_ == keep_for_ever) return SteadyClock::time_point::max();
+    if (SteadyClock::now() < next_) return next_;
+    milliseconds wait = between_chunks;
+    try {
+      if (store.prune(now - keep_)) wait = between_passes;
+    } catch (const database_error& error) {  // busy, or a constraint or a trigger of the host's
+      if (!error.is_busy()) wait = between_passes;
+    }
+    return next_ = SteadyClock::now() + wait;
+  }
 
   /// Removes until nothing old is left, `deadline` has come, or so much that it is for another
   /// time.
-  void run_until(storage::Store& store, core::Instant now, SteadyClock::time_point deadline);
+  void run_until(storage::Store& store, core::Instant now, SteadyClock::time_point deadline) const {
+    if (keep_ == keep_for_ever) return;
+    for (int i = 0; i < chunks_of_a_call && !store.prune(now - keep_); ++i) {
+      if (left_until(deadline) == milliseconds{0}) return;
+      std::this_thread::sleep_for(milliseconds{1});
+    }
+  }
 
  private:
-  bool is_off() const { return keep_ == keep_for_ever; }
+  static constexpr std::chrono::minutes between_passes{1};
+  // Some 20,000 events a second at most, which leaves the database to others most of the time.
+  static constexpr milliseconds between_chunks{20};
+  static constexpr int chunks_of_a_call = 100;
 
-  std::chrono::milliseconds keep_;
+  milliseconds keep_;
   SteadyClock::time_point next_ = {};
 };
 

@@ -1,31 +1,25 @@
 #pragma once
 
-// One pass of the dispatcher, without a thread: take → plan → deliver → judge → settle → record.
+// One pass of the dispatcher, without a thread: look → intend → take → plan → send → collect →
+// judge → settle → record.
 
 #include <chrono>
 #include <cstdint>
 #include <map>
 #include <optional>
 #include <random>
+#include <vector>
 
 #include "core/clock.hpp"
-#include "core/destination.hpp"
-#include "core/outcome.hpp"
-#include "core/plan.hpp"
-#include "core/settle.hpp"
+#include "core/decide/endpoint_state.hpp"
+#include "core/decide/intend.hpp"
+#include "core/decide/plan.hpp"
+#include "core/decide/settle.hpp"
 #include "core/sink.hpp"
-#include "dispatch/intake.hpp"
 #include "outbox/dispatcher.hpp"
-#include "storage/store.hpp"
+#include "storage/life/store.hpp"
 
 namespace outbox::dispatch {
-
-/// Throws: `std::invalid_argument` when an option is out of its range.
-void require_options(const DispatcherOptions& options);
-
-/// How `options` say that the destination is served through `sink`, on the file `identity`.
-storage::Service service_of(const Sink& sink, const DispatcherOptions& options,
-                            const std::string& identity);
 
 struct RoundTotals {
   std::uint64_t delivered = 0;
@@ -42,7 +36,7 @@ struct RoundReport {
   std::chrono::microseconds recording{0};  // for so long nobody else could write
   bool is_paused = false;
   std::optional<core::HoldState> hold = {};
-  std::optional<Verdict> failure = {};  // of the newest attempt that failed
+  std::optional<Verdict> failure = {};  // of the newest request that failed
 };
 
 /// Keeps between rounds what is in flight and what could not be recorded.
@@ -73,7 +67,6 @@ class Round {
   void stop_sending() { is_sending_ = false; }
   /// Forgets what is in flight: it stays pending.
   void abort();
-
   /// Forgets also what could not be recorded: the database is another one.
   void forget();
 
@@ -83,33 +76,66 @@ class Round {
   /// When what the oldest request under way carries was read; none: nothing is under way.
   std::optional<core::Instant> in_flight_since() const;
   /// Something was delivered or found dead and is not recorded yet.
-  bool has_unrecorded() const { return !unrecorded_.is_empty(); }
+  bool has_unrecorded() const { return !unrecorded_.changes.is_empty(); }
   /// What has been recorded since the beginning, also by rounds that ended in an exception.
   const RoundTotals& totals() const { return totals_; }
 
  private:
+  /// A request that is to be made.
+  struct Outgoing {
+    core::Batch batch;
+    storage::Taken taken;
+    std::optional<std::int64_t> search = {};  // the request whose search it is a part of
+    core::Suspicion suspicion = {};           // of its only event, when that is a suspect
+  };
+  /// A request under way. Its events are claimed until what became of them is recorded.
   struct InFlight {
-    core::Ids ids;
-    std::size_t bytes;
-    core::Instant started;
+    core::SentBatch sent;
+    storage::Taken taken;
     core::Instant read_at;  // what it carries is of that moment, or later
-    std::optional<std::int64_t> search;
-    core::Suspicion suspicion;
+  };
+  /// Events whose fate is known, and is to be recorded.
+  struct Ended {
+    storage::Taken taken;
+    bool has_left = false;  // all of them have left the ready part of the queue
+  };
+  /// What a round has found before anything is sent.
+  struct Gathered {
+    std::vector<Outgoing> outgoing = {};
+    core::SetAside aside = {};
+    std::vector<core::QueuedEvent> waiting = {};
+    std::vector<Ended> dead = {};  // of events that die without a request
+    bool has_more = false;
+  };
+  /// What is not recorded yet, and the claims that end with it.
+  struct Unrecorded {
+    storage::Changes changes = {};
+    std::vector<Ended> ended = {};
   };
 
-  storage::IdSet ids_in_flight() const;
-  bool may_send(const core::DestinationState& state);
-  std::vector<core::Death> take_expired(storage::Store& store);
-  Intaken take(storage::Store& store, const core::DestinationState& state,
-               const std::vector<core::Death>& expired);
-  static void take_again(storage::Store& store, const std::vector<core::Attempt>& attempts,
-                         const core::Ids& left_searches);
-  void deliver(storage::Store& store, std::vector<Outgoing> outgoing);
+  core::Intent intend(const core::DestinationState& state);
+  void gather_expired(storage::Store& store, Gathered& gathered);
+  void gather(storage::Store& store, const core::DestinationState& state,
+              const core::Intent& intent, Gathered& gathered);
+  void gather_probe(storage::Store& store, const core::Intent& intent, Gathered& gathered);
+  void gather_parts(storage::Store& store, const core::DestinationState& state,
+                    const core::Intent& intent, Gathered& gathered);
+  void gather_part(storage::Store& store, const core::OpenSearch& search,
+                   const core::Intent& intent, Gathered& gathered);
+  bool gather_suspect(storage::Store& store, const core::DestinationState& state,
+                      bool counts_earlier_evidence, Gathered& gathered);
+  void gather_due(storage::Store& store, const core::Intent& intent, Gathered& gathered);
+  void add(core::Plan plan, storage::Taken taken, std::optional<std::int64_t> search,
+           const core::Suspicion& suspicion, Gathered& gathered) const;
+  void send(storage::Store& store, std::vector<Outgoing> outgoing);
   void submit(Outgoing outgoing);
-  std::vector<core::Attempt> collect(std::chrono::milliseconds wait_max);
-  void judge(const std::vector<Sink::Reply>& replies, std::vector<core::Attempt>& attempts);
+  std::vector<core::SentBatch> collect(std::chrono::milliseconds wait_max,
+                                       std::vector<Ended>& ended);
+  void judge(const std::vector<Sink::Reply>& replies, std::vector<core::SentBatch>& sent,
+             std::vector<Ended>& ended);
   void record(storage::Store& store);
-  void follow_nudges(storage::Store& store, const core::DestinationState& state);
+  void follow_people(const core::DestinationState& state);
+  core::OnDead on_dead() const;
   double chance() { return std::uniform_real_distribution<double>{0.0, 1.0}(random_); }
 
   Sink& sink_;
@@ -117,18 +143,18 @@ class Round {
   DispatcherOptions options_;
   core::Policy policy_;
   std::mt19937_64 random_;
-  Intake intake_{options_};
 
+  storage::Claims claims_;  // outlives what holds a part of it
   std::map<std::uint64_t, InFlight> in_flight_;
   std::vector<Sink::Reply> arrived_;  // between rounds
-  core::Settlement unrecorded_;
+  Unrecorded unrecorded_;
   RoundTotals totals_;
   std::chrono::microseconds recording_{0};  // in this round
   std::uint64_t next_token_ = 1;
-  std::int64_t nudges_ = -1;    // as last seen; -1: not yet
-  std::int64_t looks_ = 0;      // as last seen
-  core::Instant read_at_ = {};  // when this round began to read
+  std::int64_t probes_asked_ = -1;  // as last seen; -1: not yet
+  core::Instant read_at_ = {};      // when this round began to read
   core::Instant looked_for_expired_ = {};
+  bool was_suspects_turn_ = false;
   bool probes_now_ = false;
   bool is_sending_ = true;
 };

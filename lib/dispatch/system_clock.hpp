@@ -7,9 +7,7 @@ namespace outbox::dispatch {
 /// The clock of real life.
 class SystemClock final : public core::Clock {
  public:
-  core::Instant now() const override {
-    return std::chrono::floor<std::chrono::milliseconds>(std::chrono::system_clock::now());
-  }
+  core::Instant now() const override { return core::system_now(); }
 };
 
 }  // namespace outbox::dispatch

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "dispatch/notices.hpp"
+#include "dispatch/options.hpp"
 #include "outbox/errors.hpp"
 
 namespace outbox::dispatch {
@@ -13,7 +14,6 @@ namespace outbox::dispatch {
 namespace {
 
 using std::chrono::milliseconds;
-
 constexpr milliseconds poll_with_traffic{20};
 constexpr milliseconds poll_without{250};
 constexpr milliseconds stand_by_poll{100};
@@ -147,7 +147,7 @@ bool Worker::is_elected() {
 }
 
 void Worker::serve() {
-  if (!store_->serve(service_of(endpoint_.sink(), options_, identity_), clock_.now())) {
+  if (!store_->serve(serve_options_of(endpoint_.sink(), options_, identity_), clock_.now())) {
     warn(
         "this database is a copy or was restored: its pending events may have been delivered "
         "already, and are sent again");
@@ -161,20 +161,20 @@ milliseconds Worker::deliver() {
     round_.forget();
     return recover("the database file was removed, renamed or replaced", false);
   }
-  data_version_ = store_->data_version();  // a commit during the round is seen after it
+  data_version_ = store_->queue.data_version();  // a commit during the round is seen after it
   if (!watch_ || !watch_->is_watching()) watch_.emplace(database_path_);
   // With room for another request, new events are looked for while others are under way.
   const RoundReport report =
       round_.run(*store_, options_.connections > 1 ? poll_with_traffic : poll_without);
   note(report);
-  if (report.requests > 0 && store_->data_version() != data_version_) make_room(report.recording);
+  if (report.requests > 0 && store_->queue.data_version() != data_version_)
+    make_room(report.recording);
   const auto prune_at = retention_.run(*store_, clock_.now());
-  backlog_.look(*store_);
   if (report.has_more || round_.has_in_flight() || report.requests > 0) return milliseconds{0};
   const auto now = clock_.now();
-  const bool is_busy = SteadyClock::now() - last_traffic_ < traffic_is_recent;
-  milliseconds wait = is_busy ? poll_with_traffic : poll_without;
-  if (const auto due = store_->next_due(now)) wait = std::min(wait, *due - now);
+  const bool is_recent = SteadyClock::now() - last_traffic_ < traffic_is_recent;
+  milliseconds wait = is_recent ? poll_with_traffic : poll_without;
+  if (const auto due = store_->queue.next_due(now)) wait = std::min(wait, *due - now);
   if (report.hold && report.hold->until > now) wait = std::min(wait, report.hold->until - now);
   return std::max(std::min(wait, left_until(prune_at)), milliseconds{1});
 }
@@ -239,7 +239,7 @@ void Worker::wait_for_commit(SteadyClock::time_point deadline) {
 
 bool Worker::has_new_commit() {
   if (!store_ || !is_serving_) return false;
-  const std::int64_t version = store_->data_version();
+  const std::int64_t version = store_->queue.data_version();
   return std::exchange(data_version_, version) != version;
 }
 

@@ -9,7 +9,6 @@
 #include <optional>
 #include <string>
 
-#include "dispatch/backlog.hpp"
 #include "dispatch/deadline.hpp"
 #include "dispatch/lock.hpp"
 #include "dispatch/retention.hpp"
@@ -17,8 +16,8 @@
 #include "dispatch/system_clock.hpp"
 #include "dispatch/wal_watch.hpp"
 #include "outbox/dispatcher.hpp"
-#include "storage/database.hpp"
-#include "storage/store.hpp"
+#include "storage/life/store.hpp"
+#include "storage/sqlite/database.hpp"
 
 namespace outbox::dispatch {
 
@@ -70,7 +69,6 @@ class Worker {
   DispatcherOptions options_;
   Round round_;
   Retention retention_{options_};
-  Backlog backlog_{options_};
   storage::OpenDatabase database_;
   std::optional<storage::Store> store_;  // on database_, so it dies first
   std::string database_path_;

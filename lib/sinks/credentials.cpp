@@ -12,7 +12,7 @@
 #include <stdexcept>
 #include <utility>
 
-#include "core/text.hpp"
+#include "core/event/text.hpp"
 
 namespace outbox {
 

@@ -7,8 +7,8 @@
 #include <optional>
 #include <stdexcept>
 
-#include "core/limits.hpp"
-#include "core/text.hpp"
+#include "core/event/limits.hpp"
+#include "core/event/text.hpp"
 
 namespace outbox::sinks {
 

@@ -10,7 +10,7 @@
 #include <string>
 #include <vector>
 
-#include "core/answer.hpp"
+#include "core/decide/answer.hpp"
 
 namespace outbox::sinks {
 

@@ -95,5 +95,5 @@ TEST_CASE("when the process that delivers is killed, another one takes over") {
 
   CHECK(server.wait_for_events(2, support::patience));
   CHECK(becomes_true([&] { return second.stats().is_active; }));
-  CHECK(becomes_true([&] { return app.count("state = 1") == 2; }));
+  CHECK(becomes_true([&] { return app.count("state = 'delivered'") == 2; }));
 }

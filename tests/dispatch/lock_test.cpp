@@ -11,8 +11,8 @@
 #include "support/database.hpp"
 
 using outbox::core::Instant;
+using outbox::dispatch::active_dispatcher;
 using outbox::dispatch::Lock;
-using outbox::dispatch::serving;
 
 namespace {
 
@@ -48,17 +48,17 @@ TEST_CASE("each destination has a lock of its own") {
 
 TEST_CASE("people can see who holds the lock, and that nobody does") {
   Place place;
-  CHECK_FALSE(serving(place.path, "track"));
+  CHECK_FALSE(active_dispatcher(place.path, "track"));
   Lock lock{place.path, "track"};
   REQUIRE(lock.try_acquire(now));
-  const auto seen = serving(place.path, "track");
+  const auto seen = active_dispatcher(place.path, "track");
   REQUIRE(seen);
   CHECK(seen->pid == getpid());
   CHECK(seen->since == now);
   CHECK_FALSE(seen->host.empty());
   lock.release();
-  CHECK_FALSE(serving(place.path, "track"));
-  CHECK_FALSE(serving("", "track"));
+  CHECK_FALSE(active_dispatcher(place.path, "track"));
+  CHECK_FALSE(active_dispatcher("", "track"));
 }
 
 TEST_CASE("a holder whose file was removed gives up, since another may have been elected") {

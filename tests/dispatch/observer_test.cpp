@@ -76,13 +76,13 @@ TEST_CASE("the host is told of requests, holds, their end, deaths and elections"
     CHECK(server.wait_for_events(3, support::patience));
   }
 
-  const Notice failed = diary.of(Kind::batch).at(0);
+  const Notice failed = diary.of(Kind::request).at(0);
   CHECK(failed.destination == "track");
   CHECK(failed.text == "HTTP 503");
   CHECK(failed.status == 503);
   CHECK(failed.events == 3);
   CHECK(failed.verdict == Verdict::failed);
-  CHECK(diary.of(Kind::batch).at(1).text == "delivered");
+  CHECK(diary.of(Kind::request).at(1).text == "delivered");
   CHECK(diary.of(Kind::hold).at(0).text == "backing_off: HTTP 503");
   CHECK(diary.of(Kind::dead).at(0).id == rubbish);
   CHECK(diary.of(Kind::dead).at(0).text == "unsendable: user_id: required");
@@ -109,7 +109,7 @@ TEST_CASE("what the endpoint says is not passed on: it may quote people and toke
     CHECK(texts.find(canary) == std::string::npos);
   }
   // The batch log has it, without the token and with the address masked.
-  CHECK(app.text("select reason from outbox_batches where outcome = 'refused' limit 1") ==
+  CHECK(app.text("select reason from outbox_requests where outcome = 'refused' limit 1") ==
         "HTTP 422: no Amy Frank, a**@achme.com, ***");
 }
 
@@ -120,5 +120,5 @@ TEST_CASE("an observer that throws harms nothing") {
   const Dispatcher dispatcher{app.path(), endpoint_of(server),
                               with([](const Notice&) { throw 1; })};
   CHECK(server.wait_for_events(3, support::patience));
-  CHECK(becomes_true([&] { return app.count("state = 1") == 3; }));
+  CHECK(becomes_true([&] { return app.count("state = 'delivered'") == 3; }));
 }

@@ -1,10 +1,7 @@
-// What a dispatcher does for the queue beside delivering: it removes what is old, scrubs what is
-// delivered, and tells of a backlog.
+// What a dispatcher does for the queue beside delivering: it removes what is old, and scrubs what
+// is delivered.
 
 #include <doctest/doctest.h>
-
-#include <mutex>
-#include <vector>
 
 #include "support/database.hpp"
 #include "support/eventually.hpp"
@@ -20,10 +17,15 @@ outbox::Endpoint endpoint_of(const TrackServer& server) {
 
 void fill_with_history(support::AppDatabase& app, std::size_t count) {
   app.enqueue_many(count);
+  const std::string last = std::to_string(count);
   app.db().exec(
-      "update outbox_events set state = 1, settled_at_ms = 1000, enqueued_at_ms = 1000;"
+      "delete from outbox_queue;"
+      "insert into outbox_requests (destination, started_at_ms, took_ms, events, first_id, last_id,"
+      " ids, delivered_ids, bytes, outcome) values ('track', 1000, 0, " +
+      last + ", 1, " + last + ", '1-" + last + "', '1-" + last +
+      "', 2, 'delivered');"
       "insert into outbox_destinations (name, delivered, delivered_total) values ('track', " +
-      std::to_string(count) + ", " + std::to_string(count) + ")");
+      last + ", " + last + ")");
 }
 
 }  // namespace
@@ -36,7 +38,7 @@ TEST_CASE("a dispatcher removes what was delivered long ago, and nothing younger
 
   outbox::Dispatcher dispatcher{app.path(), endpoint_of(server)};
 
-  CHECK(support::becomes_true([&] { return app.count("settled_at_ms = 1000") == 0; }));
+  CHECK(support::becomes_true([&] { return app.count("id <= 1000") == 0; }));
   CHECK(support::becomes_true([&] { return dispatcher.stats().delivered == 1; }));
   CHECK(app.count("1") == 1);
   const outbox::Counts counts = outbox::status(app.db()).counts;
@@ -55,7 +57,7 @@ TEST_CASE("what is kept for ever is not removed; what is kept for no time is, at
   CHECK(app.count("1") == 301);
   outbox::deliver_once(app.db(), endpoint_of(server), {.keep_delivered = std::chrono::hours{1}});
   CHECK(app.count("1") == 1);
-  app.db().exec("update outbox_events set settled_at_ms = settled_at_ms - 1, enqueued_at_ms = 0");
+  app.db().exec("update outbox_requests set started_at_ms = started_at_ms - 1000");
   outbox::deliver_once(app.db(), endpoint_of(server),
                        {.keep_delivered = std::chrono::milliseconds{0}});
   CHECK(app.count("1") == 0);
@@ -69,33 +71,9 @@ TEST_CASE("a scrubbed event keeps its row and loses its payload when it is deliv
   support::AppDatabase app;
   app.enqueue(support::amy());
   outbox::deliver_once(app.db(), endpoint_of(server), {.scrub_delivered = true});
-  CHECK(app.text("select state || payload from outbox_events") == "1{}");
+  CHECK(app.text("select state || payload from outbox_event_states") == "delivered{}");
   CHECK(server.event_count() == 1);
   CHECK(outbox::requeue(app.db(), {.all = true}) == 0);
-}
-
-TEST_CASE("the observer is told once of each threshold that a backlog passes") {
-  TrackServer server;
-  server.misbehave({.status = 503});
-  support::AppDatabase app;
-  app.enqueue_many(25);
-  std::mutex mutex;
-  std::vector<std::string> told;
-  const outbox::Observer observer = [&](const outbox::Notice& notice) {
-    if (notice.kind != outbox::Notice::Kind::backlog) return;
-    const std::lock_guard guard{mutex};
-    told.push_back(notice.text);
-  };
-
-  outbox::Dispatcher dispatcher{
-      app.path(), endpoint_of(server), {.backlog_thresholds = {30, 10, 20}, .observer = observer}};
-
-  CHECK(support::becomes_true([&] {
-    const std::lock_guard guard{mutex};
-    return !told.empty();
-  }));
-  dispatcher.stop();
-  CHECK(told == std::vector<std::string>{"20 events or more are pending"});
 }
 
 TEST_CASE("two destinations of one database have their own endpoint, hold, pause and counters") {
@@ -141,7 +119,7 @@ TEST_CASE("where death blocks its ordering key, the others wait until a person d
     const outbox::DispatcherOptions options{.block_on_dead = blocks};
 
     outbox::deliver_once(app.db(), endpoint_of(server), options);
-    CHECK(app.count("state = 2") == 1);
+    CHECK(app.count("state = 'dead'") == 1);
     CHECK(server.event_count() == (blocks ? 1 : 2));
     if (!blocks) continue;
     CHECK(outbox::explain(app.db(), 2)->text.find("event 1") != std::string::npos);
@@ -163,7 +141,7 @@ TEST_CASE("what keeps the dispatcher from removing does not keep it from deliver
   outbox::Dispatcher dispatcher{app.path(), endpoint_of(server)};
 
   CHECK(server.wait_for_events(500, support::patience));
-  CHECK(app.count("settled_at_ms = 1000") == 10);
+  CHECK(app.count("id <= 10") == 10);
   CHECK(support::becomes_true([&] { return dispatcher.stats().delivered == 500; }));
 }
 

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "dispatch/options.hpp"
 #include "support/database.hpp"
 #include "support/desk.hpp"
 #include "support/fakes.hpp"
@@ -42,7 +43,7 @@ TEST_CASE("a round takes, sends, and records what was delivered") {
   CHECK(report.delivered == 3);
   CHECK(report.requests == 1);
   CHECK(desk.sink.bodies.size() == 1);
-  CHECK(desk.app.count("state = 1") == 3);
+  CHECK(desk.app.count("state = 'delivered'") == 3);
   CHECK(desk.run().requests == 0);
 }
 
@@ -98,7 +99,8 @@ TEST_CASE(
   CHECK(report.delivered == 2);
   CHECK(report.dead == 4);
   CHECK(desk.sink.bodies.size() == 1);
-  CHECK(desk.app.text("select group_concat(last_error, '|') from outbox_events where state = 2") ==
+  CHECK(desk.app.text(
+            "select group_concat(last_error, '|') from outbox_event_states where state = 'dead'") ==
         "unsendable: event_name: required (\"event\" is no field of the Track API)|"
         "unsendable: timestamp: must be an ISO 8601 instant such as 2024-10-20T15:51:35.059000Z|"
         "unsendable: user_id: required|unsendable: not valid JSON at byte 1");
@@ -110,18 +112,18 @@ TEST_CASE("after a failure everything is pending, and the destination waits long
   desk.sink.answer = [](const std::string&) { return answer_of(503); };
 
   CHECK(desk.run().hold->reason == "HTTP 503");
-  CHECK(desk.app.count("state = 0 and attempts = 0 and last_error is null") == 3);
+  CHECK(desk.app.count("state = 'pending' and refusals = 0 and last_error is null") == 3);
   CHECK(desk.run().requests == 0);  // it waits
 
   std::vector<std::chrono::milliseconds> waits;
   for (int i = 0; i < 5; ++i) {
-    const auto hold = desk.store.destination().stance.hold;
+    const auto hold = desk.store.destination.read().endpoint.hold;
     waits.push_back(hold->until - desk.clock.now());
     desk.clock.set(hold->until);
     CHECK(desk.run().requests == 1);
   }
   CHECK(std::is_sorted(waits.begin(), waits.end()));
-  CHECK(desk.store.destination().stance.hold->tries == 6);
+  CHECK(desk.store.destination.read().endpoint.hold->tries == 6);
 }
 
 TEST_CASE("after the wait one single event asks, and its delivery doubles the pace") {
@@ -135,7 +137,7 @@ TEST_CASE("after the wait one single event asks, and its delivery doubles the pa
   for (const std::uint64_t expected : {1U, 2U, 4U, 8U, 16U, 32U, 64U, 100U, 23U}) {
     CHECK(desk.run().delivered == expected);
   }
-  CHECK_FALSE(desk.store.destination().stance.hold);
+  CHECK_FALSE(desk.store.destination.read().endpoint.hold);
 }
 
 TEST_CASE("a web page delivers nothing") {
@@ -143,7 +145,7 @@ TEST_CASE("a web page delivers nothing") {
   desk.app.enqueue_many(2);
   desk.sink.answer = [](const std::string&) { return answer_of(200, "<html>log in</html>"); };
   CHECK(desk.run().hold->reason == "HTTP 200 with a web page: not the Track API");
-  CHECK(desk.app.count("state = 0") == 2);
+  CHECK(desk.app.count("state = 'pending'") == 2);
 }
 
 TEST_CASE("while a person has paused the destination nothing is sent") {
@@ -177,7 +179,7 @@ TEST_CASE("with several connections several batches are under way, and slow ones
 
   CHECK(desk.run().delivered == 4);
   CHECK(desk.run().delivered == 4);
-  CHECK(desk.app.count("state = 0") == 2);
+  CHECK(desk.app.count("state = 'pending'") == 2);
   desk.sink.holds_back = {};
   CHECK(desk.run().delivered == 2);
   CHECK(desk.sink.bodies.size() == 5);
@@ -196,20 +198,20 @@ TEST_CASE("what was delivered and could not be recorded is recorded before anyth
   Desk desk;
   desk.app.enqueue_many(3);
   desk.app.db().exec(
-      "create temp trigger full before update on main.outbox_events"
+      "create temp trigger full before delete on main.outbox_queue"
       " begin select raise(abort, 'disk full'); end");
 
   CHECK_THROWS_AS(desk.run(), database_error);
   CHECK_THROWS_AS(desk.run(), database_error);
   CHECK(desk.sink.bodies.size() == 1);
-  CHECK(desk.app.count("state = 0") == 3);
+  CHECK(desk.app.count("state = 'pending'") == 3);
 
   desk.app.db().exec("drop trigger full");
   storage::Store reopened{desk.app.db().getHandle(), "track"};
   desk.round.run(reopened, 0ms);
 
   CHECK(desk.sink.bodies.size() == 1);
-  CHECK(desk.app.count("state = 1") == 3);
+  CHECK(desk.app.count("state = 'delivered'") == 3);
 }
 
 TEST_CASE("an answer for a round that is gone is nobody's") {
@@ -224,7 +226,7 @@ TEST_CASE("an answer for a round that is gone is nobody's") {
     Round gone{sink, clock, {}, 1};
     gone.run(store, 0ms);
   }
-  app.db().exec("update outbox_events set state = 3");
+  outbox::discard(app.db(), {.ids = {1}}, {"test", "too late"});
   app.enqueue(support::event_of("second"));
   sink.holds_back = {};
   sink.answer = [](const std::string& body) {
@@ -233,7 +235,7 @@ TEST_CASE("an answer for a round that is gone is nobody's") {
 
   Round next{sink, clock, {}, 1};
   CHECK(next.run(store, 0ms).delivered == 0);
-  CHECK(app.count("id = 2 and state = 0") == 1);
+  CHECK(app.count("id = 2 and state = 'pending'") == 1);
 }
 
 TEST_CASE("an answer that arrives while the database is in trouble is not lost") {
@@ -243,7 +245,7 @@ TEST_CASE("an answer that arrives while the database is in trouble is not lost")
     return body.find("user-1") != std::string::npos;
   };
   desk.app.db().exec(
-      "create temp trigger full before update on main.outbox_events"
+      "create temp trigger full before delete on main.outbox_queue"
       " begin select raise(abort, 'disk full'); end");
   CHECK_THROWS_AS(desk.run(), database_error);
   desk.sink.holds_back = {};
@@ -254,7 +256,7 @@ TEST_CASE("an answer that arrives while the database is in trouble is not lost")
 
   CHECK_FALSE(desk.round.has_in_flight());
 
-  CHECK(desk.app.count("state = 1") == 2);
+  CHECK(desk.app.count("state = 'delivered'") == 2);
   CHECK(desk.sink.bodies.size() == 2);
 }
 
@@ -272,7 +274,7 @@ TEST_CASE("what is recorded late is counted") {
   Desk desk;
   desk.app.enqueue_many(2);
   desk.app.db().exec(
-      "create temp trigger full before update on main.outbox_events"
+      "create temp trigger full before delete on main.outbox_queue"
       " begin select raise(abort, 'disk full'); end");
   CHECK_THROWS_AS(desk.run(), database_error);
   CHECK(desk.round.has_unrecorded());
@@ -291,7 +293,7 @@ TEST_CASE("without a credential no request is counted or logged, and the reason 
   const RoundReport report = desk.run();
   CHECK(report.requests == 0);
   CHECK(report.hold->reason == "no credential: why");
-  CHECK(desk.app.text("select count(*) from outbox_batches") == "0");
+  CHECK(desk.app.text("select count(*) from outbox_requests") == "0");
 }
 
 TEST_CASE("after an abort the events are pending and are sent again") {
@@ -335,7 +337,7 @@ TEST_CASE("a pause that comes between taking and sending is obeyed") {
       [](unsigned, void* given, void* statement, void*) {
         const std::string sql = sqlite3_sql(static_cast<sqlite3_stmt*>(statement));
         auto& [count, connection] = *static_cast<std::pair<int*, SQLite::Database*>*>(given);
-        if (sql.find("and state = 0 and due_at_ms = ?2") != std::string::npos && (*count)++ == 0) {
+        if (sql.find("q.due_at_ms = 0 and q.event > ?2") != std::string::npos && (*count)++ == 0) {
           pause(*connection, "track", "why");
         }
         return 0;

@@ -57,7 +57,7 @@ TEST_CASE("stop inside the observer is refused with a clear error, and the dispa
   std::atomic<bool> is_refused = false;
   DispatcherOptions options;
   options.observer = [&](const Notice& notice) {
-    if (notice.kind != Notice::Kind::batch) return;
+    if (notice.kind != Notice::Kind::request) return;
     try {
       made.load()->stop();
     } catch (const std::logic_error& error) {
@@ -81,7 +81,7 @@ TEST_CASE("a dispatcher that is destroyed in its own observer ends all the same"
   DispatcherOptions options;
   options.observer = [&](const Notice& notice) {
     const std::lock_guard guard{mutex};
-    if (notice.kind != Notice::Kind::batch || !dispatcher) return;
+    if (notice.kind != Notice::Kind::request || !dispatcher) return;
     dispatcher.reset();
     is_destroyed = true;
   };

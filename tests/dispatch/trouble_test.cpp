@@ -38,7 +38,7 @@ void enqueue_one(SQLite::Database& db, const std::string& user) {
 }
 
 std::int64_t count(SQLite::Database& db, const std::string& where) {
-  return db.execAndGet("select count(*) from outbox_events where " + where).getInt64();
+  return db.execAndGet("select count(*) from outbox_event_states where " + where).getInt64();
 }
 
 void remove_database(const std::string& path) {
@@ -68,11 +68,11 @@ TEST_CASE("on a full disk nothing is sent again and again, and nothing is lost")
     dispatcher.notify();
     const bool is_in_trouble = becomes_true([&] {
       return !dispatcher.stats().database_trouble.empty() ||
-             count(db, "state = 1") == std::int64_t(enqueued);
+             count(db, "state = 'delivered'") == std::int64_t(enqueued);
     });
     CHECK(is_in_trouble);
     disk.release();
-    CHECK(becomes_true([&] { return count(db, "state = 1") == std::int64_t(enqueued); }));
+    CHECK(becomes_true([&] { return count(db, "state = 'delivered'") == std::int64_t(enqueued); }));
     CHECK(server.event_count() == enqueued);
   }
 }
@@ -97,7 +97,7 @@ TEST_CASE("a database that is removed is trouble, and one that comes in its plac
   SQLite::Database db = host(path);
   enqueue_one(db, "second");
   CHECK(server.wait_for_events(2, support::patience));
-  CHECK(becomes_true([&] { return count(db, "state = 1") == 1; }));
+  CHECK(becomes_true([&] { return count(db, "state = 'delivered'") == 1; }));
 }
 
 TEST_CASE("marks of a database that was replaced never reach the new one") {

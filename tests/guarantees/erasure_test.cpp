@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <random>
 
 #include "support/database.hpp"
 #include "support/eventually.hpp"
@@ -54,11 +55,13 @@ void fill(support::AppDatabase& app, std::size_t bytes) {
     outbox::enqueue(app.db(), invite("tom@achme.com", "Tom", "Kept", bytes), options);
     app.db().exec("commit");
   }
-  // As updates of the host's own do it: rows grow, move, and leave copies behind.
+  // Without secure_delete rows that move leave copies behind.
   app.db().exec(
-      "update outbox_events set state = 2, settled_at_ms = 5, last_error = 'refused: "
-      "HTTP 400' where id % 6 = 1");
-  app.db().exec("update outbox_events set state = 3, settled_at_ms = 5 where id % 6 = 3");
+      "update outbox_queue set state = 4, settled_at_ms = 5, last_error = 'refused: " + first_name +
+      "?' where event % 6 = 1 and event in"
+      " (select id from outbox_events where payload like '%" +
+      email + "%')");
+  app.db().exec("update outbox_queue set state = 5, settled_at_ms = 5 where event % 6 = 3");
 }
 
 }  // namespace
@@ -124,7 +127,7 @@ TEST_CASE("a delivered event whose payload is scrubbed is not found in the files
                        outbox::track_api({.credentials = outbox::bearer("t"), .url = server.url()}),
                        {.scrub_delivered = true});
 
-  CHECK(app.text("select payload from outbox_events where state = 1") == "{}");
+  CHECK(app.text("select payload from outbox_event_states where state = 'delivered'") == "{}");
   CHECK(app.text("pragma secure_delete") == "0");  // as the app had it
   app.db().exec("pragma wal_checkpoint(truncate)");
   CHECK(traces_in(app) == "");
@@ -176,8 +179,9 @@ TEST_CASE("an erasure that cannot be complete says so, and can be repeated") {
   reader.exec("begin");
   CHECK(reader.execAndGet("select count(*) from outbox_events").getInt() == 1);
 
-  const outbox::EraseReport first = outbox::erase(app.path(), {.email = "amy@achme.com"}, {},
-                                                  outbox::Run::real, std::chrono::milliseconds{50});
+  const outbox::EraseReport first =
+      outbox::erase(app.path(), {.email = "amy@achme.com"}, {}, outbox::Mode::apply,
+                    std::chrono::milliseconds{50});
   CHECK(first.events == 1);
   REQUIRE(first.may_still_be_sent_by);
   CHECK(first.may_still_be_sent_by->pid == getpid());
@@ -232,14 +236,14 @@ TEST_CASE("rows that are put back are no business of the host's foreign keys") {
 
 TEST_CASE("rows with odd ids survive an erasure") {
   support::AppDatabase app;
-  for (const char* const id : {"-5", "0", "9000000000000000000"}) {
+  for (const char* const id : {"1", "3", "9000000000000000000"}) {
     app.db().exec("insert into outbox_events (id, payload) values (" + std::string{id} + ", '" +
                   support::payload_of("odd") + "')");
   }
   app.db().exec("insert into outbox_events (id, payload) values (7, '" +
                 support::payload_of("gone") + "')");
   CHECK(outbox::erase(app.path(), {.user_id = "gone"}).events == 1);
-  CHECK(app.text("select group_concat(id) from outbox_events") == "-5,0,9000000000000000000");
+  CHECK(app.text("select group_concat(id) from outbox_events") == "1,3,9000000000000000000");
 }
 
 TEST_CASE("what stopped half-way is finished by the next erasure, of whomever") {
@@ -248,15 +252,175 @@ TEST_CASE("what stopped half-way is finished by the next erasure, of whomever") 
   app.enqueue(support::event_of("tom"));
   // As left behind by a process that was killed after it had deleted the event.
   app.db().exec(
-      "delete from outbox_events where id = 1;"
+      "delete from outbox_events where id = 1; delete from outbox_queue where event = 1;"
       "insert into outbox_audit (at_ms, action, actor, subject, events)"
       " values (1, 'erase (unfinished)', 'app', '1', 0);"
-      "insert into outbox_batches (destination, started_at_ms, took_ms, events, first_id, last_id,"
+      "insert into outbox_requests (destination, started_at_ms, took_ms, events, first_id, last_id,"
       " ids, bytes, outcome, reason) values ('track', 1, 1, 1, 1, 1, '1', 9, 'refused', 'who is "
       "Amy?')");
 
   CHECK(outbox::erase(app.path(), {.user_id = "nobody"}).events == 0);
 
-  CHECK(app.text("select coalesce(reason, 'none') from outbox_batches") == "none");
+  CHECK(app.text("select coalesce(reason, 'none') from outbox_requests") == "none");
   CHECK(app.text("select count(*) from outbox_audit") == "0");
+}
+
+namespace {
+
+// Events of one person in `person` out of a hundred, for many keys, in batches of the host's.
+void enqueue_mixed(support::AppDatabase& app, int count, int person) {
+  const outbox::EnqueueOptions options{.event_bytes_max = 1'000'000};
+  const std::string before = app.text("select count(*) from outbox_events");
+  app.db().exec("begin immediate");
+  for (int i = 0; i < count; ++i) {
+    outbox::EnqueueOptions own = options;
+    const bool is_amy = i % 100 < person;
+    // Keys in no order, so that the pages of their indexes split everywhere.
+    const std::string number = std::to_string(std::int64_t{i} * 7'919 % 10'007);
+    own.ordering_key = (is_amy ? "user:" + email + ":" : "user:tom@achme.com:") + number;
+    own.dedupe_key = number + "/" + (is_amy ? last_name : "Kept") + "/" + before;
+    outbox::enqueue(app.db(),
+                    is_amy ? invite(email, first_name, last_name, 0)
+                           : invite("tom@achme.com", "Tom", "Kept", 0),
+                    own);
+  }
+  app.db().exec("commit");
+}
+
+// Moves each `one_in`th event of the queue to another state, as a dispatcher does it: overwriting.
+void move_some(support::AppDatabase& app, int one_in, const std::string& change) {
+  app.db().exec("pragma secure_delete = on");
+  app.db().exec("update outbox_queue set " + change + " where event % " + std::to_string(one_in) +
+                " = 1");
+  app.db().exec("pragma secure_delete = off");
+}
+
+void check_erased(support::AppDatabase& app) {
+  REQUIRE_FALSE(traces_in(app).empty());
+  const outbox::EraseReport report = outbox::erase(app.path(), {.email = email});
+  CHECK(report.is_wal_truncated);
+  CHECK(traces_in(app) == "");
+  CHECK(app.text("pragma integrity_check") == "ok");
+  CHECK(app.text("select count(*) from outbox_queue where event not in (select id from"
+                 " outbox_events)") == "0");
+}
+
+}  // namespace
+
+TEST_CASE("keys made of a name are not found either, in whatever order their pages were filled") {
+  for (const int count : {30, 300, 5'000}) {
+    CAPTURE(count);
+    support::AppDatabase app;
+    app.db().exec("pragma secure_delete = off");
+    enqueue_mixed(app, count, 10);
+    check_erased(app);
+  }
+}
+
+TEST_CASE("what an error quotes is not found where its row was before, either") {
+  support::AppDatabase app;
+  app.db().exec("pragma secure_delete = off");
+  for (int i = 0; i < 6; ++i) {
+    enqueue_mixed(app, 200, 5);
+    move_some(app, 11, "state = 2, due_at_ms = 0");
+    move_some(app, 13, "state = 3, due_at_ms = event * 10, last_error = 'no " + first_name + "'");
+    enqueue_mixed(app, 200, 0);
+    move_some(app, 13, "state = 4, due_at_ms = 0, last_error = 'no " + last_name + "'");
+    move_some(app, 17, "state = 5, due_at_ms = 0");
+  }
+  // Of the others nothing may be said in their errors: they are not about the person.
+  app.db().exec("pragma secure_delete = on");
+  app.db().exec(
+      "update outbox_queue set last_error = null where event not in (select id from"
+      " outbox_events where payload like '%" +
+      email + "%')");
+  app.db().exec("pragma secure_delete = off");
+  enqueue_mixed(app, 200, 0);
+  check_erased(app);
+}
+
+TEST_CASE("what the endpoint said is not found where its row in the request log was before") {
+  std::mt19937 random{7};
+  const auto up_to = [&](int most) {
+    return std::to_string(std::uniform_int_distribution{1, most}(random));
+  };
+  for (int round = 0; round < 25; ++round) {
+    CAPTURE(round);
+    support::AppDatabase app;
+    app.enqueue(invite(email, first_name, last_name, 0));
+    app.db().exec("pragma secure_delete = on; begin");  // as a dispatcher has it
+    for (int i = 1; i <= 200; ++i) {
+      const std::string reason = i % 7 == 3 ? "'no " + first_name + "'" : "null";
+      app.db().exec(
+          "insert into outbox_requests (id, destination, started_at_ms, took_ms, events, first_id,"
+          " last_id, ids, bytes, outcome, reason, search) values (" +
+          std::to_string(i) + ", 'track', 1, 1, 1, 1, 1, iif(" + reason +
+          " is null, '2', '1'), 9, 'refused', " + reason + " || hex(zeroblob(" + up_to(50) +
+          ")), hex(zeroblob(" + up_to(30) + ")))");
+      app.db().exec("update outbox_requests set search = hex(zeroblob(" + up_to(60) +
+                    ")) where id = max(1, " + std::to_string(i) + " - " + up_to(40) + ")");
+      app.db().exec("delete from outbox_requests where reason is null and id % 5 = 0 and id = " +
+                    up_to(i));
+    }
+    app.db().exec("commit; pragma secure_delete = off");
+    check_erased(app);
+  }
+}
+
+TEST_CASE("the root of the queue holds nothing of its first rows, however many there are later") {
+  for (const int count : {300, 2'500, 6'000}) {
+    CAPTURE(count);
+    support::AppDatabase app;
+    app.db().exec("pragma secure_delete = off; begin immediate");
+    for (int i = 0; i < 120; ++i) {
+      outbox::EnqueueOptions options;
+      if (i % 3 == 2) options.ordering_key = "user:" + email;
+      outbox::enqueue(app.db(),
+                      i % 3 == 2 ? invite(email, first_name, last_name, 0)
+                                 : invite("tom@achme.com", "Tom", "Kept", 0),
+                      options);
+    }
+    app.db().exec("commit");
+    app.enqueue_many(static_cast<std::size_t>(count));
+    check_erased(app);
+  }
+}
+
+TEST_CASE("what retention has moved before is not found either") {
+  for (const std::size_t bytes : {0U, 900U, 3'000U}) {
+    CAPTURE(bytes);
+    support::AppDatabase app;
+    app.db().exec("pragma secure_delete = off; begin immediate");
+    for (int i = 0; i < 400; ++i) {
+      const bool is_amy = i % 7 == 3;
+      outbox::enqueue(app.db(), is_amy ? invite(email, first_name, last_name, bytes / 2 + 40)
+                                       : invite("tom@achme.com", "Tom", "Kept", bytes));
+    }
+    for (int i = 0; i < 400; ++i) {  // those before and after each of hers
+      if (i % 7 != 3 && i % 5 != 0) app.mark_delivered(i + 1, i + 1);
+    }
+    app.db().exec("commit");
+    CHECK(outbox::prune(app.path(), {.older_than = std::chrono::milliseconds{0}}) > 200);
+    check_erased(app);
+  }
+}
+
+TEST_CASE("events with ids of the host's own, in any order, leave nothing") {
+  support::AppDatabase app;
+  app.db().exec("pragma secure_delete = off; begin immediate");
+  for (int i = 0; i < 3'000; ++i) {
+    const std::string id = std::to_string(1 + i * 7'919 % 10'007);
+    const std::string user = i % 50 == 0 ? email : "tom@achme.com";
+    app.db().exec("insert into outbox_events (id, payload) values (" + id + ", '" +
+                  support::payload_of(user) + "')");
+  }
+  app.db().exec("commit");
+  check_erased(app);
+}
+
+TEST_CASE("an address in the headers of an event is enough") {
+  support::AppDatabase app;
+  app.enqueue(support::event_of("tom"));
+  app.db().exec("update outbox_events set headers = '{\"tenant\":\"" + email + "\"}'");
+  CHECK(outbox::erase(app.path(), {.email = email}).events == 1);
 }

@@ -20,18 +20,35 @@ constexpr std::size_t small_bytes_max = 400;  // two or three events
 
 }  // namespace
 
+Endpoint::Endpoint(Model& model, std::size_t destination, std::mt19937_64& random, Latency latency,
+                   EarlierOfKey earlier_of_key)
+    : model_{model},
+      destination_{destination},
+      random_{random},
+      latency_{latency},
+      earlier_of_key_{std::move(earlier_of_key)},
+      name_{"https://simulated/" + this->destination().name} {}
+
 void Endpoint::submit(std::uint64_t token, std::string body) {
-  require(!model_.is_paused, "a request began after a pause had committed");
+  require(!destination().is_paused, "a request began after a pause had committed");
   const std::vector<std::int64_t> ids = read(body);
-  require(!model_.is_on_hold || ids.size() == 1, "a probe of a waiting destination is one event");
-  ++model_.requests;
+  require(!destination().is_on_hold || ids.size() == 1,
+          "a probe of a waiting destination is one event");
+  require_turn(ids);
+  ++destination().requests;
   const Answer answer = this->answer(ids, body);
   const bool is_web_page = answer.body.rfind('<', 0) == 0;
   const bool says_no = answer.body.find("false") != std::string::npos;
   const bool is_success = answer.status >= 200 && answer.status < 300 && !is_web_page && !says_no;
   const bool is_taken = is_success || mood_ == Mood::loses_answers;
+  model_.tell("  ", destination().name, "gets", text_of(ids), "answers", answer.status);
   if (is_taken) take(ids);
-  under_way_.push_back({{token, answer}, ids, is_taken, pick(latency_max_ + 1)});
+  under_way_.push_back({{token, answer}, ids, is_taken, rounds_until_answer()});
+}
+
+int Endpoint::rounds_until_answer() {
+  if (latency_.dawdles && pick(5) == 0) return 20 + pick(60);
+  return pick(latency_.usual_max + 1);
 }
 
 // The body is the stored payloads of committed events, byte for byte, or something is wrong.
@@ -40,12 +57,16 @@ std::vector<std::int64_t> Endpoint::read(const std::string& body) {
   std::string expected = "[";
   constexpr std::string_view mark = "\"user_id\":\"";
   for (std::size_t at = body.find(mark); at != std::string::npos; at = body.find(mark, at + 1)) {
-    const std::size_t begin = at + mark.size();
-    const auto known = model_.by_user.find(body.substr(begin, body.find('"', begin) - begin));
+    const auto known = model_.by_user.find(user_in(body, at));
     require(known != model_.by_user.end(), "an event was sent that nobody committed");
     const Event& event = model_.events.at(known->second);
-    require(!event.is_rubbish, "an event was sent that can never be");
-    require(!event.is_removed && !event.is_discarded, "an event was sent that a person has ended");
+    require(event.destination == destination_, "an event was sent to another destination",
+            event.id);
+    require(!event.is_rubbish, "an event was sent that can never be", event.id);
+    require(!event.is_removed && !event.is_discarded, "an event was sent that a person has ended",
+            event.id);
+    require(!event.is_dead, "a dead event was sent", event.id);
+    require(!has_under_way(event.id), "an event was sent twice at once", event.id);
     ids.push_back(event.id);
     expected += (expected.size() > 1 ? "," : "") + event.payload;
   }
@@ -94,14 +115,34 @@ Answer Endpoint::answer(const std::vector<std::int64_t>& ids, const std::string&
   return status(200, R"({"success":true})");
 }
 
+// Nothing is sent while an earlier event of its key is undelivered, but behind it in one request.
+void Endpoint::require_turn(const std::vector<std::int64_t>& ids) const {
+  for (const std::int64_t id : ids) {
+    if (model_.events.at(id).ordering_key.empty()) continue;
+    for (const std::int64_t earlier : earlier_of_key_(id)) {
+      // It dies unsent in this very round.
+      const bool dies = model_.events.at(earlier).is_rubbish && !destination().blocks_on_dead;
+      require(dies || std::find(ids.begin(), ids.end(), earlier) != ids.end(),
+              "an event was sent before its turn in its ordering key", id);
+    }
+  }
+}
+
 bool Endpoint::is_next_of_its_key(const Event& event) const {
   if (event.ordering_key.empty()) return true;
+  const auto lets_go = [&](const Event& earlier) {
+    if (earlier.is_removed || earlier.is_discarded || earlier.is_unqueued) return true;
+    if (earlier.is_rubbish || earlier.is_dead) return !destination().blocks_on_dead;
+    if (earlier.accepted > 0 && !earlier.is_requeued) return true;
+    // The table may say that it is dead before the oracle has looked.
+    const std::vector<std::int64_t> open = earlier_of_key_(event.id);
+    return std::find(open.begin(), open.end(), earlier.id) == open.end();
+  };
   return std::all_of(model_.events.begin(), model_.events.find(event.id), [&](const auto& entry) {
     const Event& earlier = entry.second;
-    // The table may say that it is dead before the oracle has looked.
-    const bool may_be_dead = earlier.lone_refusals.size() > 1 || earlier.lone_failures.size() > 9;
-    return earlier.ordering_key != event.ordering_key || earlier.accepted > 0 ||
-           earlier.has_ended() || may_be_dead;
+    const bool is_of_key =
+        earlier.destination == destination_ && earlier.ordering_key == event.ordering_key;
+    return !is_of_key || lets_go(earlier);
   });
 }
 
@@ -109,24 +150,26 @@ void Endpoint::take(const std::vector<std::int64_t>& ids) {
   for (const std::int64_t id : ids) {
     Event& event = model_.events.at(id);
     ++event.accepted;
+    event.is_requeued = false;
     if (mood_ == Mood::loses_answers) ++event.duplicates_due;
-    require(event.accepted <= 1 + event.duplicates_due, "an event was accepted once too often");
-    require(is_next_of_its_key(event), "an event overtook an earlier one of its ordering key");
+    require(event.accepted <= 1 + event.duplicates_due, "an event was accepted once too often", id);
+    require(is_next_of_its_key(event), "an event overtook an earlier one of its ordering key", id);
   }
 }
 
 // What the dispatcher gets to know, in the order in which it does.
 void Endpoint::keep_books(const UnderWay& request) {
   const Answer& answer = request.reply.answer;
-  const std::size_t number = ++model_.answers;
+  const std::size_t number = ++destination().answers;
   const bool has_failed = answer.arrival == Arrival::lost || answer.status >= 500;
   const bool is_refused = answer.status == 400 || answer.status == 413 || answer.status == 200;
   if (request.is_taken && !has_failed) {
-    model_.acceptances.push_back(number);
+    destination().acceptances.push_back(number);
   } else if (is_refused || has_failed) {
     for (const std::int64_t id : request.ids) {
       Event& event = model_.events.at(id);
       if (event.first_doubt == 0) event.first_doubt = number;
+      event.due_at_ms = 0;
       if (request.ids.size() > 1) continue;
       (has_failed ? event.lone_failures : event.lone_refusals).push_back(number);
     }
@@ -138,6 +181,7 @@ std::vector<outbox::Sink::Reply> Endpoint::collect(std::chrono::milliseconds) {
   std::erase_if(under_way_, [&](UnderWay& request) {
     if (request.rounds_left-- > 0) return false;
     keep_books(request);
+    model_.tell("  ", destination().name, "answered", text_of(request.ids));
     replies.push_back(std::move(request.reply));
     return true;
   });

@@ -3,6 +3,7 @@
 // The other side: takes, refuses, dies, lies, loses answers; and keeps the books on it.
 
 #include <cstdint>
+#include <functional>
 #include <random>
 #include <string>
 #include <vector>
@@ -27,9 +28,19 @@ enum class Mood {
 };
 inline constexpr int moods = 11;
 
+/// How long answers take, in rounds.
+struct Latency {
+  int usual_max = 0;
+  bool dawdles = false;  // now and then an answer takes dozens
+};
+
 class Endpoint final : public outbox::Sink {
  public:
-  Endpoint(Model& model, std::mt19937_64& random) : model_{model}, random_{random} {}
+  /// Which events the table still holds before `id` in its ordering key, delivered or not decided.
+  using EarlierOfKey = std::function<std::vector<std::int64_t>(std::int64_t id)>;
+
+  Endpoint(Model& model, std::size_t destination, std::mt19937_64& random, Latency latency,
+           EarlierOfKey earlier_of_key);
 
   std::string name() const override { return name_; }
   void submit(std::uint64_t token, std::string body) override;
@@ -40,10 +51,9 @@ class Endpoint final : public outbox::Sink {
   void set_mood(Mood mood) { mood_ = mood; }
   Mood mood() const { return mood_; }
   bool has_under_way(std::int64_t id) const;
+  std::size_t under_way() const { return under_way_.size(); }
   /// Another URL.
   void move() { name_ += "'"; }
-  /// How many rounds answers take at most.
-  void set_latency(int rounds) { latency_max_ = rounds; }
 
  private:
   struct UnderWay {
@@ -55,16 +65,21 @@ class Endpoint final : public outbox::Sink {
 
   std::vector<std::int64_t> read(const std::string& body);
   outbox::core::Answer answer(const std::vector<std::int64_t>& ids, const std::string& body);
+  void require_turn(const std::vector<std::int64_t>& ids) const;
   void take(const std::vector<std::int64_t>& ids);
   void keep_books(const UnderWay& request);
   bool is_next_of_its_key(const Event& event) const;
+  int rounds_until_answer();
+  Destination& destination() const { return model_.destinations[destination_]; }
   int pick(int count) { return static_cast<int>(random_() % static_cast<std::uint64_t>(count)); }
 
   Model& model_;
+  std::size_t destination_;
   std::mt19937_64& random_;
+  Latency latency_;
+  EarlierOfKey earlier_of_key_;
   Mood mood_ = Mood::works;
-  std::string name_ = "https://simulated/";
-  int latency_max_ = 0;
+  std::string name_;
   std::vector<UnderWay> under_way_;
 };
 

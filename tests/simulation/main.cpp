@@ -1,7 +1,7 @@
 // The program `simulation`: many lives of a dispatcher, one a seed.
 //
 //     simulation lives --seeds 10000 --steps 100     1,000,000 steps
-//     simulation lives --seed 1234                   one of them again
+//     simulation lives --seed 1234 --story           one of them again, with what happens in it
 //     simulation isolation                           every place of bad events among 128
 //     simulation outage --days 7 --per-second 10     a week of 503, then all is delivered
 
@@ -40,25 +40,28 @@ bool for_each_index(std::size_t count, Work work) {
   return is_fine;
 }
 
-bool live(std::uint64_t seed, std::size_t steps, std::atomic<std::size_t>& requests) {
+bool live(std::uint64_t seed, std::size_t steps, std::ostream* story,
+          std::atomic<std::size_t>& requests) {
   try {
-    simulation::World world{seed};
+    simulation::World world{seed, story};
     world.live(steps);
     requests += world.requests();
     return true;
   } catch (const std::exception& error) {
     const std::lock_guard guard{printing};
     std::cout << "seed " << seed << ": " << error.what() << "\nagain: simulation lives --seed "
-              << seed << " --steps " << steps << std::endl;
+              << seed << " --steps " << steps << " --story" << std::endl;
     return false;
   }
 }
 
-int lives(std::optional<std::uint64_t> seed, std::size_t seeds, std::size_t steps) {
+int lives(std::optional<std::uint64_t> seed, std::size_t seeds, std::size_t steps,
+          std::ostream* story) {
   std::atomic<std::size_t> requests = 0;
   const bool is_fine =
-      seed ? live(*seed, steps, requests)
-           : for_each_index(seeds, [&](std::size_t i) { return live(i, steps, requests); });
+      seed
+          ? live(*seed, steps, story, requests)
+          : for_each_index(seeds, [&](std::size_t i) { return live(i, steps, nullptr, requests); });
   const std::size_t count = seed ? 1 : seeds;
   if (is_fine) {
     std::cout << count << " lives, " << count * steps << " steps, " << requests
@@ -131,6 +134,8 @@ int main(int argc, char** argv) {
   lives_command->add_option("--seed", seed, "Only this one");
   lives_command->add_option("--seeds", seeds, "So many, from 0")->capture_default_str();
   lives_command->add_option("--steps", steps, "Steps of each")->capture_default_str();
+  bool has_story = false;
+  lives_command->add_flag("--story", has_story, "With --seed: tell what happens");
 
   std::size_t random_count = 100'000;
   auto* const isolation_command =
@@ -145,7 +150,9 @@ int main(int argc, char** argv) {
 
   CLI11_PARSE(app, argc, argv);
   try {
-    if (lives_command->parsed()) return lives(seed, seeds, steps);
+    if (lives_command->parsed()) {
+      return lives(seed, seeds, steps, has_story ? &std::cout : nullptr);
+    }
     if (isolation_command->parsed()) return isolation(random_count);
     return simulation::run_outage(outage, std::cout) ? 0 : 1;
   } catch (const std::exception& error) {

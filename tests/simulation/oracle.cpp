@@ -13,88 +13,158 @@ bool begins_with(const std::string& text, const char* begin) {
 }
 
 // Something was accepted between the answers `after` and `before`.
-bool is_accepted_between(const Model& model, std::size_t after, std::size_t before) {
-  const auto next = std::upper_bound(model.acceptances.begin(), model.acceptances.end(), after);
-  return next != model.acceptances.end() && *next < before;
-}
-
-void check_death(const Model& model, const Event& event, const std::string& reason, Oracle oracle) {
-  if (event.is_rubbish) {
-    require(begins_with(reason, "unsendable: "), "rubbish died of something else");
-    return;
-  }
-  if (begins_with(reason, "refused: ")) {
-    require(event.lone_refusals.size() >= 2, "an event died without two refusals of its own");
-    // Up to two more answers may have come in the same round.
-    require(is_accepted_between(model, event.first_doubt, event.lone_refusals.back() + 3),
-            "an event died without evidence that others are accepted");
-    require(oracle == Oracle::formal || event.is_bad, "an innocent died");
-    return;
-  }
-  require(begins_with(reason, "failed alone "), "an event died of " + reason);
-  require(event.lone_failures.size() >= 10, "an event died without ten failures of its own");
-  require(oracle == Oracle::formal || event.is_killer, "an innocent died of an outage");
-}
-
-void check_row(const Model& model, Event& event, const SQLite::Statement& row, Oracle oracle) {
-  require(row.getColumn(2).getString() == event.payload, "a payload was changed");
-  const auto attempts = static_cast<std::size_t>(row.getColumn(4).getInt64());
-  require(attempts <= event.lone_refusals.size() + event.lone_failures.size(),
-          "an attempt was counted that is no refusal of the event");
-  switch (row.getColumn(1).getInt()) {
-    case 0:
-      require(!event.is_discarded, "a discarded event is pending");
-      return;
-    case 1:
-      require(event.accepted > 0, "an event is marked that nobody accepted");
-      event.is_discarded = false;  // it was under way when a person gave it up
-      return;
-    case 2:
-      if (!event.is_dead) check_death(model, event, row.getColumn(3).getString(), oracle);
-      event.is_dead = true;
-      return;
-    default:
-      require(event.is_discarded, "an event was discarded by nobody");
-  }
-}
-
-void check_counters(SQLite::Database& db, const Model& model, std::int64_t delivered) {
-  const auto number = [&](const char* sql) { return db.execAndGet(sql).getInt64(); };
-  const std::int64_t rows = number("select count(*) from outbox_events");
-  require(number("select seq from sqlite_sequence where name = 'outbox_events'") ==
-              rows + model.removed,
-          "the audit does not add up");
-  require(number("select total(delivered) from outbox_destinations") == delivered,
-          "the counter of delivered events is wrong");
-  require(number("select total(removed) from outbox_destinations") == model.removed,
-          "the counter of removed events is wrong");
-  const outbox::Counts counts = outbox::status(db).counts;
-  require(counts.enqueued ==
-              counts.pending + counts.delivered + counts.dead + counts.discarded + counts.removed,
-          "the status does not add up");
+bool is_accepted_between(const Destination& destination, std::size_t after, std::size_t before) {
+  const auto& all = destination.acceptances;
+  const auto next = std::upper_bound(all.begin(), all.end(), after);
+  return next != all.end() && *next < before;
 }
 
 }  // namespace
 
-void check(SQLite::Database& db, Model& model, Oracle oracle) {
-  SQLite::Statement rows{
-      db, "select id, state, payload, last_error, attempts from outbox_events order by id"};
-  auto expected = model.events.begin();
-  std::int64_t delivered = 0;
+Oracle::Oracle(SQLite::Database& db, Model& model, Strictness strictness)
+    : db_{db},
+      model_{model},
+      strictness_{strictness},
+      reader_{db},
+      stored_{db, "select coalesce(max(seq), 0) from sqlite_sequence where name = 'outbox_events'"},
+      counters_{db,
+                "select coalesce(max(delivered), 0), coalesce(max(removed), 0)"
+                " from outbox_destinations where name = ?"} {}
+
+void Oracle::check() {
+  const Tables tables = reader_.read();
+  auto expected = model_.events.begin();
   const auto skip_removed = [&] {
-    while (expected != model.events.end() && expected->second.is_removed) ++expected;
+    while (expected != model_.events.end() && expected->second.is_removed) ++expected;
   };
-  for (skip_removed(); rows.executeStep(); skip_removed()) {
-    const std::int64_t id = rows.getColumn(0).getInt64();
-    require(expected != model.events.end() && expected->first >= id,
-            "an event is there that nobody committed");
-    require(expected->first == id, "a committed event is lost");
-    check_row(model, expected->second, rows, oracle);
-    if (rows.getColumn(1).getInt() == 1) ++delivered;
+  skip_removed();
+  for (const auto& [id, row] : tables.events) {
+    require(expected != model_.events.end() && expected->first >= id,
+            "an event is there that nobody committed", id);
+    require(expected->first == id, "a committed event is lost", expected->first);
+    check_event(expected->second, row);
     ++expected;
+    skip_removed();
   }
-  require(expected == model.events.end(), "a committed event is lost");
-  if (!model.events.empty()) check_counters(db, model, delivered);
+  if (expected != model_.events.end()) {
+    require(false, "a committed event is lost", expected->first);
+  }
+  check_queue(tables);
+  if (!model_.events.empty()) check_counters(tables);
+}
+
+void Oracle::check_event(Event& event, const EventRow& row) const {
+  const Destination& destination = model_.destinations[event.destination];
+  require(row.destination == destination.name, "an event has changed its destination", event.id);
+  check_payload(event, row);
+  require(static_cast<std::size_t>(row.refusals) <= event.lone_refusals.size(),
+          "a refusal was counted that is none of the event", event.id);
+  require(static_cast<std::size_t>(row.solo_failures) <= event.lone_failures.size(),
+          "a failure was counted that is none of the event", event.id);
+  if (event.is_unqueued) return;
+  if (row.state == "pending") {
+    require(!event.is_discarded, "a discarded event is pending", event.id);
+    require(!event.is_dead, "a dead event is pending", event.id);
+    require(!event.is_delivered, "a delivered event is pending", event.id);
+    require(!row.waits_as.empty(), "a pending event waits as nothing", event.id);
+  } else if (row.state == "delivered") {
+    require(event.accepted > 0, "an event is marked that nobody accepted", event.id);
+    require(!event.is_dead, "a dead event is delivered", event.id);
+    event.is_delivered = true;
+    event.is_discarded = false;  // it was under way when a person gave it up
+  } else if (row.state == "dead") {
+    require(!event.is_discarded && !event.is_delivered, "an event died that had ended", event.id);
+    if (!event.is_dead) check_death(event, row.last_error);
+    event.is_dead = true;
+  } else {
+    require(event.is_discarded, "an event was discarded by nobody", event.id);
+  }
+}
+
+void Oracle::check_payload(const Event& event, const EventRow& row) const {
+  const bool is_scrubbed =
+      row.state == "delivered" && model_.destinations[event.destination].scrubs;
+  if (is_scrubbed && !event.is_unqueued) {
+    require(row.payload == "{}", "a delivered payload was kept", event.id);
+  } else {
+    require(row.payload == event.payload, "a payload was changed", event.id);
+  }
+}
+
+void Oracle::check_death(const Event& event, const std::string& reason) const {
+  if (begins_with(reason, "expired: ")) return check_expiry(event);
+  if (event.is_rubbish) {
+    require(begins_with(reason, "unsendable: "), "rubbish died of something else", event.id);
+    return;
+  }
+  const Destination& destination = model_.destinations[event.destination];
+  if (begins_with(reason, "refused: ")) {
+    require(event.lone_refusals.size() >= 2, "an event died without two refusals of its own",
+            event.id);
+    // As many more answers may have come in the same round.
+    const std::size_t last = event.lone_refusals.back() + destination.connections;
+    require(is_accepted_between(destination, event.first_doubt, last),
+            "an event died without evidence that others are accepted", event.id);
+    require(strictness_ == Strictness::formal || event.is_bad, "an innocent died", event.id);
+    return;
+  }
+  require(begins_with(reason, "failed alone "), "an event died of " + reason);
+  require(event.lone_failures.size() >= 10, "an event died without ten failures of its own",
+          event.id);
+  require(strictness_ == Strictness::formal || event.is_killer, "an innocent died of an outage",
+          event.id);
+}
+
+void Oracle::check_expiry(const Event& event) const {
+  const Destination& destination = model_.destinations[event.destination];
+  require(destination.give_up_after.count() > 0, "an event expired that may not", event.id);
+  const std::int64_t since = event.due_at_ms > 0 ? event.due_at_ms : event.enqueued_at_ms;
+  require(outbox::core::unix_ms(destination.last_look) - since >= destination.give_up_after.count(),
+          "an event expired too early", event.id);
+}
+
+void Oracle::check_counters(const Tables& tables) {
+  const std::map<std::int64_t, std::string> delivered_ids = simulation::delivered_ids(tables);
+  std::map<std::string, std::int64_t> delivered;
+  std::int64_t unqueued = 0;
+  for (const auto& [id, row] : tables.events) {
+    if (tables.queue.contains(id)) continue;
+    if (model_.events.at(id).is_unqueued) {
+      require(!delivered_ids.contains(id), "an event is delivered that was never queued", id);
+      ++unqueued;
+      continue;
+    }
+    const auto named = delivered_ids.find(id);
+    require(named != delivered_ids.end() && named->second == row.destination,
+            "no request knows that it delivered an event", id);
+    ++delivered[row.destination];
+  }
+  for (const auto& [id, destination] : delivered_ids) {
+    require(tables.events.contains(id) || model_.events.at(id).is_removed,
+            "a request delivered an event that nobody committed", id);
+  }
+
+  std::int64_t removed = 0;
+  for (const Destination& destination : model_.destinations) {
+    counters_.bind(1, destination.name);
+    counters_.executeStep();
+    const std::int64_t counted_delivered = counters_.getColumn(0).getInt64();
+    const std::int64_t counted_removed = counters_.getColumn(1).getInt64();
+    counters_.reset();
+    require(counted_delivered == delivered[destination.name],
+            "the counter of delivered events is wrong");
+    require(counted_removed == destination.removed, "the counter of removed events is wrong");
+    removed += counted_removed;
+  }
+  stored_.executeStep();
+  const std::int64_t stored = stored_.getColumn(0).getInt64();
+  stored_.reset();
+  require(stored == static_cast<std::int64_t>(tables.events.size()) + removed,
+          "the audit does not add up");
+  const outbox::Counts counts = outbox::status(db_).counts;
+  require(counts.enqueued == unqueued + counts.pending + counts.delivered + counts.dead +
+                                 counts.discarded + counts.removed,
+          "the status does not add up");
 }
 
 }  // namespace simulation

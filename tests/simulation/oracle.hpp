@@ -1,20 +1,40 @@
 #pragma once
 
-// The promises, checked against the table after every step.
+// The promises, checked against the tables after every step.
 
 #include <SQLiteCpp/SQLiteCpp.h>
 
 #include "simulation/model.hpp"
+#include "simulation/tables.hpp"
 
 namespace simulation {
 
 /// How much an endpoint may change its mind.
-enum class Oracle {
+enum class Strictness {
   strict,  // it begins to refuse everything only while no search is under way: no innocent dies
   formal,  // whenever it likes: nobody dies without the evidence that docs/guarantees.md asks for
 };
 
-/// Throws: `Violation`. Notes in `model` who is dead.
-void check(SQLite::Database& db, Model& model, Oracle oracle);
+class Oracle {
+ public:
+  Oracle(SQLite::Database& db, Model& model, Strictness strictness);
+
+  /// Throws: `Violation`. Notes in the model what is dead and what is delivered.
+  void check();
+
+ private:
+  void check_event(Event& event, const EventRow& row) const;
+  void check_payload(const Event& event, const EventRow& row) const;
+  void check_death(const Event& event, const std::string& reason) const;
+  void check_expiry(const Event& event) const;
+  void check_counters(const Tables& tables);
+
+  SQLite::Database& db_;
+  Model& model_;
+  Strictness strictness_;
+  TableReader reader_;
+  SQLite::Statement stored_;
+  SQLite::Statement counters_;
+};
 
 }  // namespace simulation

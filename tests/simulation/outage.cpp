@@ -4,7 +4,7 @@
 #include <filesystem>
 
 #include "dispatch/round.hpp"
-#include "storage/database.hpp"
+#include "storage/sqlite/database.hpp"
 #include "support/database.hpp"
 #include "support/desk.hpp"
 #include "support/fakes.hpp"
@@ -40,7 +40,7 @@ bool run_outage(const OutageOptions& options, std::ostream& out) {
   };
   const auto database = outbox::storage::open_database({app.path(), {}, {}});
   outbox::storage::Store store{outbox::storage::handle_of(database), "track"};
-  store.serve({"fake"}, clock.now());
+  store.serve({.endpoint = "fake"}, clock.now());
   outbox::dispatch::Round round{sink, clock, {.batch_events = 1'000}, 1};
 
   std::uintmax_t wal_bytes = 0;
@@ -62,16 +62,16 @@ bool run_outage(const OutageOptions& options, std::ostream& out) {
   }
   const std::size_t probes = round.totals().requests;
   const std::size_t enqueued = static_cast<std::size_t>(minutes) * per_minute;
-  const bool is_untouched =
-      app.count("state = 0 and attempts = 0") == static_cast<std::int64_t>(enqueued);
+  const bool is_untouched = app.count("state = 'pending' and refusals = 0 and solo_failures = 0") ==
+                            static_cast<std::int64_t>(enqueued);
   is_down = false;
   while (delivered < enqueued) {
     clock.advance(15s);
     const std::size_t before = delivered;
     while (round.run(store, 0ms).requests > 0) look_at_wal();
-    if (delivered == before && store.due_count(clock.now()) == 0) break;
+    if (delivered == before && !store.queue.has_due(clock.now())) break;
   }
-  const bool is_all = app.count("state = 1") == static_cast<std::int64_t>(enqueued);
+  const bool is_all = app.count("state = 'delivered'") == static_cast<std::int64_t>(enqueued);
   out << options.days << " days of 503 at " << options.per_second << " events/s: " << enqueued
       << " pending, " << (is_untouched ? "none" : "SOME") << " touched; " << probes
       << " requests, after the first of " << largest_probe << " event at most; then "

@@ -8,59 +8,79 @@ namespace simulation {
 
 using namespace std::chrono_literals;
 
-void World::pause_or_resume() {
-  if (model_.is_paused) {
-    outbox::resume(app_.db(), "track");
+void World::pause_or_resume(std::size_t destination) {
+  bool& is_paused = model_.destinations[destination].is_paused;
+  model_.tell(is_paused ? "resume" : "pause", name_of(destination));
+  if (is_paused) {
+    outbox::resume(app_.db(), name_of(destination));
   } else {
-    outbox::pause(app_.db(), "track", "simulated");
+    outbox::pause(app_.db(), name_of(destination), "simulated");
   }
-  model_.is_paused = !model_.is_paused;
+  is_paused = !is_paused;
 }
 
 void World::discard() {
-  const std::int64_t id = random_event("state in (0, 2)");
-  if (id == 0) return;
-  require(outbox::discard(app_.db(), {.ids = {id}}, {"simulation", "why not"}) == 1,
-          "a pending or dead event was not discarded");
-  Event& event = model_.events.at(id);
+  const std::int64_t id = random_event("state in ('pending', 'dead')");
+  if (id != 0) discard(model_.events.at(id));
+}
+
+void World::discard(Event& event) {
+  model_.tell("discard", event.id);
+  require(outbox::discard(app_.db(), {.ids = {event.id}}, {"simulation", "why not"}) == 1,
+          "a pending or dead event was not discarded", event.id);
   event.is_discarded = true;
   event.is_dead = false;
 }
 
 void World::retry() {
-  const std::int64_t id = random_event("state in (2, 3) or (state = 0 and attempts > 0)");
+  const std::int64_t id = random_event("state in ('dead', 'discarded') or waits_as = 'suspect'");
   if (id == 0) return;
-  require(outbox::retry(app_.db(), {.ids = {id}}) == 1, "an event that waits was not retried");
+  model_.tell("retry", id);
+  require(outbox::retry(app_.db(), {.ids = {id}}) == 1, "an event that waits was not retried", id);
   Event& event = model_.events.at(id);
   event.is_discarded = false;
   event.is_dead = false;
+  event.due_at_ms = 0;
   // What it is or was answered still counts.
-  if (endpoint_.has_under_way(id) || round_->has_arrived() || round_->has_unrecorded()) return;
+  if (service_of(event).may_concern(id)) return;
   event.lone_refusals.clear();
   event.lone_failures.clear();
   event.first_doubt = 0;
 }
 
 void World::requeue() {
-  const std::int64_t id = random_event("state = 1");
+  const std::int64_t id = random_event("state = 'delivered'");
   if (id == 0) return;
-  require(outbox::requeue(app_.db(), {.ids = {id}}) == 1, "a delivered event was not requeued");
   Event& event = model_.events.at(id);
+  const bool is_possible = !event.is_unqueued && !model_.destinations[event.destination].scrubs;
+  require(outbox::requeue(app_.db(), {.ids = {id}}) == (is_possible ? 1 : 0),
+          "the wrong event was requeued", id);
+  if (!is_possible) return;
+  model_.tell("requeue", id);
+  event.is_requeued = true;
+  event.is_delivered = false;
+  event.due_at_ms = 0;
   event.duplicates_due = std::max(event.duplicates_due, event.accepted);
+  if (service_of(event).may_concern(id)) return;
+  event.lone_refusals.clear();
+  event.lone_failures.clear();
+  event.first_doubt = 0;
 }
 
 void World::erase() {
   const std::int64_t id = random_event("1");
   if (id == 0) return;
   Event& event = model_.events.at(id);
-  if (event.is_rubbish) return;  // names nobody
-  constexpr std::string_view mark = "\"user_id\":\"";
-  const std::size_t begin = event.payload.find(mark) + mark.size();
-  const std::string user = event.payload.substr(begin, event.payload.find('"', begin) - begin);
-  require(outbox::erase(app_.path(), {.user_id = user}, {}, outbox::Run::real, 0ms).events == 1,
-          "an event was not erased");
+  if (event.is_rubbish || event.is_unqueued) return;  // the one names nobody
+  const bool is_scrubbed = event.is_delivered && model_.destinations[event.destination].scrubs;
+  const std::int64_t expected = is_scrubbed ? 0 : 1;
+  const auto report =
+      outbox::erase(app_.path(), {.user_id = user_in(event.payload)}, {}, outbox::Mode::apply, 0ms);
+  require(report.events == expected, "an event was not erased", id);
+  if (is_scrubbed) return;
+  model_.tell("erase", id);
   event.is_removed = true;
-  ++model_.removed;
+  ++model_.destinations[event.destination].removed;
 }
 
 }  // namespace simulation

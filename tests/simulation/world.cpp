@@ -1,176 +1,125 @@
 #include "simulation/world.hpp"
 
 #include <algorithm>
+#include <numeric>
 
 #include "simulation/fault_vfs.hpp"
 
 namespace simulation {
 
-namespace {
-
 using namespace std::chrono_literals;
 using std::chrono::milliseconds;
 
-outbox::DispatcherOptions options_of(std::mt19937_64& random) {
-  return {.batch_events = 1 + random() % 12,
-          .connections = 1 + random() % 3,
-          .backoff_min = 1s,
-          .backoff_max = 60s};
-}
-
-std::string payload_of(const Event& event, const std::string& user) {
-  if (event.is_rubbish) return R"({"event_name":"","rubbish":")" + user + "\"}";
-  return R"({"event_name":"invite_sent","user_id":")" + user +
-         R"(","timestamp":"2024-10-20T15:51:35.059000Z","properties":{},"context":{}})";
-}
-
-}  // namespace
-
-World::World(std::uint64_t seed)
+World::World(std::uint64_t seed, std::ostream* story)
     : random_{seed},
-      oracle_{seed % 2 == 0 ? Oracle::strict : Oracle::formal},
-      options_{options_of(random_)} {
+      strictness_{seed % 2 == 0 ? Strictness::strict : Strictness::formal},
+      is_calm_{chance(3)},
+      has_slow_answers_{chance(2)} {
+  model_.story = story;
   register_fault_vfs();
   faults() = {};
   app_.db().exec("pragma synchronous = off");  // a power cut is not what is simulated
-  endpoint_.set_latency(static_cast<int>(pick(3)));
-  round_ = std::make_unique<outbox::dispatch::Round>(endpoint_, clock_, options_, random_());
+  make_destination("track");
+  make_destination("mirror");
+  for (std::size_t i = 0; i < options_.size(); ++i) {
+    const Latency latency{.usual_max = static_cast<int>(pick(3)), .dawdles = has_slow_answers_};
+    services_.push_back(
+        std::make_unique<Service>(model_, i, options_[i], latency, app_, clock_, random_));
+  }
+  oracle_ = std::make_unique<Oracle>(app_.db(), model_, strictness_);
+}
+
+void World::make_destination(const char* name) {
+  outbox::DispatcherOptions options{.destination = name,
+                                    .batch_events = 1 + pick(12),
+                                    .connections = has_slow_answers_ ? 2 + pick(2) : 1 + pick(3),
+                                    .backoff_min = 1s,
+                                    .backoff_max = 60s,
+                                    .block_on_dead = chance(3),
+                                    .scrub_delivered = chance(4)};
+  if (chance(4)) options.give_up_after = 1h;
+  model_.destinations.push_back({.name = name,
+                                 .connections = options.connections,
+                                 .blocks_on_dead = options.block_on_dead,
+                                 .scrubs = options.scrub_delivered,
+                                 .give_up_after = options.give_up_after});
+  options_.push_back(std::move(options));
+}
+
+std::size_t World::requests() const {
+  return std::accumulate(
+      model_.destinations.begin(), model_.destinations.end(), std::size_t{0},
+      [](std::size_t sum, const Destination& destination) { return sum + destination.requests; });
 }
 
 void World::live(std::size_t steps) {
   for (std::size_t i = 0; i < steps; ++i) {
     step();
-    check(app_.db(), model_, oracle_);
+    check();
   }
   die_out();
 }
 
 void World::step() {
   const std::uint64_t lot = pick(100);
-  if (lot < 50) return run_round();
-  if (lot < 62) return enqueue();
-  if (lot < 65) return enqueue_once();
-  if (lot < 68) return insert_by_sql();
-  if (lot < 77) return move_clock();
-  if (lot < 83) return change_mood();
-  if (lot < 87) return crash();
-  if (lot < 90) return break_disk();
-  if (lot < 93) return pause_or_resume();
-  if (lot < 94) return discard();
-  if (lot < 96) return retry();
-  if (lot < 97) return requeue();
-  if (lot < 98) return erase();
-  if (lot < 99) return prune();
-  outbox::nudge(app_.db());
+  if (lot < 50) return run_rounds();
+  if (lot < 60) return enqueue();
+  if (lot < 63) return enqueue_once();
+  if (lot < 66) return insert_by_sql();
+  if (lot < 67) return switch_triggers();
+  if (lot < 75) return move_clock();
+  if (lot < 77) return discard();
+  if (lot < 80) return retry();
+  if (lot < 82) return requeue();
+  if (lot < 83) return erase();
+  if (lot < 85)
+    return services_[any_destination()]->prune(clock_.now() - milliseconds{pick(60'000)});
+  if (is_calm_ && !chance(4)) return run_rounds();
+  trouble(lot);
 }
 
-// One transaction of the app, with several events, savepoints, and now and then a rollback.
-void World::enqueue() {
-  app_.db().exec("begin immediate");
-  std::vector<Event> committed;
-  const std::uint64_t count = 1 + pick(8);
-  for (std::uint64_t i = 0; i < count; ++i) {
-    const std::string user = "e-" + std::to_string(users_++);
-    Event event{.ordering_key = chance(4) ? "key-" + std::to_string(pick(3)) : "",
-                .is_bad = chance(12),
-                .is_killer = chance(60)};
-    event.payload = payload_of(event, user);
-    const bool is_undone = chance(10);
-    if (is_undone) app_.db().exec("savepoint host");
-    outbox::EnqueueOptions options{.ordering_key = event.ordering_key};
-    if (chance(8)) options.not_before = clock_.now() + milliseconds{pick(100'000)};
-    event.id = outbox::enqueue(app_.db(), outbox::Payload{event.payload}, options).id;
-    if (is_undone) {
-      app_.db().exec("rollback to host; release host");
-    } else {
-      committed.push_back(event);
-    }
+void World::trouble(std::uint64_t lot) {
+  if (lot < 90) return change_mood();
+  if (lot < 94) return crash(any_destination());
+  if (lot < 96) return break_disk();
+  if (lot < 98) return pause_or_resume(any_destination());
+  outbox::nudge(app_.db(), name_of(any_destination()));
+}
+
+// Some of them at once in a calm life.
+void World::run_rounds() {
+  for (std::uint64_t rounds = is_calm_ ? 1 + pick(6) : 1; rounds > 0; --rounds) {
+    Service& service = *services_[any_destination()];
+    service.run_round();
+    if (chance(8)) service.wait();
+    if (rounds > 1) check();
   }
-  if (chance(5)) {
-    app_.db().exec("rollback");
-    return;
-  }
-  app_.db().exec("commit");
-  for (const Event& event : committed) add(event);
-}
-
-void World::insert_by_sql() {
-  Event event{.is_rubbish = chance(2)};
-  event.payload = payload_of(event, "e-" + std::to_string(users_++));
-  event.id = app_.insert(event.payload);
-  add(std::move(event));
-}
-
-void World::add(Event event) {
-  constexpr std::string_view mark = "\"user_id\":\"";
-  const std::size_t at = event.payload.find(mark);
-  if (at != std::string::npos) {
-    const std::size_t begin = at + mark.size();
-    model_.by_user[event.payload.substr(begin, event.payload.find('"', begin) - begin)] = event.id;
-  }
-  model_.events[event.id] = std::move(event);
-}
-
-// One event for each key of a few, while its row lives.
-void World::enqueue_once() {
-  Event event{.dedupe_key = "once-" + std::to_string(pick(6)), .is_bad = chance(12)};
-  event.payload = payload_of(event, "e-" + std::to_string(users_++));
-  const bool is_there =
-      std::any_of(model_.events.begin(), model_.events.end(), [&](const auto& entry) {
-        return entry.second.dedupe_key == event.dedupe_key && !entry.second.is_removed;
-      });
-  SQLite::Transaction transaction{app_.db(), SQLite::TransactionBehavior::IMMEDIATE};
-  const outbox::Enqueued enqueued =
-      outbox::enqueue(app_.db(), outbox::Payload{event.payload}, {.dedupe_key = event.dedupe_key});
-  transaction.commit();
-  require(enqueued.duplicate == is_there, "a dedupe key let the wrong one through");
-  event.id = enqueued.id;
-  if (!is_there) add(std::move(event));
 }
 
 std::int64_t World::random_event(const std::string& condition) {
-  return number("select coalesce((select id from outbox_events where " + condition +
-                " limit 1 offset " + std::to_string(pick(20)) + "), 0)");
-}
-
-// As the dispatcher does between rounds.
-void World::prune() {
-  if (!store_) return;
-  const auto before = clock_.now() - milliseconds{pick(60'000)};
-  const std::string ids =
-      app_.text("select group_concat(id) from outbox_events where state = 1 and settled_at_ms < " +
-                std::to_string(outbox::core::unix_ms(before)));
-  try {
-    store_->prune(before, clock_.now());
-  } catch (const outbox::database_error&) {
-    close();
-  }
-  if (ids.empty()) return;
-  for (auto& [id, event] : model_.events) {
-    if (event.is_removed ||
-        ("," + ids + ",").find("," + std::to_string(id) + ",") == std::string::npos) {
-      continue;
-    }
-    if (number("select count(*) from outbox_events where id = " + std::to_string(id)) > 0) continue;
-    event.is_removed = true;
-    ++model_.removed;
-  }
+  return app_.number("select coalesce((select id from outbox_event_states where " + condition +
+                     " limit 1 offset " + std::to_string(pick(20)) + "), 0)");
 }
 
 void World::change_mood() {
-  auto mood = chance(2) ? Mood::works : static_cast<Mood>(pick(moods));
-  const bool is_calm = number("select count(*) from outbox_batches where doubt is not null") == 0 &&
-                       number(
-                           "select count(*) from outbox_events where attempts > 0"
-                           " and state = 0") == 0;
-  if (mood == Mood::refuses_everything && oracle_ == Oracle::strict && !is_calm) return;
-  endpoint_.set_mood(mood);
+  const std::size_t destination = any_destination();
+  const auto mood = chance(2) ? Mood::works : static_cast<Mood>(pick(moods));
+  const std::string of_it = "destination = '" + name_of(destination) + "'";
+  const bool is_searching =
+      app_.number("select count(*) from outbox_requests where search is not null and " + of_it) >
+          0 ||
+      app_.count("waits_as = 'suspect' and " + of_it) > 0;
+  const bool is_unfair = mood == Mood::refuses_everything && is_searching;
+  if (is_unfair && strictness_ == Strictness::strict) return;
+  model_.tell("mood of", name_of(destination), static_cast<int>(mood));
+  services_[destination]->endpoint().set_mood(mood);
   if (!chance(10)) return;
-  endpoint_.move();
-  crash();  // another URL comes with another process
+  services_[destination]->endpoint().move();
+  crash(destination);  // another URL comes with another process
 }
 
 void World::break_disk() {
+  model_.tell("the disk will break");
   Faults& disk = faults();
   disk.is_armed = true;
   disk.kind = static_cast<Faults::Kind>(pick(3));
@@ -179,93 +128,95 @@ void World::break_disk() {
 }
 
 void World::move_clock() {
-  if (chance(2)) return wait_for_next();
-  if (chance(10)) {  // by years, either way
+  if (chance(2)) {
+    wait_for_next();
+  } else if (chance(10)) {  // by years, either way
     clock_.advance(24h * (static_cast<std::int64_t>(pick(8'000)) - 4'000));
-    return;
+  } else {
+    clock_.advance(milliseconds{pick(20'000)});
   }
-  clock_.advance(milliseconds{pick(20'000)});
+  model_.tell("clock", outbox::core::unix_ms(clock_.now()));
 }
 
-// The process is gone; what the endpoint took and the table does not say, it may take again.
-void World::crash() {
-  round_.reset();
-  close();
+void World::crash(std::size_t destination) {
   if (chance(2)) faults().is_armed = false;
-  round_ = std::make_unique<outbox::dispatch::Round>(endpoint_, clock_, options_, random_());
-  model_.is_on_hold = false;
-  SQLite::Statement pending{app_.db(), "select id from outbox_events where state = 0"};
-  while (pending.executeStep()) {
-    Event& event = model_.events.at(pending.getColumn(0).getInt64());
-    event.duplicates_due = std::max(event.duplicates_due, event.accepted);
+  if (chance(6)) {  // the next process treats the dead in the other way
+    services_[destination]->set_blocks_on_dead(!model_.destinations[destination].blocks_on_dead);
+  } else {
+    services_[destination]->crash();
   }
 }
 
-void World::open() {
-  if (store_) return;
-  database_ = outbox::storage::open_database({app_.path(), fault_vfs, {}}, 0ms);
-  store_ =
-      std::make_unique<outbox::storage::Store>(outbox::storage::handle_of(database_), "track", 0ms);
-  store_->serve({endpoint_.name()}, clock_.now());
-}
-
-void World::close() {
-  store_.reset();
-  database_.reset();
-}
-
-// What the dispatcher's thread does in a pass, with its way of dealing with database trouble.
-void World::run_round() {
-  try {
-    open();
-    const auto report = round_->run(*store_, 0ms);
-    model_.is_on_hold = report.hold.has_value();
-    return;
-  } catch (const Violation&) {  // seen by the endpoint
-    throw;
-  } catch (const outbox::database_error& error) {
-    if (!error.is_busy()) close();
-  } catch (const std::exception& error) {
-    close();
-    require(faults().struck > 0, std::string{"an exception without a cause: "} + error.what());
-  }
-  model_.is_on_hold = false;  // the next round may first record that it is over
-}
-
-// To the end of the hold, or to when the next event is due.
+// To the end of a hold, or to when the next event is due.
 void World::wait_for_next() {
-  const std::int64_t next = number(
+  const std::string now = std::to_string(outbox::core::unix_ms(clock_.now()));
+  const std::int64_t next = app_.number(
       "select coalesce(min(t), 0) from (select hold_until_ms as t from outbox_destinations where"
-      " hold_kind is not null union all select min(due_at_ms) from outbox_events where state = 0"
-      " and due_at_ms > " +
-      std::to_string(outbox::core::unix_ms(clock_.now())) + ")");
-  const auto until = outbox::core::instant_of(next);
-  if (until > clock_.now()) clock_.set(until);
+      " hold_kind is not null union all select due_at_ms from outbox_queue where state in (0, 3))"
+      " where t > " +
+      now);
+  if (next > 0) clock_.set(outbox::core::instant_of(next));
 }
 
 void World::die_out() {
+  model_.tell("the faults end");
   faults().is_armed = false;
-  endpoint_.set_mood(Mood::works);
-  if (model_.is_paused) pause_or_resume();
+  if (!has_triggers()) switch_triggers();
+  for (std::size_t i = 0; i < services_.size(); ++i) {
+    services_[i]->endpoint().set_mood(Mood::works);
+    if (model_.destinations[i].is_paused) pause_or_resume(i);
+    const bool has_unqueued =
+        std::any_of(model_.events.begin(), model_.events.end(), [i](const auto& entry) {
+          return entry.second.destination == i && entry.second.is_unqueued &&
+                 !entry.second.is_removed;
+        });
+    if (has_unqueued) services_[i]->crash();  // they are queued when it is served next
+    services_[i]->run_round();
+    check();
+  }
   constexpr int rounds_max = 4'000;
-  for (int i = 0; number("select count(*) from outbox_events where state = 0") > 0; ++i) {
+  for (int i = 0; app_.number("select count(*) from outbox_queue where state < 4") > 0; ++i) {
     require(i < rounds_max, "the queue does not empty");
-    run_round();
-    check(app_.db(), model_, oracle_);
+    for (const auto& service : services_) service->run_round();
+    check();
     if (i % 4 == 3) wait_for_next();
     if (i % 40 != 39) continue;
-    Event passer_by;  // somebody else's event proves that the endpoint works
-    passer_by.payload = payload_of(passer_by, "e-" + std::to_string(users_++));
-    passer_by.id = app_.insert(passer_by.payload);
-    add(passer_by);
+    for (std::size_t destination = 0; destination < services_.size(); ++destination) {
+      tidy_up(destination);
+    }
   }
+  check_end();
+}
+
+// People give up the dead that hold others, and somebody else's event proves that the endpoint
+// works.
+void World::tidy_up(std::size_t destination) {
+  for (auto& [id, event] : model_.events) {
+    const bool holds = event.is_dead && !event.is_removed && event.destination == destination &&
+                       !event.ordering_key.empty() &&
+                       model_.destinations[destination].blocks_on_dead;
+    if (holds) discard(event);
+  }
+  Event passer_by{.destination = destination};
+  passer_by.payload = support::payload_of("e-" + std::to_string(users_++));
+  SQLite::Transaction transaction{app_.db(), SQLite::TransactionBehavior::IMMEDIATE};
+  passer_by.id = outbox::enqueue(app_.db(), outbox::Payload{passer_by.payload},
+                                 {.destination = name_of(destination)})
+                     .id;
+  passer_by.enqueued_at_ms = outbox::core::unix_ms(clock_.now());
+  use_our_time(passer_by);
+  transaction.commit();
+  add(std::move(passer_by));
+}
+
+void World::check_end() {
   for (const auto& [id, event] : model_.events) {
     const bool is_guilty = event.is_rubbish || event.is_bad || event.is_killer;
     const bool was_ended = event.is_discarded || event.is_removed;
     require(was_ended || !is_guilty || event.is_dead || event.accepted > 0,
-            "a bad event is still there");
+            "a bad event is still there", id);
     require(was_ended || is_guilty || event.is_dead || event.accepted > 0,
-            "a good event never arrived");
+            "a good event never arrived", id);
   }
 }
 

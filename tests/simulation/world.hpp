@@ -1,19 +1,19 @@
 #pragma once
 
-// One simulated life of a dispatcher: the real round, policy and store on a real file, single
-// threaded, in simulated time, with an endpoint, people and a disk that do their worst. All that
-// happens follows from the seed.
+// One simulated life of an app's outbox: two destinations, each with the real round, policy and
+// store, on one real file, single threaded, in simulated time, with endpoints, people and a disk
+// that do their worst. All that happens follows from the seed.
 
 #include <cstdint>
 #include <memory>
+#include <ostream>
 #include <random>
 #include <string>
+#include <vector>
 
-#include "dispatch/round.hpp"
-#include "simulation/endpoint.hpp"
 #include "simulation/model.hpp"
 #include "simulation/oracle.hpp"
-#include "storage/database.hpp"
+#include "simulation/service.hpp"
 #include "support/database.hpp"
 #include "support/fakes.hpp"
 
@@ -21,59 +21,69 @@ namespace simulation {
 
 class World {
  public:
-  explicit World(std::uint64_t seed);
+  /// `story`: where to tell what happens; null: nowhere.
+  explicit World(std::uint64_t seed, std::ostream* story = nullptr);
 
   /// So many random steps, each followed by the oracle; then the faults end, and the queue must
   /// empty within a bound. Throws: `Violation`.
   void live(std::size_t steps);
 
-  /// Requests that the endpoint saw.
-  std::size_t requests() const { return model_.requests; }
+  /// Requests that the endpoints saw.
+  std::size_t requests() const;
 
  private:
+  void make_destination(const char* name);
   void step();
+  void trouble(std::uint64_t lot);
+  void check() { oracle_->check(); }
   void die_out();
+  void tidy_up(std::size_t destination);
+  void check_end();
 
   // the app
   void enqueue();
   void enqueue_once();
   void insert_by_sql();
+  void switch_triggers();
+  Event new_event();
   void add(Event event);
+  void use_our_time(const Event& event);
+  bool has_triggers();
   // people
-  void pause_or_resume();
+  void pause_or_resume(std::size_t destination);
   void discard();
+  void discard(Event& event);
   void retry();
   void requeue();
   void erase();
   // the endpoint and the machine
+  void run_rounds();
   void change_mood();
   void break_disk();
   void move_clock();
-  void crash();
-  // the dispatcher
-  void prune();
-  void run_round();
-  void open();
-  void close();
+  void crash(std::size_t destination);
   void wait_for_next();
 
   std::uint64_t pick(std::uint64_t count) { return random_() % count; }
   bool chance(std::uint64_t one_in) { return pick(one_in) == 0; }
+  std::size_t any_destination() { return static_cast<std::size_t>(pick(services_.size())); }
+  Service& service_of(const Event& event) { return *services_[event.destination]; }
+  const std::string& name_of(std::size_t destination) const {
+    return model_.destinations[destination].name;
+  }
   std::int64_t random_event(const std::string& condition);
-  std::int64_t number(const std::string& sql) { return app_.db().execAndGet(sql).getInt64(); }
 
   std::mt19937_64 random_;
-  Oracle oracle_;
-  outbox::DispatcherOptions options_;
+  Strictness strictness_;
+  bool is_calm_;  // little trouble, so that memory lives long
+  bool has_slow_answers_;
   support::AppDatabase app_;
   support::FakeClock clock_;
   Model model_;
-  Endpoint endpoint_{model_, random_};
+  std::vector<outbox::DispatcherOptions> options_;  // by destination
+  std::vector<std::unique_ptr<Service>> services_;
+  std::unique_ptr<Oracle> oracle_;
   std::uint64_t users_ = 0;
-
-  outbox::storage::OpenDatabase database_;
-  std::unique_ptr<outbox::storage::Store> store_;
-  std::unique_ptr<outbox::dispatch::Round> round_;
 };
 
 }  // namespace simulation

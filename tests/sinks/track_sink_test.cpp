@@ -8,7 +8,7 @@
 #include <set>
 #include <thread>
 
-#include "core/judge.hpp"
+#include "core/decide/judge.hpp"
 #include "support/database.hpp"
 #include "track_server/server.hpp"
 

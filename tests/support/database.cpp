@@ -27,7 +27,8 @@ TemporaryFolder::~TemporaryFolder() {
   std::filesystem::remove_all(path_, ignored);
 }
 
-AppDatabase::AppDatabase() : db_{open_as_a_host(path())} {
+AppDatabase::AppDatabase(Kept kept)
+    : db_{open_as_a_host(kept == Kept::in_file ? path() : ":memory:")} {
   outbox::migrate(db_);
 }
 
@@ -60,7 +61,28 @@ std::int64_t AppDatabase::insert(const std::string& payload) {
 }
 
 std::int64_t AppDatabase::count(const std::string& where) {
-  return db_.execAndGet("select count(*) from outbox_events where " + where).getInt64();
+  return number("select count(*) from outbox_event_states where " + where);
+}
+
+std::int64_t AppDatabase::number(const std::string& sql) {
+  return db_.execAndGet(sql).getInt64();
+}
+
+void AppDatabase::mark_delivered(std::int64_t first, std::int64_t last, std::int64_t at_ms) {
+  const std::string from = std::to_string(first);
+  const std::string to = std::to_string(last);
+  const std::string ids = first == last ? from : from + "-" + to;
+  db_.exec("delete from outbox_queue where event between " + from + " and " + to +
+           "; insert into outbox_requests (destination, started_at_ms, took_ms, events, first_id,"
+           " last_id, ids, delivered_ids, bytes, status, outcome) values ('track', " +
+           std::to_string(at_ms) + ", 0, " + std::to_string(last - first + 1) + ", " + from + ", " +
+           to + ", '" + ids + "', '" + ids +
+           "', 9, 200, 'delivered');"
+           "insert or ignore into outbox_destinations (name) values ('track');"
+           "update outbox_destinations set requests_total = requests_total + 1, delivered ="
+           " delivered + " +
+           to + " - " + from + " + 1, delivered_total = delivered_total + " + to + " - " + from +
+           " + 1 where name = 'track'");
 }
 
 std::string AppDatabase::text(const std::string& sql) {

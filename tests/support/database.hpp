@@ -30,7 +30,9 @@ class TemporaryFolder {
 /// An app's database with WAL, a busy timeout and the outbox's schema.
 class AppDatabase {
  public:
-  AppDatabase();
+  enum class Kept { in_file, in_memory };
+
+  explicit AppDatabase(Kept kept = Kept::in_file);
 
   SQLite::Database& db() { return db_; }
   std::string path() const { return folder_.file("app.db"); }
@@ -45,7 +47,12 @@ class AppDatabase {
   /// Inserts by plain SQL; returns its id.
   std::int64_t insert(const std::string& payload);
 
+  /// Makes events `first` to `last` of "track" delivered, as one request at `at_ms` would.
+  void mark_delivered(std::int64_t first, std::int64_t last, std::int64_t at_ms = 1'000);
+
+  /// Counts rows of `outbox_event_states`, e.g. "state = 'pending' and refusals = 0".
   std::int64_t count(const std::string& where);
+  std::int64_t number(const std::string& sql);
   std::string text(const std::string& sql);
 
  private:

@@ -5,6 +5,7 @@
 #include <chrono>
 #include <memory>
 #include <string>
+#include <utility>
 
 #include "dispatch/round.hpp"
 #include "support/database.hpp"
@@ -12,29 +13,28 @@
 
 namespace support {
 
-/// On a memory database, so that thousands of them take seconds. `restart` is a crash between two
-/// rounds: everything but the database is made anew.
+/// On a memory database, so that thousands of them take seconds, or on a file, for a test that
+/// needs a second connection. `restart` is a crash between two rounds: everything but the database
+/// is made anew.
 class Desk {
  public:
-  explicit Desk(outbox::DispatcherOptions options = {}) : options_{std::move(options)} {
-    outbox::migrate(db_);
-    restart();
-  }
+  using Kept = AppDatabase::Kept;
 
-  void enqueue_many(std::size_t count) {
-    db_.exec("begin");
-    outbox::Writer writer{db_};
-    for (std::size_t i = 0; i < count; ++i) writer.enqueue(event_of("user-" + std::to_string(i)));
-    db_.exec("commit");
+  explicit Desk(outbox::DispatcherOptions options = {}, Kept kept = Kept::in_memory)
+      : app{kept}, options_{std::move(options)} {
+    restart();
   }
 
   void restart() {
     round_.reset();
     store_.reset();
-    store_ = std::make_unique<outbox::storage::Store>(db_.getHandle(), "track");
-    store_->serve({"fake"}, clock.now());
+    store_ = std::make_unique<outbox::storage::Store>(db().getHandle(), options_.destination);
+    store_->serve(serve_options(sink.name()), clock.now());
     round_ = std::make_unique<outbox::dispatch::Round>(sink, clock, options_, /* seed */ 1);
   }
+
+  /// The same dispatcher now sends to another URL.
+  void move_to(const std::string& endpoint) { store_->serve(serve_options(endpoint), clock.now()); }
 
   outbox::dispatch::RoundReport run() { return round_->run(*store_, std::chrono::milliseconds{0}); }
 
@@ -48,28 +48,40 @@ class Desk {
     return sink.bodies.size() - before;
   }
 
-  /// Lets time pass until the hold is over or the next event is due; an hour at most.
+  /// Lets time pass until the hold is over, the next event is due or a suspect is to be tried
+  /// again; an hour at most.
   void wait() {
     auto until = clock.now() + std::chrono::hours{1};
-    const auto hold = state().stance.hold;
-    if (hold && hold->until > clock.now()) until = std::min(until, hold->until);
-    if (const auto due = store_->next_due(clock.now())) until = std::min(until, *due);
+    const auto no_later = [&](outbox::core::Instant at) {
+      if (at > clock.now()) until = std::min(until, at);
+    };
+    if (const auto hold = state().endpoint.hold) no_later(hold->until);
+    if (const auto due = store_->queue.next_due(clock.now())) no_later(*due);
+    no_later(outbox::core::instant_of(app.number(
+        "select coalesce(min(due_at_ms), 0) from outbox_queue where state = 3 and due_at_ms > " +
+        std::to_string(outbox::core::unix_ms(clock.now())))));
     clock.set(until);
   }
 
-  outbox::core::DestinationState state() { return store_->destination(); }
-  std::int64_t count(const std::string& where) {
-    return db_.execAndGet("select count(*) from outbox_events where " + where).getInt64();
-  }
-  SQLite::Database& db() { return db_; }
+  outbox::core::DestinationState state() { return store_->destination.read(); }
+  std::int64_t count(const std::string& where) { return app.count(where); }
+  SQLite::Database& db() { return app.db(); }
   outbox::storage::Store& store() { return *store_; }
+  outbox::dispatch::Round& round() { return *round_; }
 
+  AppDatabase app;
   FakeClock clock;
   FakeSink sink;
 
  private:
+  outbox::storage::ServeOptions serve_options(const std::string& endpoint) const {
+    using outbox::core::OnDead;
+    return {.endpoint = endpoint,
+            .on_dead = options_.block_on_dead ? OnDead::blocks : OnDead::unblocks,
+            .scrubs = options_.scrub_delivered};
+  }
+
   outbox::DispatcherOptions options_;
-  SQLite::Database db_{":memory:", SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE};
   std::unique_ptr<outbox::storage::Store> store_;
   std::unique_ptr<outbox::dispatch::Round> round_;
 };

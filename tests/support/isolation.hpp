@@ -28,21 +28,22 @@ class IsolationDesk {
   enum class Crashes { none, after_each_round };
 
   explicit IsolationDesk(std::size_t events) : events_{events}, desk_{{.batch_events = 1'000}} {
-    desk_.enqueue_many(events);
+    desk_.app.enqueue_many(events);
     desk_.sink.answer = [this](const std::string& body) { return answer(body); };
   }
 
   /// The endpoint refuses by 400 what holds one of `bad` (from 0).
   Isolation run(const std::set<std::size_t>& bad, Crashes crashes) {
     desk_.db().exec(
-        "update outbox_events set state = 0, attempts = 0, suspect_batch = null, due_at_ms = 0,"
-        " lonely_failures = 0, last_error = null; delete from outbox_batches;"
-        " update outbox_destinations set suspects = 0, accepted_batch = null");
+        "delete from outbox_requests; delete from outbox_queue;"
+        " insert into outbox_queue (destination, event, enqueued_at_ms)"
+        " select destination, id, enqueued_at_ms from outbox_events;"
+        " update outbox_destinations set delivered = 0, suspects = 0, accepted_request = null");
     desk_.restart();
     bad_ = bad;
     accepted_.assign(events_, 0);
     desk_.sink.bodies.clear();
-    for (int round = 0; round < 1'000 && desk_.count("state = 0") > 0; ++round) {
+    for (int round = 0; round < 1'000 && desk_.count("state = 'pending'") > 0; ++round) {
       desk_.run();
       if (crashes == Crashes::after_each_round) desk_.restart();
     }
@@ -71,7 +72,8 @@ class IsolationDesk {
         return name + " was accepted " + std::to_string(accepted_[event]) + " times";
       }
       const std::string state =
-          is_bad ? "2 and attempts = 2 and last_error = 'refused: HTTP 400: no such plan'" : "1";
+          is_bad ? "'dead' and refusals = 2 and last_error = 'refused: HTTP 400: no such plan'"
+                 : "'delivered' and refusals = 0";
       if (desk_.count("id = " + std::to_string(event + 1) + " and state = " + state) != 1) {
         return name + " ended in the wrong state";
       }

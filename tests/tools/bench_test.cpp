@@ -26,9 +26,9 @@ TEST_CASE("the benchmark of delivery prints its rows, and leaves nothing behind"
 
   CAPTURE(finished.err);
   CHECK(finished.code == 0);
-  // Backlog, history and blocked events: a rate and a peak each.
+  // Backlog, history and waiting events: a rate and a peak each.
   CHECK(std::count(finished.out.begin(), finished.out.end(), '\t') > 6 * 8);
-  CHECK(finished.out.find("row\t1,000 beside 2,000 blocked by their key\tevents/s") !=
+  CHECK(finished.out.find("row\t1,000 beside 2,000 that wait for their key\tevents/s") !=
         std::string::npos);
   CHECK(std::filesystem::is_empty(folder.path()));
 }

@@ -13,7 +13,7 @@ using support::Finished;
 
 namespace {
 
-// Ids 1 to 4: delivered, pending, dead, retrying; 5 pending in another lane.
+// Ids 1 to 4: delivered, pending, dead, retrying; 5 pending for another destination.
 struct Desk {
   Desk() {
     app.enqueue(support::amy());
@@ -22,10 +22,10 @@ struct Desk {
     app.enqueue_many(3);
     app.enqueue(support::event_of("user-9"), {.destination = "crm"});
     app.db().exec(
-        "update outbox_events set state = 2, settled_at_ms = 5, last_error = 'refused: HTTP 400'"
-        " where id = 3;"
-        "update outbox_events set attempts = 2, suspect_batch = 1, due_at_ms = 4000000000000"
-        " where id = 4");
+        "update outbox_queue set state = 4, settled_at_ms = 5, last_error = 'refused: HTTP 400'"
+        " where event = 3;"
+        "update outbox_queue set state = 3, refusals = 2, refused_in = 1,"
+        " due_at_ms = 4000000000000 where event = 4");
   }
 
   Finished run(std::vector<std::string> arguments, const std::string& input = {}) const {
@@ -40,9 +40,10 @@ struct Desk {
   // Everything that a change could touch.
   std::string contents() {
     return app.text(
-        "select (select group_concat(id || state || payload || due_at_ms || attempts) from"
-        " outbox_events) || (select group_concat(name || coalesce(paused_at_ms, '') || nudges ||"
-        " removed) from outbox_destinations) || (select count(*) from outbox_audit)");
+        "select (select group_concat(id || state || payload || due_at_ms || refusals) from"
+        " outbox_event_states) || (select group_concat(name || coalesce(paused_at_ms, '') ||"
+        " probes_asked || removed) from outbox_destinations) || (select count(*) from"
+        " outbox_audit)");
   }
 
   track_server::TrackServer server;
@@ -54,10 +55,10 @@ struct Desk {
 TEST_CASE("retry, discard and requeue change what was named, and say how much") {
   Desk desk;
   CHECK(desk.result({"retry", "3"}) == json{{"retried", 1}});
-  CHECK(desk.app.count("state = 0 and id = 3 and attempts = 0") == 1);
+  CHECK(desk.app.count("state = 'pending' and id = 3 and refusals = 0") == 1);
   CHECK(desk.result({"retry", "--state", "retrying"}) == json{{"retried", 1}});
   CHECK(desk.result({"discard", "2", "3", "--reason", "no user"}) == json{{"discarded", 2}});
-  CHECK(desk.app.count("state = 3 and last_error = 'discarded: no user'") == 2);
+  CHECK(desk.app.count("state = 'discarded' and last_error = 'discarded: no user'") == 2);
   CHECK(desk.result({"requeue", "--since", "1h", "--event", "invite_sent"}) ==
         json{{"requeued", 1}});
   CHECK(desk.run({"retry", "--all", "--yes"}).code == 3);
@@ -179,7 +180,7 @@ TEST_CASE("pause stops what drain would send, resume lets it go, and both are in
 
 TEST_CASE("prune removes delivered and discarded events by their age, and counts them") {
   Desk desk;
-  desk.app.db().exec("update outbox_events set state = 3, settled_at_ms = 5 where id = 2");
+  desk.app.db().exec("update outbox_queue set state = 5, settled_at_ms = 5 where event = 2");
   CHECK(desk.result({"prune", "--older-than", "1d"}) == json{{"pruned", 1}});
   CHECK(desk.run({"prune", "--older-than", "0ms", "--yes"}).out == "1 event pruned\n");
   CHECK(desk.run({"prune", "--older-than", "0ms", "--yes"}).code == 3);

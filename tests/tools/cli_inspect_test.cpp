@@ -16,7 +16,7 @@ using track_server::TrackServer;
 
 namespace {
 
-// A queue with one event of each state; ids 1 to 6.
+// A queue with one event of each state, ids 1 to 6, and two with the same key.
 struct Desk {
   Desk() {
     app.enqueue(support::amy());
@@ -25,10 +25,18 @@ struct Desk {
     app.enqueue(support::event_of("user-2"));
     app.enqueue(support::event_of("user-3"),
                 {.not_before = std::chrono::system_clock::now() + std::chrono::hours{1}});
+    app.insert(R"({"event_name":"a","user_id":"tom@achme.com"})");
+    app.insert("{broken");
+    app.insert("{}");
     app.db().exec(
-        "insert into outbox_events (payload, state, attempts, last_error, settled_at_ms) values"
-        " ('{\"event_name\":\"a\",\"user_id\":\"tom@achme.com\"}', 0, 3, null, null),"
-        " ('{broken', 2, 0, 'refused for tom@achme.com', 5), ('{}', 3, 0, null, 5)");
+        "update outbox_queue set state = 3, refusals = 2, solo_failures = 1 where event = 4;"
+        "update outbox_queue set state = 4, last_error = 'refused for tom@achme.com',"
+        " settled_at_ms = 5 where event = 5;"
+        "update outbox_queue set state = 5, settled_at_ms = 5 where event = 6");
+    const outbox::EnqueueOptions in_order{.ordering_key = "k"};
+    app.enqueue(support::event_of("user-7"), in_order);
+    app.enqueue(support::event_of("user-8"), in_order);
+    app.db().exec("update outbox_queue set state = 1 where event = 8");
   }
 
   Finished run(std::vector<std::string> arguments) const {
@@ -67,7 +75,7 @@ const std::vector<std::string> hostile = {"\x1b]0;owned\x07",
 TEST_CASE("list shows every event as a line of the contract") {
   const Desk desk;
   const auto lines = desk.lines({"list"});
-  REQUIRE(lines.size() == 6);
+  REQUIRE(lines.size() == 8);
   const json& amy = lines[0];
   CHECK(amy.at("id") == 1);
   CHECK(amy.at("event_id").get<std::string>().size() == 36);
@@ -84,24 +92,26 @@ TEST_CASE("list shows every event as a line of the contract") {
   CHECK(lines[2].at("state") == "scheduled");
   CHECK(lines[2].at("due_at").get<std::string>().size() == 24);
   CHECK(lines[3].at("state") == "retrying");
+  CHECK(lines[3].at("attempts") == 3);
   CHECK(lines[3].at("user_id") == "t**@achme.com");
   CHECK(lines[4].at("last_error") == "refused for t**@achme.com");
 }
 
 TEST_CASE("list filters by everything that it shows") {
   const Desk desk;
-  CHECK(desk.ids({"list", "--state", "pending"}) == "234");
+  CHECK(desk.ids({"list", "--state", "pending"}) == "23478");
+  CHECK(desk.ids({"list", "--state", "waiting"}) == "8");
   CHECK(desk.ids({"list", "--state", "scheduled"}) == "3");
   CHECK(desk.ids({"list", "--state", "retrying"}) == "4");
   CHECK(desk.ids({"list", "--state", "delivered"}) == "1");
   CHECK(desk.ids({"list", "--state", "dead"}) == "5");
   CHECK(desk.ids({"list", "--state", "discarded"}) == "6");
-  CHECK(desk.ids({"list", "--event", "signed_up"}) == "23");
+  CHECK(desk.ids({"list", "--event", "signed_up"}) == "2378");
   CHECK(desk.ids({"list", "--user", "user-2"}) == "2");
   CHECK(desk.ids({"list", "--group", support::amy().group_id}) == "1");
   CHECK(desk.ids({"list", "--error", "refused"}) == "5");
   CHECK(desk.ids({"list", "--limit", "2"}) == "12");
-  CHECK(desk.ids({"list", "--since", "1h"}) == "123456");
+  CHECK(desk.ids({"list", "--since", "1h"}) == "12345678");
   CHECK(desk.ids({"list", "--until", "2020-01-01T00:00:00.5Z"}).empty());
   CHECK(desk.run({"list", "--until", "1h"}).code == 3);
   CHECK(desk.run({"list", "--destination", "other"}).code == 3);
@@ -141,6 +151,7 @@ TEST_CASE("explain says what an event waits for") {
   CHECK(waiting_for("2") == "dispatcher");
   CHECK(waiting_for("3") == "schedule");
   CHECK(waiting_for("5") == nullptr);
+  CHECK(waiting_for("8") == "ordering_key");
   outbox::pause(const_cast<support::AppDatabase&>(desk.app).db(), "track", "maintenance");
   CHECK(waiting_for("2") == "pause");
   const json line = desk.lines({"explain", "2"})[0];
@@ -151,7 +162,7 @@ TEST_CASE("explain says what an event waits for") {
   CHECK(desk.run({"explain", "99"}).code == 3);
 }
 
-TEST_CASE("batches shows the attempt log, the newest first") {
+TEST_CASE("batches shows the request log, the newest first") {
   const Desk desk;
   const auto lines = desk.lines({"batches"});
   REQUIRE(lines.size() == 1);
@@ -168,21 +179,25 @@ TEST_CASE("batches shows the attempt log, the newest first") {
 TEST_CASE("nothing that a terminal obeys, and no address, comes out raw") {
   support::AppDatabase app;
   for (const std::string& text : hostile) {
-    SQLite::Statement insert{
-        app.db(),
-        "insert into outbox_events (payload, state, last_error, destination) values"
-        " (json_object('event_name', ?1, 'user_id', ?1 || 'eve@achme.com',"
-        " 'properties', json_object('k' || ?1, ?1, 'eve@achme.com', 1),"
-        " 'context', json_object('group_id', ?1)), 2, ?1 || 'eve@achme.com', 'track')"};
+    SQLite::Statement insert{app.db(),
+                             "insert into outbox_events (payload) values"
+                             " (json_object('event_name', ?1, 'user_id', ?1 || 'eve@achme.com',"
+                             " 'properties', json_object('k' || ?1, ?1, 'eve@achme.com', 1),"
+                             " 'context', json_object('group_id', ?1)))"};
     insert.bind(1, text);
     insert.exec();
-    SQLite::Statement batch{
+    SQLite::Statement death{
         app.db(),
-        "insert into outbox_batches (destination, started_at_ms, took_ms, events,"
+        "update outbox_queue set state = 4, last_error = ?1 || 'eve@achme.com' where state = 0"};
+    death.bind(1, text);
+    death.exec();
+    SQLite::Statement request{
+        app.db(),
+        "insert into outbox_requests (destination, started_at_ms, took_ms, events,"
         " first_id, last_id, ids, bytes, outcome, reason, response_id, warnings) values"
         " ('track', 0, 0, 1, 1, 9, '1-9', 2, 'refused', ?1 || 'eve@achme.com', ?1, ?1)"};
-    batch.bind(1, text);
-    batch.exec();
+    request.bind(1, text);
+    request.exec();
   }
   app.db().exec(
       "insert into outbox_destinations (name, paused_at_ms, paused_reason, hold_kind,"
@@ -222,7 +237,7 @@ TEST_CASE("run delivers until it is told to stop") {
     app.enqueue_many(10);
     CHECK(server.wait_for_events(10, std::chrono::seconds{30}));
     CHECK(process.end(signal) == 0);
-    CHECK(app.count("state = 1") == 10);
+    CHECK(app.count("state = 'delivered'") == 10);
   }
 }
 

@@ -1,4 +1,4 @@
-# What every target of this project's own code shares: the language and the warnings.
+# What the targets of this project's own code share: the language, the warnings, how they are built.
 
 function(outbox_own_code target)
   target_compile_features(${target} PUBLIC cxx_std_20)
@@ -8,4 +8,36 @@ function(outbox_own_code target)
     # GCC 12 and 13 see overlaps in `"text" + string` that are not there (gcc.gnu.org/PR105651).
     $<$<CXX_COMPILER_ID:GNU>:-Wno-restrict>
     $<$<BOOL:${OUTBOX_WARNINGS_AS_ERRORS}>:-Werror>)
+endfunction()
+
+# Headers that nearly every file of a kind includes are compiled once: half of the build was their
+# parsing. A file still includes what it uses: tests/consumers builds the library without them.
+set(OUTBOX_LIBRARY_HEADERS
+  <algorithm> <array> <atomic> <chrono> <cstdint> <functional> <map> <memory> <mutex> <optional> <random>
+  <set> <span> <stdexcept> <string> <string_view> <utility> <vector>
+  <sqlite3.h> <SQLiteCpp/SQLiteCpp.h>)
+set(OUTBOX_PROGRAM_HEADERS
+  ${OUTBOX_LIBRARY_HEADERS} <filesystem> <fstream> <iostream> <sstream> <thread> <nlohmann/json.hpp>)
+set(OUTBOX_TOOL_HEADERS ${OUTBOX_PROGRAM_HEADERS} <CLI/CLI.hpp>)
+set(OUTBOX_TEST_HEADERS ${OUTBOX_PROGRAM_HEADERS} <doctest/doctest.h>)
+
+# An object library whose only use is that other targets share its precompiled headers.
+function(outbox_add_headers target)
+  set(source ${CMAKE_CURRENT_BINARY_DIR}/${target}.cpp)
+  if(NOT EXISTS ${source})
+    file(WRITE ${source} "// Carries precompiled headers.\n")
+  endif()
+  add_library(${target} OBJECT ${source})
+  outbox_own_code(${target})
+  target_link_libraries(${target} PRIVATE
+    SQLiteCpp SQLite::SQLite3 nlohmann_json::nlohmann_json Threads::Threads)
+  target_precompile_headers(${target} PRIVATE ${ARGN})
+endfunction()
+
+# Builds a target with the precompiled headers of another. GCC takes them only when the macros that the
+# headers ask for are the same: they are SQLiteCpp's.
+function(outbox_share_headers target headers)
+  target_precompile_headers(${target} REUSE_FROM ${headers})
+  target_compile_definitions(${target} PRIVATE
+    $<TARGET_PROPERTY:SQLiteCpp,INTERFACE_COMPILE_DEFINITIONS>)
 endfunction()

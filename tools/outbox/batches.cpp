@@ -12,9 +12,11 @@ namespace {
 
 ExitCode batches(std::size_t limit, const Globals& globals) {
   SQLite::Database db = open_database(globals, Access::read);
-  const auto found = outbox::list_batches(db, globals.destination, limit);
+  const auto found = outbox::list_requests(db, globals.destination, limit);
   if (globals.is_json) {
-    for (const outbox::BatchSummary& batch : found) std::cout << line_of(json_of(batch, globals));
+    for (const outbox::RequestSummary& request : found) {
+      std::cout << line_of(json_of(request, globals));
+    }
   } else if (!found.empty()) {
     std::cout << table_of(found, globals);
   }
@@ -26,10 +28,10 @@ ExitCode batches(std::size_t limit, const Globals& globals) {
 
 void add_batches(CLI::App& app, const Globals& globals, Action& action) {
   auto* const command = app.add_subcommand("batches",
-                                           "The attempt log: the newest requests first\n\n"
+                                           "The request log: the newest requests first\n\n"
                                            "  outbox batches --db app.db --limit 20");
   const auto limit = std::make_shared<std::size_t>(100);
-  command->add_option("--limit", *limit, "At most so many (100; the log keeps 10,000)");
+  command->add_option("--limit", *limit, "At most this many (100)");
   command->callback([&globals, &action, limit] {
     action = [&globals, limit] { return batches(*limit, globals); };
   });

@@ -16,7 +16,7 @@ namespace cli {
 namespace {
 
 using Change = std::int64_t (*)(outbox::ConnectionRef, const outbox::Selection&,
-                                const outbox::ChangeNote&, outbox::Run);
+                                const outbox::ChangeNote&, outbox::Mode);
 
 struct Verb {
   const char* name;
@@ -41,14 +41,15 @@ void explain_rest(SQLite::Database& db, const Verb& verb, const outbox::Selectio
   for (std::size_t i = 0; i < std::min(selection.ids.size(), lines_max); ++i) {
     const std::int64_t id = selection.ids[i];
     const outbox::Selection one{.ids = {id}, .filter = selection.filter};
-    if (verb.change(db, one, note, outbox::Run::dry) > 0) continue;
+    if (verb.change(db, one, note, outbox::Mode::dry_run) > 0) continue;
     const auto event = outbox::find_event(db, id);
     std::cerr << "! " << id << ": ";
     if (!event) {
       std::cerr << "no such event\n";
     } else if (event->event.state == "delivered" && verb.change == outbox::retry) {
       std::cerr << "delivered; `outbox requeue " << id << "` would send it again\n";
-    } else if (event->event.state == "pending" && verb.change == outbox::retry) {
+    } else if ((event->event.state == "pending" || event->event.state == "waiting") &&
+               verb.change == outbox::retry) {
       std::cerr << "pending and due already; `outbox explain " << id
                 << "` says what it waits for\n";
     } else {
@@ -62,12 +63,12 @@ ExitCode change(const Verb& verb, const ChangeFlags& flags, const Globals& globa
   const outbox::Selection selection{
       .ids = flags.ids, .filter = filter_of(flags.filters, globals), .all = flags.filters.all};
   const outbox::ChangeNote note = note_of(flags.reason);
-  const std::int64_t found = verb.change(db, selection, note, outbox::Run::dry);
+  const std::int64_t found = verb.change(db, selection, note, outbox::Mode::dry_run);
   explain_rest(db, verb, selection, note);
   std::int64_t changed = found;
   if (found > 0 && !globals.is_dry_run) {
     confirm(globals, std::string{verb.name} + " " + events_text(found) + "?");
-    changed = verb.change(db, selection, note, outbox::Run::real);
+    changed = verb.change(db, selection, note, outbox::Mode::apply);
   }
   if (globals.is_json) {
     nlohmann::ordered_json json{{verb.done, changed}};
@@ -101,7 +102,7 @@ void add_change(CLI::App& app, const Globals& globals, Action& action, const Ver
 
 void add_retry(CLI::App& app, const Globals& globals, Action& action) {
   add_change(app, globals, action, retry,
-             "Dead events, and those that wait, become pending and due now\n\n"
+             "Dead events, and those that were refused, become pending and due now\n\n"
              "Scheduled and discarded events only when named by id or by --state. Delivered ones\n"
              "never: see requeue.\n\n"
              "  outbox retry --db app.db 8813 8814\n"

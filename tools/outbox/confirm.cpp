@@ -34,8 +34,8 @@ outbox::ChangeNote note_of(const std::string& reason) {
   return {.actor = actor, .reason = reason};
 }
 
-outbox::Run run_of(const Globals& globals) {
-  return globals.is_dry_run ? outbox::Run::dry : outbox::Run::real;
+outbox::Mode run_of(const Globals& globals) {
+  return globals.is_dry_run ? outbox::Mode::dry_run : outbox::Mode::apply;
 }
 
 std::string events_text(std::int64_t count) {

@@ -16,7 +16,7 @@ void confirm(const Globals& globals, const std::string& question);
 /// Who runs this, for the audit: the user's name, through sudo too.
 outbox::ChangeNote note_of(const std::string& reason = {});
 
-outbox::Run run_of(const Globals& globals);
+outbox::Mode run_of(const Globals& globals);
 
 /// "1 event", "2,410 events"
 std::string events_text(std::int64_t count);

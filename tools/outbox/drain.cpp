@@ -32,16 +32,6 @@ outbox::DestinationStatus status_of(SQLite::Database& db, const std::string& des
   return std::move(status.destinations.front());
 }
 
-// Events that were refused alone and are not due again yet: they were, and could not be delivered.
-std::uint64_t waiting_suspects(SQLite::Database& db, const std::string& destination) {
-  const auto now = std::chrono::system_clock::now();
-  const auto retrying = outbox::list_events(
-      db, {.destination = destination, .state = "retrying", .limit = std::nullopt}, now);
-  return static_cast<std::uint64_t>(
-      std::count_if(retrying.begin(), retrying.end(),
-                    [now](const outbox::EventSummary& event) { return event.due_at > now; }));
-}
-
 // Another process dispatches: asks it to look now, waits until nothing is due, and reports what was
 // done meanwhile. Looks again each 100 ms, since nothing of the other process wakes this one.
 outbox::DeliverReport wait_for_dispatcher(SQLite::Database& db, const std::string& destination,
@@ -65,15 +55,15 @@ outbox::DeliverReport wait_for_dispatcher(SQLite::Database& db, const std::strin
   const auto grown = [](std::int64_t from, std::int64_t to) {
     return static_cast<std::uint64_t>(std::max<std::int64_t>(to - from, 0));
   };
-  return {
-      .delivered = grown(before.counts.delivered_total, now.counts.delivered_total),
-      .dead = grown(before.counts.dead, now.counts.dead),
-      .requests = grown(before.counts.requests_total, now.counts.requests_total),
-      .remaining = static_cast<std::uint64_t>(now.counts.due) + waiting_suspects(db, destination),
-      .is_paused = now.paused.has_value(),
-      .is_unauthorized = now.hold && now.hold->kind == "unauthorized",
-      .is_served_elsewhere = now.dispatcher.has_value(),
-      .hold = now.hold ? now.hold->reason : ""};
+  const outbox::Counts& left = now.counts;  // all that was due, also what was refused meanwhile
+  return {.delivered = grown(before.counts.delivered_total, now.counts.delivered_total),
+          .dead = grown(before.counts.dead, now.counts.dead),
+          .requests = grown(before.counts.requests_total, now.counts.requests_total),
+          .remaining = static_cast<std::uint64_t>(left.due + left.waiting + left.retrying),
+          .is_paused = now.paused.has_value(),
+          .is_unauthorized = now.hold && now.hold->kind == "unauthorized",
+          .is_served_elsewhere = now.dispatcher.has_value(),
+          .hold = now.hold ? now.hold->reason : ""};
 }
 
 outbox::DeliverReport deliver(SQLite::Database& db, const DrainFlags& flags,
@@ -152,7 +142,7 @@ ExitCode drain(const DrainFlags& flags, const Globals& globals) {
               << number(report.remaining) << " remaining (" << number(report.requests)
               << (report.requests == 1 ? " request)\n" : " requests)\n");
   }
-  explain(report, waiting_suspects(db, globals.destination_to_send()) > 0);
+  explain(report, status_of(db, destination).counts.retrying > 0);
   if (report.is_unauthorized) return unauthorized;
   return report.remaining == 0 ? done : failed;
 }

@@ -27,37 +27,37 @@ Json json_of(const outbox::EventSummary& event, const Globals& globals) {
           {"user_id", shown(event.user_id, globals)},
           {"group_id", shown(event.group_id, globals)},
           {"state", event.state},
-          {"attempts", event.attempts},
+          {"attempts", event.refusals + event.solo_failures},
           {"enqueued_at", rfc3339(event.enqueued_at)},
           {"due_at", time_or_null(event.due_at)},
           {"settled_at", time_or_null(event.settled_at)},
           {"last_error", text_or_null(event.last_error, globals)}};
 }
 
-Json json_of(const outbox::BatchSummary& batch, const Globals& globals) {
-  return {{"id", batch.id},
-          {"destination", batch.destination},
-          {"started_at", rfc3339(batch.started_at)},
-          {"took_ms", batch.took.count()},
-          {"events", batch.events},
-          {"first_id", batch.first_id},
-          {"last_id", batch.last_id},
-          {"bytes", batch.bytes},
-          {"status", batch.status ? Json(*batch.status) : Json(nullptr)},
-          {"outcome", batch.outcome},
-          {"reason", text_or_null(batch.reason, globals)},
-          {"response_id", text_or_null(batch.response_id, globals)},
-          {"warnings", text_or_null(batch.warnings, globals)},
-          {"parent", batch.parent ? Json(*batch.parent) : Json(nullptr)}};
+Json json_of(const outbox::RequestSummary& request, const Globals& globals) {
+  return {{"id", request.id},
+          {"destination", request.destination},
+          {"started_at", rfc3339(request.started_at)},
+          {"took_ms", request.took.count()},
+          {"events", request.events},
+          {"first_id", request.first_id},
+          {"last_id", request.last_id},
+          {"bytes", request.bytes},
+          {"status", request.status ? Json(*request.status) : Json(nullptr)},
+          {"outcome", request.outcome},
+          {"reason", text_or_null(request.reason, globals)},
+          {"response_id", text_or_null(request.response_id, globals)},
+          {"warnings", text_or_null(request.warnings, globals)},
+          {"parent", request.parent ? Json(*request.parent) : Json(nullptr)}};
 }
 
 namespace {
 
 // "refused → halved", "refused alone: HTTP 400: …"
-std::string outcome_text(const outbox::BatchSummary& batch, const Globals& globals) {
-  std::string text = batch.outcome;
-  if (batch.outcome == "refused") text += batch.events > 1 ? " → halved" : " alone";
-  if (!batch.reason.empty()) text += ": " + escaped(shown(batch.reason, globals));
+std::string outcome_text(const outbox::RequestSummary& request, const Globals& globals) {
+  std::string text = request.outcome;
+  if (request.outcome == "refused") text += request.events > 1 ? " → halved" : " alone";
+  if (!request.reason.empty()) text += ": " + escaped(shown(request.reason, globals));
   return text;
 }
 
@@ -70,13 +70,13 @@ std::string line_of(const Json& json) {
   return json_escaped(text) + "\n";
 }
 
-std::string table_of(const std::vector<outbox::BatchSummary>& batches, const Globals& globals) {
+std::string table_of(const std::vector<outbox::RequestSummary>& requests, const Globals& globals) {
   std::vector<std::vector<std::string>> rows = {
       {"batch", "when", "events", "http", "took", "outcome"}};
-  for (const outbox::BatchSummary& batch : batches) {
-    rows.push_back({std::to_string(batch.id), when(batch.started_at, globals),
-                    grouped(batch.events), batch.status ? std::to_string(*batch.status) : "-",
-                    std::to_string(batch.took.count()) + " ms", outcome_text(batch, globals)});
+  for (const outbox::RequestSummary& request : requests) {
+    rows.push_back({std::to_string(request.id), when(request.started_at, globals),
+                    grouped(request.events), request.status ? std::to_string(*request.status) : "-",
+                    std::to_string(request.took.count()) + " ms", outcome_text(request, globals)});
   }
   return table(rows);
 }

@@ -10,12 +10,12 @@
 namespace cli {
 
 nlohmann::ordered_json json_of(const outbox::EventSummary& event, const Globals& globals);
-nlohmann::ordered_json json_of(const outbox::BatchSummary& batch, const Globals& globals);
+nlohmann::ordered_json json_of(const outbox::RequestSummary& request, const Globals& globals);
 
 /// One line of JSON; text that is not UTF-8 is replaced rather than refused.
 std::string line_of(const nlohmann::ordered_json& json);
 
 /// Requests as a table, the columns of `outbox batches`.
-std::string table_of(const std::vector<outbox::BatchSummary>& batches, const Globals& globals);
+std::string table_of(const std::vector<outbox::RequestSummary>& requests, const Globals& globals);
 
 }  // namespace cli

@@ -21,7 +21,7 @@ void print_table(const std::vector<outbox::EventSummary>& events, const Globals&
   for (const outbox::EventSummary& event : events) {
     rows.push_back({std::to_string(event.id), event.state, cell(event.event_name),
                     cell(event.user_id), cell(event.group_id), when(event.enqueued_at, globals),
-                    std::to_string(event.attempts), cell(event.last_error)});
+                    std::to_string(event.refusals + event.solo_failures), cell(event.last_error)});
   }
   std::cout << table(rows);
 }

@@ -35,7 +35,7 @@ class Formatter : public CLI::Formatter {
 void add_globals(CLI::App& app, Globals& globals) {
   app.add_option("--db", globals.db, "The app's database (or set OUTBOX_DB)")->envname("OUTBOX_DB");
   app.add_option("--destination", globals.destination,
-                 "Lane; default: all for reading, track for sending");
+                 "Destination; default: all for reading, track for sending");
   app.add_flag("--json", globals.is_json, "Print JSON");
   app.add_flag("--no-color", globals.has_no_color, "No colour; so does NO_COLOR");
   app.add_flag("--utc", globals.is_utc, "Times in UTC");

@@ -29,7 +29,7 @@ ExitCode prune(const std::string& older_than, const Globals& globals) {
                                      .destination = globals.destination,
                                      .with_discarded = true};
   const outbox::DatabaseFile file{globals.db};
-  std::int64_t count = outbox::prune(file, options, note_of(), outbox::Run::dry);
+  std::int64_t count = outbox::prune(file, options, note_of(), outbox::Mode::dry_run);
   if (count > 0 && !globals.is_dry_run) {
     confirm(globals,
             "remove " + events_text(count) + ", settled more than " + older_than + " ago?");
@@ -56,8 +56,8 @@ std::string address_of(const std::string& option) {
 }
 
 void explain(const outbox::EraseReport& report) {
-  if (const auto& serving = report.may_still_be_sent_by) {
-    std::cerr << "! may still be sent by pid " << serving->pid
+  if (const auto& dispatcher = report.may_still_be_sent_by) {
+    std::cerr << "! may still be sent by pid " << dispatcher->pid
               << ", which has a request under way\n";
   }
   if (!report.is_wal_truncated) {
@@ -73,22 +73,22 @@ ExitCode erase(const EraseFlags& flags, const Globals& globals) {
   subject.email = address_of(subject.email);
   const outbox::DatabaseFile file{globals.db};
   const auto patience = duration_of(flags.patience);
-  outbox::EraseReport report = outbox::erase(file, subject, note_of(), outbox::Run::dry);
+  outbox::EraseReport report = outbox::erase(file, subject, note_of(), outbox::Mode::dry_run);
   if (!globals.is_dry_run) {
     const std::string question = "erase " + events_text(report.events) + " for good?";
     if (report.events > 0) confirm(globals, question);
     // With nothing found too: an earlier one may have left pages in the WAL.
-    report = outbox::erase(file, subject, note_of(), outbox::Run::real, patience);
+    report = outbox::erase(file, subject, note_of(), outbox::Mode::apply, patience);
   }
-  const auto& serving = report.may_still_be_sent_by;
+  const auto& dispatcher = report.may_still_be_sent_by;
   print(globals,
         {{"erased", report.events},
-         {"may_still_be_sent_by", serving ? nlohmann::ordered_json(serving->pid) : nullptr},
+         {"may_still_be_sent_by", dispatcher ? nlohmann::ordered_json(dispatcher->pid) : nullptr},
          {"wal_truncated", report.is_wal_truncated}},
         globals.is_dry_run ? "would erase " + events_text(report.events)
                            : events_text(report.events) + " erased");
   explain(report);
-  if (serving || !report.is_wal_truncated) return failed;
+  if (dispatcher || !report.is_wal_truncated) return failed;
   return report.events > 0 ? done : no_match;
 }
 
@@ -102,7 +102,8 @@ void add_prune(CLI::App& app, const Globals& globals, Action& action) {
                          "  outbox prune --db app.db --older-than 30d --dry-run\n"
                          "  outbox prune --db app.db --older-than 1h --yes");
   const auto older_than = std::make_shared<std::string>("7d");
-  command->add_option("--older-than", *older_than, "Settled so long ago: 500ms … 7d (default)");
+  command->add_option("--older-than", *older_than,
+                      "Settled at least this long ago: 500ms … 7d (default)");
   command->callback([&globals, &action, older_than] {
     action = [&globals, older_than] { return prune(*older_than, globals); };
   });

@@ -17,8 +17,8 @@ void print_json(const outbox::EventDetail& detail, const Globals& globals) {
   Json json = json_of(detail.event, globals);
   json["payload"] = shown_payload(detail.payload, globals);
   json["batches"] = Json::array();
-  for (const outbox::BatchSummary& batch : detail.batches) {
-    json["batches"].push_back(json_of(batch, globals));
+  for (const outbox::RequestSummary& request : detail.requests) {
+    json["batches"].push_back(json_of(request, globals));
   }
   std::cout << line_of(json);
 }
@@ -41,7 +41,7 @@ void print_screen(const outbox::EventDetail& detail, const Globals& globals) {
   std::cout << "event     " << escaped(shown(event.event_name, globals)) << "   " << event.state
             << "     enqueued " << when(event.enqueued_at, globals) << "\n"
             << "event_id  " << escaped(event.event_id) << "\n"
-            << "lane      " << escaped(event.destination) << "\n";
+            << "to        " << escaped(event.destination) << "\n";
   if (event.due_at && !event.settled_at)
     std::cout << "due       " << when(*event.due_at, globals) << "\n";
   if (event.settled_at) std::cout << "settled   " << when(*event.settled_at, globals) << "\n";
@@ -52,10 +52,10 @@ void print_screen(const outbox::EventDetail& detail, const Globals& globals) {
   std::cout << "payload   " << grouped(static_cast<std::int64_t>(detail.payload.size())) << " bytes"
             << (globals.reveals ? "" : ", masked (--reveal shows it)") << "\n"
             << payload_text(detail, globals);
-  if (detail.batches.empty()) {
+  if (detail.requests.empty()) {
     std::cout << "batches   none\n";
   } else {
-    std::cout << table_of(detail.batches, globals);
+    std::cout << table_of(detail.requests, globals);
   }
   if (event.state == "dead") {
     const std::string id = std::to_string(event.id);

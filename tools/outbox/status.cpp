@@ -22,6 +22,7 @@ void put_counts(Json& json, const outbox::Counts& counts) {
   json["pending"] = counts.pending;
   json["due"] = counts.due;
   json["scheduled"] = counts.scheduled;
+  json["waiting"] = counts.waiting;
   json["retrying"] = counts.retrying;
   json["dead"] = counts.dead;
   json["discarded"] = counts.discarded;
@@ -78,12 +79,13 @@ std::string dispatcher_text(const outbox::DestinationStatus& destination) {
 }
 
 std::string table_of(const outbox::Status& status) {
-  std::vector<std::vector<std::string>> rows = {{"destination", "pending", "due", "retrying",
-                                                 "dead", "oldest due", "delivered", "dispatcher"}};
+  std::vector<std::vector<std::string>> rows = {{"destination", "pending", "due", "waiting",
+                                                 "retrying", "dead", "oldest due", "delivered",
+                                                 "dispatcher"}};
   for (const auto& destination : status.destinations) {
     const outbox::Counts& counts = destination.counts;
     rows.push_back({destination.name, grouped(counts.pending), grouped(counts.due),
-                    grouped(counts.retrying), grouped(counts.dead),
+                    grouped(counts.waiting), grouped(counts.retrying), grouped(counts.dead),
                     counts.oldest_due_age ? how_long(*counts.oldest_due_age) : "-",
                     grouped(counts.delivered_total), dispatcher_text(destination)});
   }

@@ -12,10 +12,12 @@
 
 namespace bench {
 
-/// So many events in a row, each of about 330 bytes, like the Track API's `invite_sent`.
+enum class EventState { pending, delivered, dead };
+
+/// Events in a row, each of about 330 bytes, like the Track API's `invite_sent`.
 struct Backlog {
   std::int64_t events = 0;
-  int state = 0;                  ///< 0 pending, 1 delivered, 2 dead
+  EventState state = EventState::pending;
   std::string ordering_key = {};  ///< Empty: none.
   std::int64_t due_at_ms = 0;     ///< 0: at once.
 };

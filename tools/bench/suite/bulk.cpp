@@ -6,7 +6,6 @@
 #include <thread>
 
 #include "outbox/operate.hpp"
-#include "suite/backlog.hpp"
 #include "suite/raw.hpp"
 
 namespace bench {
@@ -113,18 +112,18 @@ void measure_bulk(Size size) {
   const Bulk bulks[] = {
       {.name = "retry of" + count,
        .rows = rows,
-       .state = 2,
+       .state = EventState::dead,
        .work = [](sqlite3* db, const std::string&) { return outbox::retry(db, {.all = true}); }},
       {.name = "prune of" + count,
        .rows = rows,
-       .state = 1,
+       .state = EventState::delivered,
        .work =
            [](sqlite3*, const std::string& path) {
              return outbox::prune(path, {.older_than = milliseconds{0}});
            }},
       {.name = "erasure of" + count,
        .rows = rows,
-       .state = 1,
+       .state = EventState::delivered,
        .work =
            [](sqlite3*, const std::string& path) {
              return outbox::erase(path, {.group_id = "bp497d1a-0159-4009-9454-8a1b0e7c0a60"})

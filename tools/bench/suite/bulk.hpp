@@ -6,6 +6,7 @@
 #include <functional>
 #include <string>
 
+#include "suite/backlog.hpp"
 #include "suite/table.hpp"
 
 struct sqlite3;
@@ -15,7 +16,7 @@ namespace bench {
 struct Bulk {
   std::string name = {};
   std::int64_t rows = 1'000'000;
-  int state = 2;  ///< Of the rows: 0 pending, 1 delivered, 2 dead.
+  EventState state = EventState::dead;  ///< Of the rows.
   /// The work, on a thread and a connection of its own, or on another to the same path. Returns how
   /// many events it changed, which must be all.
   std::function<std::int64_t(sqlite3* db, const std::string& path)> work = {};

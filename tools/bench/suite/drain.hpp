@@ -22,9 +22,11 @@ struct DrainSettings {
 ProcessRun drain_by_cli(const std::string& cli, const std::string& path, const Receiver& receiver,
                         const DrainSettings& settings, std::uint64_t events);
 
-/// The CLI and `deliver_once` beside the raw loop.
+/// The CLI and `deliver_once` beside the raw loops, on one table and on the library's.
 void measure_drain(Size size, const std::string& cli);
-/// Backlogs, histories and blocked events of several sizes.
+/// The bytes that a delivered event costs in the WAL.
+void measure_wal(Size size);
+/// Backlogs, histories and waiting events of several sizes.
 void measure_scaling(Size size, const std::string& cli);
 /// A receiver that takes its time: does the rate follow from batch, connections and latency?
 void measure_latency(Size size);

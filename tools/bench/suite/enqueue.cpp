@@ -63,7 +63,7 @@ Block block_of(int transactions, const App& app, const std::function<void()>& wr
 }
 
 // The app's own transaction: with an event, without, and with the bare row of an event.
-void measure_beside_app_row(Size size, const char* synchronous, Goal goal) {
+void measure_beside_app_row(Size size, const char* synchronous, Goal without, Goal bare) {
   const App app{synchronous};
   const raw::Statement row = raw::prepare(app.db(), "insert into app_rows (text) values (?1)");
   raw::bind(row, 1, "a row of the app, which is there with the event or without it");
@@ -92,12 +92,12 @@ void measure_beside_app_row(Size size, const char* synchronous, Goal goal) {
     }
   }
   const std::string name = std::string{"app row and event, "} + synchronous;
-  print_ratio(name + ", p50", "us", {p50[0], p50[1]}, goal);
+  print_ratio(name + ", p50", "us", {p50[0], p50[1]}, without);
   print_ratio(name + ", p99", "us", {p99[0], p99[1]}, {});
-  print_ratio(name + ", p50 beside a bare INSERT", "us", {p50[0], p50[2]}, {});
+  print_ratio(name + ", p50 beside a bare INSERT", "us", {p50[0], p50[2]}, bare);
 }
 
-// `events` a transaction, beside a raw prepared INSERT of the same bytes into the same table.
+// `events` a transaction, beside a raw prepared INSERT of the same bytes into the same tables.
 Pairs beside_raw_insert(const App& app, int times, int transactions, int events,
                         const std::function<void()>& enqueue_all) {
   commit_us(app, enqueue_all);
@@ -151,12 +151,12 @@ std::string text_of(const outbox::Event& event) {
 
 void measure_enqueue(Size size) {
   say("enqueue: in the app's transaction");
-  measure_beside_app_row(size, "full", below(1.05));
-  measure_beside_app_row(size, "normal", {});
+  measure_beside_app_row(size, "full", {}, below(1.05));
+  measure_beside_app_row(size, "normal", below(2.58), {});  // 25 us beside 9.7 us
   say("enqueue: one a transaction, and a thousand");
   measure_one_by_one(size);
-  measure_thousand(size, "InviteSent", sample_invite(), at_least(0.5));
-  measure_thousand(size, "TrackEvent", track_event(), at_least(0.4));
+  measure_thousand(size, "InviteSent", sample_invite(), at_least(0.7));
+  measure_thousand(size, "TrackEvent", track_event(), at_least(0.6));
   measure_thousand(size, "Payload", outbox::Payload{text_of(sample_invite())}, at_least(0.6));
 }
 

@@ -38,6 +38,7 @@ struct RawFlags {
   std::string url;
   std::size_t batch_events = 500;
   std::size_t connections = 1;
+  bool is_log_and_queue = false;
 };
 
 int measure(const std::function<void()>& work) {
@@ -66,9 +67,14 @@ void add_parts(CLI::App& app, RawFlags& raw) {
   drain->add_option("--url", raw.url)->required();
   drain->add_option("--batch-events", raw.batch_events);
   drain->add_option("--connections", raw.connections);
+  drain->add_flag("--log-and-queue", raw.is_log_and_queue, "On the library's tables");
   drain->callback([&raw] {
     alarm(600);  // ends by itself
-    bench::raw::drain(raw.db, raw.url, raw.batch_events, raw.connections);
+    using bench::raw::Tables;
+    bench::raw::drain(raw.db, raw.url,
+                      {.tables = raw.is_log_and_queue ? Tables::log_and_queue : Tables::one,
+                       .batch_events = raw.batch_events,
+                       .connections = raw.connections});
   });
   app.add_subcommand("receiver", "(part of drain) the server")->callback([] {
     bench::play_receiver();
@@ -88,7 +94,8 @@ int run(int argc, char** argv) {
     add_measurement(app, flags, code, name, about, work);
   };
   add("machine", "What it is measured on", [] { bench::print_machine(); });
-  add("drain", "Delivery, beside a raw loop", [&] { bench::measure_drain(flags.size, flags.cli); });
+  add("drain", "Delivery, beside raw loops", [&] { bench::measure_drain(flags.size, flags.cli); });
+  add("wal", "What delivery writes to the WAL", [&] { bench::measure_wal(flags.size); });
   add("scaling", "Delivery of large backlogs",
       [&] { bench::measure_scaling(flags.size, flags.cli); });
   add("enqueue", "Recording events", [&] { bench::measure_enqueue(flags.size); });

@@ -4,9 +4,9 @@
 
 namespace bench::raw {
 
-Database open(const std::string& path) {
+Database open(const std::string& path, int more_flags) {
   sqlite3* db = nullptr;
-  const int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX;
+  const int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | more_flags;
   if (sqlite3_open_v2(path.c_str(), &db, flags, nullptr) != SQLITE_OK) {
     sqlite3_close_v2(db);
     throw std::runtime_error{"raw: cannot open " + path};

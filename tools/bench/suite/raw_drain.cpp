@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "suite/raw.hpp"
+#include "suite/raw_tables.hpp"
 
 namespace bench::raw {
 
@@ -26,23 +27,19 @@ std::size_t ignore_body(char*, std::size_t size, std::size_t count, void*) {
 
 struct Transfer {
   std::unique_ptr<CURL, CleanEasy> easy{curl_easy_init()};
-  std::vector<sqlite3_int64> ids = {};
-  std::string body = {};
+  Batch batch = {};
 };
 
 class Loop {
  public:
-  Loop(const std::string& path, const std::string& url, std::size_t batch_events,
-       std::size_t connections)
-      : batch_events_{batch_events}, db_{open(path)} {
+  Loop(const std::string& path, const std::string& url, const DrainOptions& options)
+      : batch_events_{options.batch_events}, db_{open(path)} {
     execute(db_, "pragma synchronous = normal");
-    select_ = prepare(db_,
-                      "select id, payload from outbox_events where destination = 'track' and"
-                      " state = 0 and due_at_ms = 0 and id > ?1 order by id limit ?2");
-    mark_ = prepare(db_, "update outbox_events set state = 1, settled_at_ms = ?2 where id = ?1");
+    if (options.checkpoints == Checkpoints::none) execute(db_, "pragma wal_autocheckpoint = 0");
+    tables_ = tables_of(options.tables, db_);
     curl_slist* list = curl_slist_append(nullptr, "Content-Type: application/json");
     headers_.reset(curl_slist_append(list, "Authorization: Bearer token"));
-    for (std::size_t i = 0; i < connections; ++i) set_up(transfers_.emplace_back(), url);
+    for (std::size_t i = 0; i < options.connections; ++i) set_up(transfers_.emplace_back(), url);
     for (Transfer& transfer : transfers_) idle_.push_back(&transfer);
   }
 
@@ -78,10 +75,11 @@ class Loop {
     while (!idle_.empty() && take(*idle_.back())) {
       Transfer& transfer = *idle_.back();
       idle_.pop_back();
+      transfer.batch.started = std::chrono::system_clock::now();
       CURL* const easy = transfer.easy.get();
-      curl_easy_setopt(easy, CURLOPT_POSTFIELDS, transfer.body.data());
+      curl_easy_setopt(easy, CURLOPT_POSTFIELDS, transfer.batch.body.data());
       curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE,
-                       static_cast<curl_off_t>(transfer.body.size()));
+                       static_cast<curl_off_t>(transfer.batch.body.size()));
       curl_easy_setopt(easy, CURLOPT_PRIVATE, static_cast<void*>(&transfer));
       curl_multi_add_handle(multi_.get(), easy);
       ++sent;
@@ -90,21 +88,8 @@ class Loop {
   }
 
   bool take(Transfer& transfer) {
-    transfer.ids.clear();
-    transfer.body = "[";
-    sqlite3_bind_int64(select_.get(), 1, last_id_);
-    sqlite3_bind_int64(select_.get(), 2, static_cast<sqlite3_int64>(batch_events_));
-    while (sqlite3_step(select_.get()) == SQLITE_ROW) {
-      last_id_ = sqlite3_column_int64(select_.get(), 0);
-      transfer.ids.push_back(last_id_);
-      if (transfer.ids.size() > 1) transfer.body += ',';
-      const auto* const text = sqlite3_column_text(select_.get(), 1);
-      const int bytes = sqlite3_column_bytes(select_.get(), 1);
-      transfer.body.append(reinterpret_cast<const char*>(text), static_cast<std::size_t>(bytes));
-    }
-    sqlite3_reset(select_.get());
-    transfer.body += ']';
-    return !transfer.ids.empty();
+    tables_->take(transfer.batch, batch_events_);
+    return !transfer.batch.ids.empty();
   }
 
   std::size_t mark_finished() {
@@ -120,43 +105,34 @@ class Loop {
       curl_easy_getinfo(easy, CURLINFO_PRIVATE, &transfer);
       if (status != 200) throw std::runtime_error{"raw: refused"};
       curl_multi_remove_handle(multi_.get(), easy);
-      mark(transfer->ids);
+      mark(transfer->batch);
       idle_.push_back(transfer);
       ++finished;
     }
     return finished;
   }
 
-  void mark(const std::vector<sqlite3_int64>& ids) {
-    const auto now = std::chrono::system_clock::now().time_since_epoch();
-    const auto now_ms = std::chrono::floor<std::chrono::milliseconds>(now).count();
+  void mark(const Batch& batch) {
     execute(db_, "begin immediate");
-    for (const sqlite3_int64 id : ids) {
-      sqlite3_bind_int64(mark_.get(), 1, id);
-      sqlite3_bind_int64(mark_.get(), 2, now_ms);
-      raw::run(mark_);
-    }
+    tables_->mark(batch);
     execute(db_, "commit");
-    marked_ += ids.size();
+    marked_ += batch.ids.size();
   }
 
   std::size_t batch_events_;
   Database db_;
-  Statement select_;
-  Statement mark_;
+  std::unique_ptr<EventTables> tables_;
   std::unique_ptr<curl_slist, FreeList> headers_;
   std::unique_ptr<CURLM, CleanMulti> multi_{curl_multi_init()};
   std::vector<Transfer> transfers_;
   std::vector<Transfer*> idle_;
-  sqlite3_int64 last_id_ = 0;
   std::uint64_t marked_ = 0;
 };
 
 }  // namespace
 
-std::uint64_t drain(const std::string& path, const std::string& url, std::size_t batch_events,
-                    std::size_t connections) {
-  return Loop{path, url, batch_events, connections}.run();
+std::uint64_t drain(const std::string& path, const std::string& url, const DrainOptions& options) {
+  return Loop{path, url, options}.run();
 }
 
 }  // namespace bench::raw

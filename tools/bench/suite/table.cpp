@@ -4,6 +4,7 @@
 #include <cstdio>
 #include <iostream>
 #include <stdexcept>
+#include <utility>
 
 namespace bench {
 
@@ -58,15 +59,22 @@ double Pairs::ratio() const {
   return median(ratios);
 }
 
+std::vector<std::vector<double>> in_turn(int times,
+                                         const std::vector<std::function<double()>>& works) {
+  std::vector<std::vector<double>> values(works.size());
+  for (std::size_t i = 0; i < static_cast<std::size_t>(times); ++i) {
+    for (std::size_t turn = 0; turn < works.size(); ++turn) {
+      const std::size_t work = (i + turn) % works.size();
+      values[work].push_back(works[work]());
+    }
+  }
+  return values;
+}
+
 Pairs alternate(int times, const std::function<double()>& ours,
                 const std::function<double()>& baseline) {
-  Pairs pairs;
-  for (int i = 0; i < times; ++i) {
-    if (i % 2 == 0) pairs.baseline.push_back(baseline());
-    pairs.ours.push_back(ours());
-    if (i % 2 == 1) pairs.baseline.push_back(baseline());
-  }
-  return pairs;
+  auto values = in_turn(times, {baseline, ours});
+  return {.ours = std::move(values[1]), .baseline = std::move(values[0])};
 }
 
 void print_ratio(const std::string& name, const std::string& unit, const Pairs& pairs, Goal goal) {

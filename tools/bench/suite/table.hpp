@@ -49,7 +49,10 @@ struct Pairs {
   double ratio() const;
 };
 
-/// Runs both `times` times in turn, and swaps who is first.
+/// Runs all `times` times in turn, another one first each time; returns the values of each.
+std::vector<std::vector<double>> in_turn(int times,
+                                         const std::vector<std::function<double()>>& works);
+/// The same of two.
 Pairs alternate(int times, const std::function<double()>& ours,
                 const std::function<double()>& baseline);
 

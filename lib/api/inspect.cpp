@@ -1,0 +1,89 @@
+// The public functions of outbox/inspect.hpp: what the tables hold, and what the lock says of who
+// is at work.
+
+#include "outbox/inspect.hpp"
+
+#include "core/decide/explain.hpp"
+#include "core/event/names.hpp"
+#include "dispatch/lock.hpp"
+#include "storage/life/queue_row.hpp"
+#include "storage/people/events.hpp"
+#include "storage/people/requests.hpp"
+#include "storage/sqlite/database.hpp"
+#include "storage/sqlite/schema.hpp"
+#include "storage/sqlite/transaction.hpp"
+
+namespace outbox {
+inline namespace v0 {
+
+namespace {
+
+core::Instant whole_ms(std::chrono::system_clock::time_point now) {
+  return std::chrono::floor<std::chrono::milliseconds>(now);
+}
+
+// The handle of a connection whose schema has been checked.
+sqlite3* readable(ConnectionRef connection, const std::string& destination) {
+  if (!destination.empty()) core::require_destination_name(destination);
+  storage::while_busy([&] { storage::require_schema(connection.handle()); });
+  return connection.handle();
+}
+
+}  // namespace
+
+Status status(ConnectionRef connection, const std::string& destination,
+              std::chrono::system_clock::time_point now) {
+  sqlite3* const db = readable(connection, destination);
+  Status status = storage::read_status(db, destination, whole_ms(now));
+  const std::string path = storage::path_of(db);
+  for (DestinationStatus& found : status.destinations) {
+    found.dispatcher = dispatch::active_dispatcher(path, found.name);
+  }
+  return status;
+}
+
+std::vector<EventSummary> list_events(ConnectionRef connection, const EventFilter& filter,
+                                      std::chrono::system_clock::time_point now) {
+  sqlite3* const db = readable(connection, filter.destination);
+  return storage::while_busy([&] {
+    const storage::ReadTransaction moment{db};
+    return storage::read_events(db, filter, whole_ms(now));
+  });
+}
+
+std::optional<EventDetail> find_event(ConnectionRef connection, std::int64_t id,
+                                      std::chrono::system_clock::time_point now) {
+  sqlite3* const db = readable(connection, {});
+  return storage::while_busy([&] {
+    const storage::ReadTransaction moment{db};
+    return storage::read_event(db, id, whole_ms(now));
+  });
+}
+
+std::optional<Explanation> explain(ConnectionRef connection, std::int64_t id,
+                                   std::chrono::system_clock::time_point now) {
+  sqlite3* const db = readable(connection, {});
+  return storage::while_busy([&]() -> std::optional<Explanation> {
+    const storage::ReadTransaction moment{db};
+    const auto event = storage::read_event(db, id, whole_ms(now));
+    if (!event) return std::nullopt;
+    const Status all = status(connection, event->event.destination, now);
+    const auto queued = storage::find_queued(db, id);
+    return core::explain(
+        {.event = *event,
+         .destination = all.destinations.empty() ? DestinationStatus{} : all.destinations.front(),
+         .blocker = storage::blocker_in_key(db, *event),
+         .due_before = storage::due_before(db, event->event, whole_ms(now)),
+         .is_in_search = queued && queued->state == core::QueueState::in_search,
+         .now = whole_ms(now)});
+  });
+}
+
+std::vector<RequestSummary> list_requests(ConnectionRef connection, const std::string& destination,
+                                          std::size_t limit) {
+  sqlite3* const db = readable(connection, destination);
+  return storage::while_busy([&] { return storage::read_requests(db, destination, limit); });
+}
+
+}  // namespace v0
+}  // namespace outbox

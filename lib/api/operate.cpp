@@ -1,0 +1,129 @@
+// The public functions of outbox/operate.hpp: what changes the tables, and for an erasure what the
+// lock says of requests under way.
+
+#include "outbox/operate.hpp"
+
+#include <chrono>
+#include <thread>
+
+#include "core/clock.hpp"
+#include "dispatch/deadline.hpp"
+#include "dispatch/lock.hpp"
+#include "storage/people/audit.hpp"
+#include "storage/people/erase.hpp"
+#include "storage/people/verbs.hpp"
+#include "storage/sqlite/database.hpp"
+#include "storage/sqlite/schema.hpp"
+#include "storage/sqlite/transaction.hpp"
+
+namespace outbox {
+
+namespace dispatch {
+
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::system_clock;
+
+constexpr milliseconds between_looks{5};
+
+// True: a round of the dispatcher has begun since `instant`, with nothing under way that was sent
+// before.
+bool is_past(const ActiveDispatcher& dispatcher, system_clock::time_point instant) {
+  return dispatcher.last_round > instant &&
+         (!dispatcher.in_flight_since || *dispatcher.in_flight_since > instant);
+}
+
+// Waits until no request that was under way at `instant` can be any more. Returns who may still
+// have one. Every destination counts: also an event that was dead, discarded or erased may be under
+// way.
+std::optional<ActiveDispatcher> wait_for_requests(sqlite3* db, system_clock::time_point instant,
+                                                  SteadyClock::time_point deadline) {
+  const std::string path = storage::path_of(db);
+  for (const DestinationStatus& destination : status(db).destinations) {
+    for (;;) {
+      const std::optional<ActiveDispatcher> found = active_dispatcher(path, destination.name);
+      if (!found || is_past(*found, instant)) break;
+      if (left_until(deadline) == milliseconds{0}) return found;
+      std::this_thread::sleep_for(between_looks);
+    }
+  }
+  return std::nullopt;
+}
+
+bool truncate_wal(sqlite3* db, SteadyClock::time_point deadline) {
+  while (!storage::truncate_wal(db)) {
+    if (left_until(deadline) == milliseconds{0}) return false;
+    std::this_thread::sleep_for(between_looks * 4);
+  }
+  return true;
+}
+
+}  // namespace
+}  // namespace dispatch
+
+inline namespace v0 {
+
+void nudge(ConnectionRef connection, const std::string& destination) {
+  storage::nudge(connection.handle(), destination);
+}
+
+void pause(ConnectionRef connection, const std::string& destination, const std::string& reason,
+           const std::string& actor) {
+  storage::pause(connection.handle(), destination, {actor, reason});
+}
+
+void resume(ConnectionRef connection, const std::string& destination, const std::string& actor) {
+  storage::resume(connection.handle(), destination, {actor, {}});
+}
+
+std::int64_t retry(ConnectionRef connection, const Selection& selection, const ChangeNote& note,
+                   Mode mode) {
+  return storage::retry(connection.handle(), selection, note, mode);
+}
+
+std::int64_t discard(ConnectionRef connection, const Selection& selection, const ChangeNote& note,
+                     Mode mode) {
+  return storage::discard(connection.handle(), selection, note, mode);
+}
+
+std::int64_t requeue(ConnectionRef connection, const Selection& selection, const ChangeNote& note,
+                     Mode mode) {
+  return storage::requeue(connection.handle(), selection, note, mode);
+}
+
+std::int64_t prune(const DatabaseFile& database, const PruneOptions& options,
+                   const ChangeNote& note, Mode mode) {
+  const auto own = storage::open_database(storage::with_absolute_path(database));
+  return storage::prune(storage::handle_of(own), options, note, mode, core::system_now());
+}
+
+EraseReport erase(const DatabaseFile& database, const Subject& subject, const ChangeNote& note,
+                  Mode mode, std::chrono::milliseconds patience) {
+  const auto own = storage::open_database(storage::with_absolute_path(database));
+  sqlite3* const db = storage::handle_of(own);
+  storage::FoundEvents found = storage::find_events(db, subject);
+  EraseReport report{.events = static_cast<std::int64_t>(found.ids.size())};
+  if (mode == Mode::dry_run) return report;
+  storage::Erasure erasure{db, subject, note, std::move(found)};
+  report.events = erasure.remove_events();
+  // The answer to a request under way may quote the subject, so answers are forgotten after it.
+  report.may_still_be_sent_by =
+      dispatch::wait_for_requests(db, core::system_now(), dispatch::deadline_in(patience));
+  erasure.forget_answers();
+  erasure.rewrite_pages();
+  if (!report.may_still_be_sent_by) erasure.finish();
+  report.is_wal_truncated = dispatch::truncate_wal(db, dispatch::deadline_in(patience));
+  return report;
+}
+
+std::vector<AuditEntry> list_audit(ConnectionRef connection, std::size_t limit) {
+  sqlite3* const db = connection.handle();
+  return storage::while_busy([&] {
+    storage::require_schema(db);
+    return storage::read_audit(db, limit);
+  });
+}
+
+}  // namespace v0
+}  // namespace outbox

@@ -1,0 +1,61 @@
+#pragma once
+
+// A destination as the dispatcher finds it at the start of a round.
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/clock.hpp"
+#include "core/decide/search.hpp"
+
+namespace outbox::core {
+
+/// Kinds of hold, as they are stored and shown.
+namespace hold_kind {
+inline constexpr auto backing_off = "backing_off";
+inline constexpr auto unauthorized = "unauthorized";
+inline constexpr auto misconfigured = "misconfigured";
+inline constexpr auto refuses_everything = "refuses_everything";
+}  // namespace hold_kind
+
+/// The dispatcher's own decision to wait.
+struct HoldState {
+  std::string kind = {};    // one of `hold_kind`
+  std::string reason = {};  // for people
+  Instant since = {};
+  Instant until = {};
+  std::int64_t tries = 0;  // failed requests since `since`
+
+  bool operator==(const HoldState&) const = default;
+};
+
+/// What the dispatcher has learned about the endpoint.
+struct EndpointState {
+  std::optional<HoldState> hold = {};
+  std::optional<std::size_t> events_cap = {};  // slow start after a hold; none: full speed
+  std::optional<std::size_t> bytes_cap = {};   // learned from 413; none: as configured
+  std::int64_t suspects = 0;                   // events refused alone since the last acceptance
+  bool is_proven = true;  // false: the URL was changed, and nothing was accepted there yet
+
+  bool operator==(const EndpointState&) const = default;
+};
+
+/// A search for the guilty event of a request that was refused or failed.
+struct OpenSearch {
+  std::int64_t request = 0;  // its id in the request log
+  Search search = {};
+  Ids left = {};  // it does not name them any more; what waits among them is ready again
+};
+
+struct DestinationState {
+  bool is_paused = false;         // by a person
+  std::int64_t probes_asked = 0;  // moved by people: try now, whatever a hold says
+  EndpointState endpoint = {};
+  std::int64_t accepted_request = 0;      // the newest request in which something was accepted
+  std::vector<OpenSearch> searches = {};  // the oldest first
+};
+
+}  // namespace outbox::core

@@ -1,0 +1,132 @@
+#include "core/decide/explain.hpp"
+
+#include <algorithm>
+#include <optional>
+#include <string>
+#include <utility>
+
+namespace outbox::core {
+
+namespace {
+
+using std::chrono::milliseconds;
+
+std::string in_words(milliseconds wait) {
+  const auto seconds =
+      std::max<std::int64_t>(std::chrono::ceil<std::chrono::seconds>(wait).count(), 0);
+  if (seconds < 120) return std::to_string(seconds) + " s";
+  if (seconds < 7'200) return std::to_string(seconds / 60) + " min";
+  if (seconds < 48 * 3'600) return std::to_string(seconds / 3'600) + " h";
+  return std::to_string(seconds / 86'400) + " d";
+}
+
+std::string in_words(Instant now, std::chrono::system_clock::time_point since) {
+  return in_words(std::chrono::floor<milliseconds>(now - since));
+}
+
+std::string times(std::int64_t count) {
+  return count == 1 ? "once" : std::to_string(count) + " times";
+}
+
+std::string failures(const EventSummary& event) {
+  std::string text;
+  if (event.refusals > 0) text = "It was refused alone " + times(event.refusals) + ". ";
+  if (event.solo_failures > 0) {
+    text += "The endpoint failed at it alone " + times(event.solo_failures) + ". ";
+  }
+  return text.empty() ? "It has no refusals of its own. " : text;
+}
+
+std::string place_in_line(std::int64_t due_before) {
+  if (due_before == 0) return "It is the first in line.";
+  if (due_before == 1) return "One due event is before it.";
+  return (due_before > due_before_max ? "More than " + std::to_string(due_before_max)
+                                      : std::to_string(due_before)) +
+         " due events are before it.";
+}
+
+bool is_settled(const EventSummary& event) {
+  return event.state == "delivered" || event.state == "dead" || event.state == "discarded";
+}
+
+struct Cause {
+  std::string waiting_for;
+  std::string text;
+};
+
+// Of the event itself; nothing: it may go.
+std::optional<Cause> own_cause(const ExplainFacts& facts) {
+  const EventSummary& event = facts.event.event;
+  if (event.due_at && *event.due_at > facts.now) {
+    const std::string wait = in_words(std::chrono::ceil<milliseconds>(*event.due_at - facts.now));
+    if (event.state != "retrying") return Cause{"schedule", "it is due in " + wait + "."};
+    const bool was_refused = event.solo_failures == 0;
+    return Cause{"retry",
+                 std::string{was_refused ? "it was refused" : "the endpoint failed at it"} +
+                     " alone (" + event.last_error + "). It is tried again alone in " + wait +
+                     (was_refused ? ", or as soon as another event is accepted." : ".")};
+  }
+  if (facts.blocker) {
+    const std::string id = std::to_string(facts.blocker->id);
+    return Cause{"ordering_key",
+                 "event " + id + ", with the same ordering key, is before it and " +
+                     (facts.blocker->is_dead ? "dead: `outbox retry " + id +
+                                                   "` or `outbox discard " + id + "` lets it go."
+                                             : "still pending.")};
+  }
+  return std::nullopt;
+}
+
+Cause cause_of(const ExplainFacts& facts) {
+  if (auto own = own_cause(facts)) return *std::move(own);
+  const DestinationStatus& destination = facts.destination;
+  if (destination.paused) {
+    return {"pause", "its destination was paused by a person " +
+                         in_words(facts.now, destination.paused->since) + " ago (" +
+                         destination.paused->reason + ")."};
+  }
+  if (destination.hold) {
+    const auto wait = std::chrono::ceil<milliseconds>(destination.hold->until - facts.now);
+    return {"hold", "its destination is on hold for " +
+                        in_words(facts.now, destination.hold->since) + " (" +
+                        destination.hold->reason + ", " + std::to_string(destination.hold->tries) +
+                        (destination.hold->tries == 1 ? " try" : " tries") + "), next try " +
+                        (wait > milliseconds{0} ? "in " + in_words(wait) : "due") +
+                        (destination.dispatcher ? "." : ", and no dispatcher is running.")};
+  }
+  if (!destination.dispatcher) {
+    return {"dispatcher",
+            destination.was_ever_served
+                ? "no dispatcher is running for its destination."
+                : "no dispatcher has ever served its destination: a typo in the name, or "
+                  "is it still to be started?"};
+  }
+  if (facts.is_in_search) {
+    return {"search",
+            "a request that held it was refused or failed, and the guilty event is searched for."};
+  }
+  return {"turn", "its turn has not come yet; process " +
+                      std::to_string(destination.dispatcher->pid) + " delivers."};
+}
+
+}  // namespace
+
+Explanation explain(const ExplainFacts& facts) {
+  const EventSummary& event = facts.event.event;
+  const std::string subject = std::to_string(event.id) + " " + event.event_name;
+  Explanation explanation{.id = event.id, .state = event.state};
+  if (is_settled(event)) {
+    const bool is_dead = event.state == "dead";
+    explanation.text = subject + (is_dead ? " died" : " was " + event.state);
+    if (event.settled_at) explanation.text += " " + in_words(facts.now, *event.settled_at) + " ago";
+    explanation.text += event.last_error.empty() ? "." : ": " + event.last_error + ".";
+    return explanation;
+  }
+  Cause cause = cause_of(facts);
+  explanation.waiting_for = std::move(cause.waiting_for);
+  explanation.text = subject + " is " + event.state + ": " + cause.text;
+  explanation.text += " " + failures(event) + place_in_line(facts.due_before);
+  return explanation;
+}
+
+}  // namespace outbox::core

@@ -1,0 +1,64 @@
+#include "core/decide/intend.hpp"
+
+#include <algorithm>
+
+#include "core/decide/retry_after.hpp"
+
+namespace outbox::core {
+
+namespace {
+
+// A probe asks with the event that failed first, so that the order is kept; every second one with
+// another event, since the endpoint may fail at that very one.
+std::optional<ProbePlace> probe_of(const std::optional<HoldState>& hold) {
+  const bool is_wanted =
+      hold && hold->tries > 0 && hold->tries % 2 == 0 &&
+      (hold->kind == hold_kind::backing_off || hold->kind == hold_kind::refuses_everything);
+  if (!is_wanted) return std::nullopt;
+  const auto turn = static_cast<std::size_t>(hold->tries / 2 - 1);
+  return ProbePlace{.place = probe_place(turn / 2), .prefers_searched = turn % 2 == 1};
+}
+
+}  // namespace
+
+Intent intend(const DestinationState& state, const RequestLimits& limits, std::size_t in_flight,
+              const Occasion& occasion, Instant now) {
+  const EndpointState& endpoint = state.endpoint;
+  if (state.is_paused) return {};
+  if (endpoint.hold) {
+    const bool may_ask =
+        occasion.is_asked || occasion.credential_is_renewed || !is_waiting(endpoint.hold, now);
+    if (in_flight > 0 || !may_ask) return {};
+  }
+  // One request at a time as long as it is not known that the endpoint works; a hold begins with a
+  // cap of one event.
+  const bool is_careful = endpoint.events_cap || !endpoint.is_proven;
+  const std::size_t requests = is_careful ? 1 : limits.connections;
+  Intent intent{.requests_max = requests > in_flight ? requests - in_flight : 0,
+                .limits = {.events_max = limits.batch_events, .bytes_max = limits.batch_bytes},
+                .probe = probe_of(endpoint.hold)};
+  if (!endpoint.is_proven) intent.limits.events_max = 1;
+  if (endpoint.events_cap) {
+    intent.limits.events_max = std::min(intent.limits.events_max, *endpoint.events_cap);
+  }
+  if (endpoint.bytes_cap) {
+    intent.limits.bytes_max = std::min(intent.limits.bytes_max, *endpoint.bytes_cap);
+  }
+  return intent;
+}
+
+bool is_waiting(const std::optional<HoldState>& hold, Instant now) {
+  return hold && hold->since <= now && now < hold->until && hold->until <= now + retry_after_max;
+}
+
+// 1, then the sequence of van der Corput in base 2: 1/2, 1/4, 3/4, 1/8, 5/8, …
+double probe_place(std::size_t turn) {
+  if (turn == 0) return 1;
+  double place = 0;
+  for (double part = 0.5; turn > 0; turn /= 2, part /= 2) {
+    if (turn % 2 == 1) place += part;
+  }
+  return place;
+}
+
+}  // namespace outbox::core

@@ -1,0 +1,55 @@
+#pragma once
+
+// May a request start now, how large may it be, and does it only ask whether the endpoint works?
+
+#include <cstddef>
+#include <optional>
+
+#include "core/clock.hpp"
+#include "core/decide/endpoint_state.hpp"
+#include "core/decide/plan.hpp"
+
+namespace outbox::core {
+
+/// What the host allows.
+struct RequestLimits {
+  std::size_t batch_events = 100;
+  std::size_t batch_bytes = 1'900'000;
+  std::size_t connections = 1;
+};
+
+/// What speaks for a request although the destination is on hold.
+struct Occasion {
+  bool is_asked = false;  // a person, or a process that has just begun
+  bool credential_is_renewed = false;
+};
+
+/// An event from elsewhere than the head asks whether the endpoint works.
+struct ProbePlace {
+  double place = 0;               // of the way from the oldest to the newest event, 0 to 1
+  bool prefers_searched = false;  // looks among those in a search first, else among the ready ones
+};
+
+struct Intent {
+  std::size_t requests_max = 0;  // this many may start now; 0: none
+  BatchLimits limits = {};       // of each
+  std::optional<ProbePlace> probe = {};
+
+  bool may_send() const { return requests_max > 0; }
+};
+
+/// What a round may start, with `in_flight` requests under way. While the endpoint is not known to
+/// work it is one request, and on hold one event.
+Intent intend(const DestinationState& state, const RequestLimits& limits, std::size_t in_flight,
+              const Occasion& occasion, Instant now);
+
+/// Whether the destination waits at `now`. A wait that begins in the future or is longer than any
+/// comes from a clock that jumped, and is over.
+bool is_waiting(const std::optional<HoldState>& hold, Instant now);
+
+/// Where the `turn`-th probe with another event looks, from 0: the newest event, the middle, then
+/// the quarters and so on, so that any stretch of good events is found within a number of probes
+/// that depends on its share alone.
+double probe_place(std::size_t turn);
+
+}  // namespace outbox::core

@@ -1,0 +1,183 @@
+#include "core/decide/judge.hpp"
+
+#include <algorithm>
+#include <cctype>
+#include <nlohmann/json.hpp>
+
+#include "core/decide/retry_after.hpp"
+#include "core/event/limits.hpp"
+#include "core/event/text.hpp"
+
+namespace outbox::core {
+
+namespace {
+
+using Json = nlohmann::json;
+
+constexpr std::size_t response_id_bytes_max = 128;
+constexpr std::size_t warnings_bytes_max = 1024;
+
+std::string lower(std::string_view text) {
+  std::string result{text};
+  std::transform(result.begin(), result.end(), result.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  return result;
+}
+
+bool is_web_page(const Answer& answer) {
+  const std::string type = lower(answer.content_type);
+  if (type.find("text/html") != std::string::npos || type.find("xhtml") != std::string::npos) {
+    return true;
+  }
+  std::string_view body = answer.body;
+  if (body.substr(0, 3) == "\xEF\xBB\xBF") body.remove_prefix(3);
+  return trimmed(body).substr(0, 1) == "<";
+}
+
+// The first member of `names` that is a string.
+std::string text_member(const Json& object, std::initializer_list<const char*> names,
+                        std::size_t bytes_max) {
+  for (const char* name : names) {
+    const auto member = object.find(name);
+    if (member != object.end() && member->is_string()) {
+      return sanitised(member->get_ref<const std::string&>(), bytes_max);
+    }
+  }
+  return {};
+}
+
+// The texts in the array `name`, one after the other. Whatever else it holds is left: writing it
+// out would recurse as deep as a hostile answer nests it.
+std::string texts_of(const Json& object, const char* name) {
+  std::string texts;
+  const auto array = object.find(name);
+  if (array == object.end() || !array->is_array()) return texts;
+  for (const Json& element : *array) {
+    if (!element.is_string()) continue;
+    if (!texts.empty()) texts += "; ";
+    texts += element.get_ref<const std::string&>();
+  }
+  return texts;
+}
+
+std::string with_detail(std::string text, const std::string& detail) {
+  if (!detail.empty()) text += ": " + detail;
+  return sanitised(text, error_bytes_max);
+}
+
+// The table of docs/guarantees.md.
+Verdict usual_verdict(const Answer& answer) {
+  const int status = answer.status;
+  switch (status) {
+    case 401:
+    case 403:
+    case 407:
+      return Verdict::unauthorized;
+    case 404:
+    case 405:
+    case 410:
+    case 415:
+    case 501:
+    case 505:
+      return Verdict::misconfigured;
+    case 408:
+    case 409:  // an earlier request with the same events is still under way
+    case 421:
+    case 425:
+    case 429:
+      return Verdict::unavailable;
+    case 503:  // with a time to come back it speaks of itself, not of this request
+      return answer.retry_after.empty() ? Verdict::failed : Verdict::unavailable;
+    default:
+      break;
+  }
+  if (status >= 200 && status < 300) return Verdict::delivered;
+  if (status >= 300 && status < 400) return Verdict::misconfigured;
+  if (status >= 400 && status < 500) return Verdict::refused;
+  return Verdict::failed;
+}
+
+Verdict verdict_of_status(const Answer& answer, std::span<const StatusMeaning> meanings) {
+  for (const StatusMeaning& meaning : meanings) {
+    if (meaning.status == answer.status) return meaning.verdict;
+  }
+  return usual_verdict(answer);
+}
+
+std::vector<EventVerdict> verdicts_of_events(const Answer& answer,
+                                             std::span<const StatusMeaning> meanings) {
+  std::vector<EventVerdict> verdicts;
+  for (const EventAnswer& event : answer.events) {
+    const Answer alone{.arrival = Arrival::answered, .status = event.status};
+    verdicts.push_back({event.index, verdict_of_status(alone, meanings),
+                        with_detail("HTTP " + std::to_string(event.status), event.error)});
+  }
+  return verdicts;
+}
+
+Outcome judge_answered(const Answer& answer, std::span<const StatusMeaning> meanings) {
+  const std::string status_text = "HTTP " + std::to_string(answer.status);
+  const bool is_success = answer.status >= 200 && answer.status < 300;
+  Outcome outcome{.verdict = verdict_of_status(answer, meanings),
+                  .reason = status_text,
+                  .is_about_size = answer.status == 413,
+                  .events = verdicts_of_events(answer, meanings)};
+  if (is_success && is_web_page(answer)) {
+    outcome.verdict = Verdict::misconfigured;
+    outcome.reason += " with a web page: not the Track API";
+    return outcome;
+  }
+
+  // A body cut short or malformed after a 2xx changes nothing: the endpoint has said yes.
+  const Json body = Json::parse(answer.body, nullptr, false);
+  if (body.is_object()) {
+    outcome.response_id = text_member(body, {"response_id", "eventId"}, response_id_bytes_max);
+    outcome.warnings = sanitised(texts_of(body, "warnings"), warnings_bytes_max);
+  }
+  const auto success = body.is_object() ? body.find("success") : body.end();
+  const bool says_no =
+      body.is_object() && success != body.end() && success->is_boolean() && !success->get<bool>();
+  if (is_success && says_no && outcome.verdict == Verdict::delivered) {
+    outcome.verdict = Verdict::refused;
+  }
+  if (outcome.verdict == Verdict::delivered) {
+    outcome.reason.clear();
+    if (!body.is_object() && !trimmed(answer.body).empty()) {
+      outcome.warnings = "the answer's body is no JSON object";
+    }
+    return outcome;
+  }
+  // What is said of a credential may quote it.
+  const bool is_told = body.is_object() && outcome.verdict != Verdict::unauthorized;
+  const std::string message =
+      is_told ? text_member(body, {"message", "error"}, error_bytes_max) : std::string{};
+  outcome.reason = with_detail(status_text, message);
+  return outcome;
+}
+
+Outcome trouble(Verdict verdict, const char* what, const Answer& answer) {
+  return {.verdict = verdict, .reason = with_detail(what, answer.error)};
+}
+
+}  // namespace
+
+Outcome judge(const Answer& answer, Instant now, std::span<const StatusMeaning> meanings) {
+  switch (answer.arrival) {
+    case Arrival::answered: {
+      Outcome outcome = judge_answered(answer, meanings);
+      outcome.retry_after = retry_after(answer.retry_after, answer.date, now);
+      return outcome;
+    }
+    case Arrival::no_credential:
+      return trouble(Verdict::unauthorized, "no credential", answer);
+    case Arrival::untrusted:
+      return trouble(Verdict::misconfigured, "certificate not trusted", answer);
+    case Arrival::not_sent:
+      return trouble(Verdict::unavailable, "could not connect", answer);
+    case Arrival::lost:
+      return trouble(Verdict::failed, "no answer", answer);
+  }
+  return {};
+}
+
+}  // namespace outbox::core

@@ -1,0 +1,19 @@
+#pragma once
+
+// Answer → outcome: the one place that knows what a status and a body of the Track API mean.
+
+#include <span>
+
+#include "core/clock.hpp"
+#include "core/decide/answer.hpp"
+#include "core/decide/outcome.hpp"
+
+namespace outbox::core {
+
+/// The meaning of `answer`, which arrived at `now`. A 2xx is delivered, unless it says
+/// `"success": false` (refused) or is a web page (misconfigured: a wrong URL or a proxy's log-in
+/// page). Where `meanings` name a status, that is what it means; a web page is still none of the
+/// API's.
+Outcome judge(const Answer& answer, Instant now, std::span<const StatusMeaning> meanings = {});
+
+}  // namespace outbox::core

@@ -1,0 +1,51 @@
+#pragma once
+
+// From the events taken to the requests to make: sets aside what can never be sent, and cuts the
+// rest into batches by count, bytes, kind and ordering key.
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/event/id_ranges.hpp"
+#include "core/event/pending_event.hpp"
+
+namespace outbox::core {
+
+/// How large a request may be.
+struct BatchLimits {
+  std::size_t events_max = 100;
+  std::size_t bytes_max = 1'900'000;
+};
+
+/// The events of one request and its final body: the payloads as stored, joined into a JSON array.
+struct Batch {
+  Ids ids = {};
+  std::string kind = {};  // of all of them; empty: track
+  std::string body = {};
+};
+
+/// An event that dies, and why. The reason holds nothing of the payload.
+struct Death {
+  std::int64_t id = 0;
+  std::string reason = {};
+  std::optional<Suspicion> suspicion = {};  // with the last refusal or failure; none: it had none
+};
+
+struct Plan {
+  std::vector<Batch> batches = {};
+  std::vector<Death> unsendable = {};
+  /// Neither in a batch nor unsendable, to be taken again: it did not fit, or an event with its
+  /// ordering key is in another batch of this plan or holds it back.
+  Ids left_out = {};
+};
+
+/// Plans at most `batches_max` batches out of `events`, in their order; a batch ends where the kind
+/// changes, so that kinds keep their order too. An event that alone exceeds
+/// `bytes_max` goes alone, as far as the endpoint's own limit allows.
+Plan plan(const std::vector<PendingEvent>& events, const BatchLimits& limits,
+          std::size_t batches_max, OnDead on_dead = OnDead::unblocks);
+
+}  // namespace outbox::core

@@ -1,0 +1,32 @@
+#pragma once
+
+// Where an event stands in the queue.
+
+#include <cstdint>
+#include <string>
+
+namespace outbox::core {
+
+/// The states of a row in the queue, as they are stored.
+/// NOTE: the values are part of the format on disk; never change them.
+enum class QueueState : std::int64_t {
+  ready = 0,
+  waiting = 1,    // behind an earlier event of its ordering key
+  in_search = 2,  // a search for the guilty event of a request is about it
+  suspect = 3,    // refused or failed alone, not yet judged
+  dead = 4,
+  discarded = 5,
+};
+
+/// An event and its row in the queue, without the payload.
+struct QueuedEvent {
+  std::int64_t id = 0;
+  QueueState state = QueueState::ready;
+  std::int64_t due_at_ms = 0;       // with `state` and `id` the row's primary key
+  std::int64_t enqueued_at_ms = 0;  // guards changes: a restored file may have another event here
+  std::string ordering_key = {};
+
+  bool operator==(const QueuedEvent&) const = default;
+};
+
+}  // namespace outbox::core

@@ -1,0 +1,151 @@
+#include "core/event/subject.hpp"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "core/event/event_check.hpp"
+
+namespace outbox::core {
+
+namespace {
+
+char lower(char c) {
+  return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+}
+
+bool is_same(char left, char right) {
+  return lower(left) == lower(right);
+}
+
+bool is_alphanumeric(char c) {
+  return (c >= '0' && c <= '9') || (lower(c) >= 'a' && lower(c) <= 'z');
+}
+
+// After the address: does the domain go on? A full stop at the end of a sentence is none of it.
+bool goes_on(std::string_view rest) {
+  if (rest.empty()) return false;
+  if (is_alphanumeric(rest[0])) return true;
+  const bool may_join = rest[0] == '.' || rest[0] == '-';
+  return may_join && rest.size() > 1 && is_alphanumeric(rest[1]);
+}
+
+// Before the address: does it begin earlier? Little counts as a part of it, because what is missed
+// is a person who was promised to be forgotten.
+bool comes_from(std::string_view before, std::string_view joints) {
+  return !before.empty() &&
+         (is_alphanumeric(before.back()) || joints.find(before.back()) != std::string_view::npos);
+}
+
+bool holds(std::string_view text, std::string_view address, std::string_view joints) {
+  for (auto at = text.begin();; ++at) {
+    at = std::search(at, text.end(), address.begin(), address.end(), is_same);
+    if (at == text.end()) return false;
+    const auto begin = static_cast<std::size_t>(at - text.begin());
+    if (!comes_from(text.substr(0, begin), joints) &&
+        !goes_on(text.substr(begin + address.size()))) {
+      return true;
+    }
+  }
+}
+
+bool holds_either(std::string_view text, std::string_view address, std::string_view joints) {
+  if (holds(text, address, joints)) return true;
+  if (text.find("%40") == std::string_view::npos) return false;  // as in an URL
+  std::string escaped{address};
+  escaped.replace(escaped.find('@'), 1, "%40");
+  return holds(text, escaped, joints);
+}
+
+bool names(std::string_view key, std::string_view name) {
+  return key == name || (key.size() > name.size() && key.ends_with(name) &&
+                         key[key.size() - name.size() - 1] == '_');
+}
+
+// Looks at every text of the payload, whatever it is in, without building a tree.
+class Finder final : public nlohmann::json_sax<nlohmann::json> {
+ public:
+  explicit Finder(const Subject& subject) : subject_{subject} {}
+
+  bool has_found() const { return has_found_; }
+
+  bool key(string_t& name) override {
+    key_ = name;
+    look_for_address(name);
+    return !has_found_;
+  }
+  bool string(string_t& text) override {
+    look_for_address(text);
+    has_found_ = has_found_ || is_id(text);
+    return !has_found_;
+  }
+  bool null() override { return true; }
+  bool boolean(bool) override { return true; }
+  bool number_integer(number_integer_t value) override { return number(std::to_string(value)); }
+  bool number_unsigned(number_unsigned_t value) override { return number(std::to_string(value)); }
+  bool number_float(number_float_t, const string_t& text) override { return number(text); }
+  bool binary(binary_t&) override { return true; }
+  bool start_object(std::size_t) override { return true; }
+  bool end_object() override { return true; }
+  bool start_array(std::size_t) override { return true; }
+  bool end_array() override { return true; }
+  bool parse_error(std::size_t, const std::string&, const nlohmann::detail::exception&) override {
+    return false;
+  }
+
+ private:
+  bool number(const std::string& text) {
+    has_found_ = has_found_ || is_id(text);
+    return !has_found_;
+  }
+  void look_for_address(const std::string& text) {
+    has_found_ = has_found_ || (!subject_.email.empty() && holds_address(text, subject_.email));
+  }
+  bool is_id(const std::string& text) const {
+    return (!subject_.user_id.empty() && text == subject_.user_id && names(key_, "user_id")) ||
+           (!subject_.group_id.empty() && text == subject_.group_id && names(key_, "group_id"));
+  }
+
+  const Subject& subject_;
+  std::string key_;
+  bool has_found_ = false;
+};
+
+// The value as a text of JSON stands in what is no JSON as a whole.
+bool is_in_rubbish(std::string_view payload, const Subject& subject) {
+  if (!subject.email.empty()) return holds_address(payload, subject.email);
+  const std::string& id = subject.user_id.empty() ? subject.group_id : subject.user_id;
+  return payload.find('"' + id + '"') != std::string_view::npos;
+}
+
+}  // namespace
+
+void require_subject(const Subject& subject) {
+  const int count =
+      int{!subject.email.empty()} + int{!subject.user_id.empty()} + int{!subject.group_id.empty()};
+  if (count != 1) {
+    throw std::invalid_argument{"outbox: erase: exactly one of email, user_id and group_id"};
+  }
+  if (subject.email.empty()) return;
+  if (const auto problem = address_problem(subject.email)) {
+    throw std::invalid_argument{"outbox: erase: email: " + *problem};
+  }
+}
+
+bool holds_address(std::string_view text, std::string_view address) {
+  return holds_either(text, address, ".+-_");
+}
+
+bool key_holds_address(std::string_view key, std::string_view address) {
+  return holds_either(key, address, ".+");
+}
+
+bool is_about(std::string_view payload, const Subject& subject) {
+  Finder search{subject};
+  const bool is_json = nlohmann::json::sax_parse(payload, &search);
+  return search.has_found() || (!is_json && is_in_rubbish(payload, subject));
+}
+
+}  // namespace outbox::core

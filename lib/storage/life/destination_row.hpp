@@ -1,0 +1,78 @@
+#pragma once
+
+// The row that a destination has once a dispatcher or a person has touched it.
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/clock.hpp"
+#include "core/decide/endpoint_state.hpp"
+#include "core/event/pending_event.hpp"
+#include "storage/sqlite/statement.hpp"
+#include "storage/sqlite/transaction.hpp"
+
+namespace outbox::storage {
+
+/// Makes the row if it is not there. Requires: a write transaction or savepoint is open.
+void make_destination(sqlite3* db, const std::string& name, const char* action);
+
+/// What a dispatcher does when the database was copied or restored while events were pending.
+enum class Foreign { is_served, is_paused };
+
+/// Who serves the destination, and how.
+struct ServeOptions {
+  std::string endpoint = {};
+  std::string identity = {};  // of the database's file
+  Foreign foreign = Foreign::is_served;
+  core::OnDead on_dead = core::OnDead::unblocks;
+  bool scrubs = false;  // overwrites payloads once they are delivered
+};
+
+/// What one round adds to the counters.
+struct RoundCounts {
+  std::int64_t delivered = 0;
+  std::int64_t requests = 0;
+  std::optional<std::int64_t> accepted_request = {};  // the newest with an acceptance
+};
+
+/// Lifetime: must be destroyed before its connection is closed. Threads: the connection's.
+class DestinationRow {
+ public:
+  DestinationRow(sqlite3* db, std::string name, std::chrono::milliseconds patience);
+
+  /// Makes the destination known as served, lifts a hold that belongs to another endpoint, and
+  /// queues events that are in the log alone. False: events are pending that were last served in
+  /// another file, so this one is a copy or was restored.
+  bool serve(const ServeOptions& options, core::Instant now);
+
+  /// How the destination is, with the searches that are under way.
+  core::DestinationState read();
+  /// Adds to the counters. Requires: a write transaction is open.
+  void count(const RoundCounts& counts);
+  /// Writes what is learned about the endpoint. Requires: a write transaction is open.
+  void record(const core::EndpointState& endpoint);
+  /// Whether a person has paused it.
+  bool is_paused();
+
+ private:
+  void write_serve(const ServeOptions& options, core::Instant now);
+  void meet_endpoint(const std::string& endpoint);
+  void pause_foreign(core::Instant now);
+  void free_held_keys();
+  bool has_pending();
+  std::vector<core::OpenSearch> searches();
+
+  sqlite3* db_;
+  std::string name_;
+  std::chrono::milliseconds patience_;
+  Statement row_;
+  Statement searches_;
+  Statement paused_;
+  Statement count_;
+  Statement update_;
+};
+
+}  // namespace outbox::storage

@@ -1,0 +1,283 @@
+#include "outbox/enqueue.hpp"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <limits>
+#include <optional>
+
+#include "core/clock.hpp"
+#include "core/event/limits.hpp"
+#include "core/event/names.hpp"
+#include "core/event/payload.hpp"
+#include "core/event/text.hpp"
+#include "core/event/timestamp.hpp"
+#include "core/event/uuid.hpp"
+#include "outbox/errors.hpp"
+#include "storage/sqlite/statement.hpp"
+#include "storage/sqlite/transaction.hpp"
+
+namespace outbox {
+
+namespace storage {
+
+namespace {
+
+using Microseconds = std::chrono::sys_time<std::chrono::microseconds>;
+using std::chrono::milliseconds;
+
+// The kernel's random bytes, fetched for several events at once: asking takes longer than the rest
+// of an id. A forked child asks anew, since the same bytes would be the same ids.
+class RandomBytes {
+ public:
+  /// Fetches for `events` events when it has none left; 25 at most, as the kernel gives 256 bytes.
+  explicit RandomBytes(std::size_t events) : size_{std::min(events, events_max) * each} {}
+
+  std::array<std::uint8_t, 10> next() {
+    if (at_ == 0 || pid_ != getpid()) fetch();
+    at_ -= each;
+    std::array<std::uint8_t, each> bytes{};
+    std::copy_n(bytes_.begin() + static_cast<std::ptrdiff_t>(at_), each, bytes.begin());
+    return bytes;
+  }
+
+ private:
+  static constexpr std::size_t each = 10;
+  static constexpr std::size_t events_max = 25;
+
+  void fetch() {
+    if (getentropy(bytes_.data(), size_) != 0) {
+      throw std::runtime_error{"outbox: the system gives no random bytes"};
+    }
+    at_ = size_;
+    pid_ = getpid();
+  }
+
+  std::size_t size_;
+  std::array<std::uint8_t, each * events_max> bytes_{};
+  std::size_t at_ = 0;  // so many are left
+  pid_t pid_ = 0;
+};
+
+void require_key(const char* name, const std::string& key) {
+  if (key.size() > 256) {
+    throw std::invalid_argument{std::string{"outbox: "} + name + ": longer than 256 bytes"};
+  }
+  if (core::first_invalid_utf8(key) || key.find('\0') != std::string::npos) {
+    throw std::invalid_argument{std::string{"outbox: "} + name + ": not UTF-8 text"};
+  }
+}
+
+void require_options(std::span<const Event> events, const EnqueueOptions& options) {
+  core::require_destination_name(options.destination);
+  require_key("ordering_key", options.ordering_key);
+  require_key("dedupe_key", options.dedupe_key);
+  if (!options.dedupe_key.empty() && events.size() > 1) {
+    throw std::invalid_argument{"outbox: dedupe_key: names one event, but the call has several"};
+  }
+  if (options.event_bytes_max < 1 || options.event_bytes_max > core::stored_bytes_max) {
+    throw std::invalid_argument{"outbox: event_bytes_max: must be 1 to 1,000,000"};
+  }
+  const bool has_payload = std::any_of(events.begin(), events.end(), [](const Event& event) {
+    return std::holds_alternative<Payload>(event);
+  });
+  if (options.event_id_in_context && has_payload) {
+    throw std::invalid_argument{
+        "outbox: event_id_in_context: a Payload is sent as given; use TrackEvent"};
+  }
+}
+
+std::int64_t due_at_ms(const EnqueueOptions& options) {
+  const auto due = std::chrono::ceil<milliseconds>(options.not_before.time_since_epoch());
+  return std::max<std::int64_t>(due.count(), 0);
+}
+
+}  // namespace
+
+// INSERT … SELECT … WHERE NOT EXISTS, because OR IGNORE and ON CONFLICT burn an AUTOINCREMENT id.
+// It is a statement of its own: reading the table it writes costs SQLite a temporary table.
+constexpr auto insert_row =
+    "insert into main.outbox_events (event_id, destination, payload, validated, ordering_key,"
+    " dedupe_key, due_at_ms, enqueued_at_ms) values (?1, ?2, ?3, 1, ?4, ?5, ?6, ?7)";
+constexpr auto insert_unless_there =
+    "insert into main.outbox_events (event_id, destination, payload, validated, ordering_key,"
+    " dedupe_key, due_at_ms, enqueued_at_ms) select ?1, ?2, ?3, 1, ?4, ?5, ?6, ?7 where not exists"
+    " (select 1 from main.outbox_events where destination = ?2 and dedupe_key = ?5)";
+
+// Looked at after the write and before it is released: a transaction that reads first could not
+// become the writer beside another one. Throws: `queue_full`.
+void require_room(sqlite3* db, const EnqueueOptions& options) {
+  const auto cap = static_cast<std::int64_t>(
+      std::min<std::size_t>(options.pending_events_max, std::numeric_limits<std::int64_t>::max()));
+  if (cap == 0) return;
+  // What is cheap to know first: every event ever, without those that are known to have left.
+  const std::int64_t pending_max =
+      query_integer(db,
+                    "select seq - (select coalesce(sum(delivered + removed), 0)"
+                    " from main.outbox_destinations)"
+                    " from main.sqlite_sequence where name = 'outbox_events'",
+                    "enqueue")
+          .value_or(0);
+  if (pending_max <= cap) return;
+  Statement pending{db,
+                    "select count(*) from (select 1 from main.outbox_queue where destination = ?1"
+                    " and state < 4 limit ?2 + 1)",
+                    "enqueue"};
+  pending.bind(1, options.destination).bind(2, cap).step();
+  if (pending.integer(0) > cap) {
+    throw queue_full{options.destination, std::to_string(cap) + " events"};
+  }
+}
+
+// An event that has passed every check and only needs its row.
+struct Draft {
+  std::string event_id;
+  std::string payload;
+};
+
+// The statements that store events on one connection.
+class Inserter {
+ public:
+  explicit Inserter(sqlite3* db, Use use)
+      : db_{db},
+        insert_{db, insert_row, "enqueue", use},
+        random_{use == Use::often ? std::size_t{25} : std::size_t{1}} {
+    if (use == Use::often) kept_savepoint_.emplace(db, Brackets::Kind::savepoint);
+  }
+
+  std::vector<Enqueued> enqueue(std::span<const Event> events, const EnqueueOptions& options) {
+    if (sqlite3_get_autocommit(db_) != 0) throw not_in_transaction{};
+    require_options(events, options);
+    const std::vector<Draft> drafts = drafts_of(events, options);
+
+    int has_triggers = 1;
+    sqlite3_db_config(db_, SQLITE_DBCONFIG_ENABLE_TRIGGER, -1, &has_triggers);
+    has_triggers_ = has_triggers != 0;
+    const KeptRowid kept{db_};
+    std::vector<Enqueued> results;
+    results.reserve(drafts.size());
+    if (drafts.empty()) return results;
+    // For a single event too: a trigger of the host's that raises FAIL would leave its row behind.
+    Savepoint savepoint{db_, "enqueue", kept_savepoint_ ? &*kept_savepoint_ : nullptr};
+    for (const Draft& draft : drafts) results.push_back(store(draft, options));
+    require_room(db_, options);
+    savepoint.release();
+    return results;
+  }
+
+ private:
+  std::vector<Draft> drafts_of(std::span<const Event> events, const EnqueueOptions& options) {
+    const auto now = core::system_now_us();
+    enqueued_at_ms_ = std::chrono::floor<milliseconds>(now).time_since_epoch().count();
+    // "When multiple events fire in the same handler, offset each by 1 ms": the Track API's advice.
+    Microseconds timestamp = std::max(now, last_timestamp_ + milliseconds{1});
+    std::vector<Draft> drafts;
+    drafts.reserve(events.size());
+    for (const Event& event : events) {
+      Draft draft{
+          .event_id = core::uuid7(core::Instant{milliseconds{enqueued_at_ms_}}, random_.next()),
+          .payload = {}};
+      const std::string timestamp_text = core::utc_text(timestamp);
+      draft.payload = core::payload_text(
+          event, drafts.size(),
+          {.timestamp = timestamp_text,
+           .event_id = options.event_id_in_context ? std::string_view{draft.event_id} : "",
+           .bytes_max = options.event_bytes_max});
+      drafts.push_back(std::move(draft));
+      last_timestamp_ = timestamp;
+      timestamp += milliseconds{1};
+    }
+    return drafts;
+  }
+
+  Enqueued store(const Draft& draft, const EnqueueOptions& options) {
+    if (options.dedupe_key.empty()) {
+      bind_row(insert_, draft, options).run();
+      if (sqlite3_changes(db_) == 0) {
+        throw database_error{SQLITE_CONSTRAINT_TRIGGER,
+                             "outbox: enqueue: a trigger on outbox_events ignored the event"};
+      }
+    } else {
+      // The write comes first: reading first could not be upgraded beside another writer.
+      Statement insert{db_, insert_unless_there, "enqueue"};
+      bind_row(insert, draft, options).run();
+      if (sqlite3_changes(db_) == 0) return stored_before(options);
+    }
+    const std::int64_t id = sqlite3_last_insert_rowid(db_);
+    if (!has_triggers_) queue(id);
+    return {.id = id, .event_id = draft.event_id};
+  }
+
+  // A host may have switched triggers off; the one on the log is what queues an event.
+  void queue(std::int64_t id) const {
+    Statement{db_,
+              "insert into main.outbox_queue (destination, due_at_ms, event, ordering_key,"
+              " enqueued_at_ms) select destination, due_at_ms, id, ordering_key, enqueued_at_ms"
+              " from main.outbox_events where id = ?1",
+              "enqueue"}
+        .bind(1, id)
+        .run();
+  }
+
+  Statement& bind_row(Statement& insert, const Draft& draft, const EnqueueOptions& options) const {
+    return insert.bind(1, draft.event_id)
+        .bind(2, options.destination)
+        .bind(3, draft.payload)
+        .bind(4, text_or_null(options.ordering_key))
+        .bind(5, text_or_null(options.dedupe_key))
+        .bind(6, due_at_ms(options))
+        .bind(7, enqueued_at_ms_);
+  }
+
+  Enqueued stored_before(const EnqueueOptions& options) const {
+    Statement there{db_,
+                    "select id, event_id from main.outbox_events"
+                    " where destination = ?1 and dedupe_key = ?2",
+                    "enqueue"};
+    there.bind(1, options.destination).bind(2, options.dedupe_key).step();
+    return {.id = there.integer(0), .event_id = there.text(1), .duplicate = true};
+  }
+
+  sqlite3* db_;
+  Statement insert_;
+  std::optional<Brackets> kept_savepoint_;
+  RandomBytes random_;
+  bool has_triggers_ = true;
+  std::int64_t enqueued_at_ms_ = 0;
+  Microseconds last_timestamp_ = {};
+};
+
+}  // namespace storage
+
+inline namespace v0 {
+
+std::vector<Enqueued> enqueue(ConnectionRef connection, std::span<const Event> events,
+                              const EnqueueOptions& options) {
+  return storage::Inserter{connection.handle(), storage::Use::once}.enqueue(events, options);
+}
+
+Enqueued enqueue(ConnectionRef connection, const Event& event, const EnqueueOptions& options) {
+  return enqueue(connection, std::span{&event, 1}, options).front();
+}
+
+struct Writer::State {
+  storage::Inserter inserter;
+};
+
+Writer::Writer(ConnectionRef connection)
+    : state_{new State{storage::Inserter{connection.handle(), storage::Use::often}}} {}
+
+Writer::~Writer() = default;
+
+std::vector<Enqueued> Writer::enqueue(std::span<const Event> events,
+                                      const EnqueueOptions& options) {
+  return state_->inserter.enqueue(events, options);
+}
+
+Enqueued Writer::enqueue(const Event& event, const EnqueueOptions& options) {
+  return enqueue(std::span{&event, 1}, options).front();
+}
+
+}  // namespace v0
+}  // namespace outbox

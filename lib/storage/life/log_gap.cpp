@@ -1,0 +1,81 @@
+#include "storage/life/log_gap.hpp"
+
+#include <algorithm>
+#include <utility>
+#include <vector>
+
+#include "core/event/id_ranges.hpp"
+#include "storage/sqlite/statement.hpp"
+
+namespace outbox::storage {
+
+namespace {
+
+constexpr auto action = "compare the log with the queue";
+
+using Ranges = std::vector<std::pair<std::int64_t, std::int64_t>>;
+
+// What requests have delivered, in order.
+Ranges delivered_ranges(sqlite3* db) {
+  Statement rows{
+      db, "select delivered_ids from main.outbox_requests where delivered_ids is not null", action};
+  Ranges ranges;
+  while (rows.step()) {
+    core::for_each_range(rows.text(0), [&](std::int64_t first, std::int64_t last) {
+      ranges.emplace_back(first, last);
+    });
+  }
+  std::sort(ranges.begin(), ranges.end());
+  return ranges;
+}
+
+bool contains(const Ranges& ranges, std::int64_t id) {
+  const auto after =
+      std::upper_bound(ranges.begin(), ranges.end(), id,
+                       [](std::int64_t wanted, const auto& range) { return wanted < range.first; });
+  return after != ranges.begin() && id <= std::prev(after)->second;
+}
+
+std::int64_t queue_unqueued(sqlite3* db) {
+  const Ranges delivered = delivered_ranges(db);
+  Statement rows{db,
+                 "select id from main.outbox_events"
+                 " where id not in (select event from main.outbox_queue)",
+                 action};
+  Statement insert{db,
+                   "insert into main.outbox_queue (destination, due_at_ms, event, ordering_key,"
+                   " enqueued_at_ms) select destination, due_at_ms, id, ordering_key,"
+                   " enqueued_at_ms from main.outbox_events where id = ?1",
+                   action};
+  core::Ids missing;
+  while (rows.step()) {
+    if (!contains(delivered, rows.integer(0))) missing.push_back(rows.integer(0));
+  }
+  for (const std::int64_t id : missing) insert.bind(1, id).run();
+  return static_cast<std::int64_t>(missing.size());
+}
+
+}  // namespace
+
+std::int64_t log_gap(sqlite3* db) {
+  return query_integer(db,
+                       "select coalesce((select seq from main.sqlite_sequence"
+                       " where name = 'outbox_events'), 0)"
+                       " - (select count(*) from main.outbox_queue)"
+                       " - (select coalesce(sum(delivered + removed), 0)"
+                       " from main.outbox_destinations)",
+                       action)
+      .value_or(0);
+}
+
+std::int64_t queue_missing(sqlite3* db, const std::string& destination) {
+  const std::int64_t gap = log_gap(db);
+  const std::int64_t queued = gap == 0 ? 0 : queue_unqueued(db);
+  Statement{db, "update main.outbox_destinations set log_gap = ?2 where name = ?1", action}
+      .bind(1, destination)
+      .bind(2, gap - queued)
+      .run();
+  return queued;
+}
+
+}  // namespace outbox::storage

@@ -1,0 +1,25 @@
+#pragma once
+
+// Events that are in the log and not in the queue, though nobody delivered them: a host that has
+// switched triggers off inserted them by SQL.
+
+#include <cstdint>
+#include <string>
+
+struct sqlite3;
+
+namespace outbox::storage {
+
+/// By how many ids the log and the counters differ: 0 in a file in which every id was used and
+/// every event is queued, delivered, or removed and counted. Costs a count of the queue.
+std::int64_t log_gap(sqlite3* db);
+
+/// Queues the events of all destinations that are in the log alone, and notes in the row of
+/// `destination` the gap that is left, so that the log is read only when that changes. Of all,
+/// since a gap that one destination's events left would hide those of another. Returns how many
+/// events it queued.
+///
+/// Requires: a write transaction is open. Throws: `database_error`.
+std::int64_t queue_missing(sqlite3* db, const std::string& destination);
+
+}  // namespace outbox::storage

@@ -1,0 +1,212 @@
+#include "storage/life/queue.hpp"
+
+#include <algorithm>
+#include <limits>
+#include <utility>
+
+#include "storage/life/taking.hpp"
+
+namespace outbox::storage {
+
+namespace {
+
+constexpr auto action = "take";
+// One take looks at this many rows, at most: those that it finds behind an earlier event of their
+// key are moved away in one transaction, which must be short.
+constexpr std::size_t looks_max = 2'000;
+constexpr auto id_max = std::numeric_limits<std::int64_t>::max();
+
+// Each statement that takes begins with these columns. CROSS JOIN: the queue leads, in its order.
+std::string taking_sql(const char* where, const char* more_columns = "") {
+  return std::string{
+             "select q.event, q.enqueued_at_ms, e.payload, e.validated, q.ordering_key, e.kind"} +
+         more_columns +
+         " from main.outbox_queue q cross join main.outbox_events e on e.id = q.event"
+         " where q.destination = ?1 and " +
+         where;
+}
+
+}  // namespace
+
+Queue::Queue(sqlite3* db, std::string destination)
+    : db_{db},
+      destination_{std::move(destination)},
+      at_once_{db, taking_sql("q.state = 0 and q.due_at_ms = 0 and q.event > ?2 order by q.event"),
+               action, Use::often},
+      scheduled_{db,
+                 taking_sql("q.state = 0 and q.due_at_ms between 1 and ?2"
+                            " order by q.due_at_ms, q.event",
+                            ", q.due_at_ms"),
+                 action, Use::often},
+      earlier_in_key_{db,
+                      "select event from main.outbox_queue where destination = ?1"
+                      " and ordering_key = ?2 and event < ?3 and state < 4"
+                      " order by event desc limit 1",
+                      action, Use::often},
+      dead_in_key_{db,
+                   "select event from main.outbox_queue where destination = ?1"
+                   " and ordering_key = ?2 and event < ?3 and state = 4 limit 1",
+                   action, Use::often},
+      next_in_key_{db,
+                   "select event, state, due_at_ms from main.outbox_queue where destination = ?1"
+                   " and ordering_key = ?2 and event > ?3 and state < 4 order by event limit 1",
+                   action, Use::often},
+      row_of_key_{db,
+                  taking_sql("q.ordering_key = ?2 and q.event = ?3 and q.state < 4",
+                             ", q.state, q.due_at_ms"),
+                  action, Use::often},
+      in_search_{db,
+                 taking_sql("q.state = 2 and q.due_at_ms = 0 and q.event >= ?2 order by q.event",
+                            ", q.search"),
+                 action, Use::often},
+      // A failure at it alone is no refusal: it waits its time, whatever is accepted meanwhile.
+      suspects_{db,
+                taking_sql("q.state = 3 and (q.due_at_ms <= ?2 or q.due_at_ms > ?3"
+                           " or (q.solo_failures = 0 and iif(?5, q.search, q.refused_in) < ?4))",
+                           ", q.due_at_ms, q.refused_in, q.search, q.refusals, q.solo_failures"),
+                action, Use::often},
+      has_waiting_{db,
+                   "select 1 from main.outbox_queue where destination = ?1 and state = 1 limit 1",
+                   action, Use::often},
+      next_due_{db,
+                "select min(due) from (select min(due_at_ms) as due from main.outbox_queue"
+                " where destination = ?1 and state = 0 and due_at_ms > ?2"
+                " union all select min(due_at_ms) from main.outbox_queue"
+                " where destination = ?1 and state = 3 and due_at_ms > ?2)",
+                action, Use::often},
+      data_version_{db, "pragma main.data_version", "look for commits", Use::often} {}
+
+Take Queue::take(const core::BatchLimits& limits, core::Instant now, Claims& claims) {
+  // People and other processes make events ready anywhere; our own commits tell `claims` where.
+  const std::int64_t version = data_version();
+  if (std::exchange(seen_version_, version) != version) claims.look_from(1);
+  Taking taking{limits, now, claims};
+  {
+    const ResetAtEnd end{has_waiting_};
+    taking.has_waiting = has_waiting_.bind(1, destination_).step();
+  }
+  // A part of each take is for scheduled events: a steady stream of new ones would starve them.
+  const std::size_t share = limits.events_max >= 4 ? limits.events_max / 4 : (++takes_ % 4 == 0);
+  const ResetAtEnd end{scheduled_};  // one walk, which stops in between
+  scheduled_.bind(1, destination_).bind(2, core::unix_ms(now));
+  add_scheduled(taking, share);
+  const std::int64_t looked_to = add_at_once(taking, claims.looked_to());
+  if (!taking.is_full()) add_scheduled(taking, limits.events_max);
+  taking.take.has_more = taking.take.has_more || taking.is_full();
+  finish(taking, claims);
+  claims.set_looked_to(looked_to);
+  return std::move(taking.take);
+}
+
+// In order of id, and claimed.
+void Queue::finish(Taking& taking, Claims& claims) {
+  auto& rows = taking.rows;
+  auto& events = taking.take.events;
+  const auto by_id = [](const auto& left, const auto& right) { return left.id < right.id; };
+  if (!std::is_sorted(rows.begin(), rows.end(), by_id)) {
+    std::sort(rows.begin(), rows.end(), by_id);
+    std::sort(events.begin(), events.end(), by_id);
+  }
+  claims.note_version(data_version());
+  taking.take.taken = Taken{claims, std::move(rows)};
+}
+
+// Goes on with the walk through the scheduled events.
+void Queue::add_scheduled(Taking& taking, std::size_t events_max) {
+  const std::size_t before = taking.rows.size();
+  while (taking.has_scheduled && taking.rows.size() - before < events_max && !taking.is_full()) {
+    taking.has_scheduled = scheduled_.step();
+    if (!taking.has_scheduled) return;
+    if (++taking.looks > looks_max) {
+      taking.take.has_more = true;
+      return;
+    }
+    add_ready(taking, scheduled_, scheduled_.integer(column::first_more));
+  }
+}
+
+// Returns up to which id all were looked at.
+std::int64_t Queue::add_at_once(Taking& taking, std::int64_t after) {
+  const ResetAtEnd end{at_once_};
+  at_once_.bind(1, destination_).bind(2, after);
+  while (!taking.is_full()) {
+    if (!at_once_.step()) {
+      add_followers(taking, id_max);
+      return after;
+    }
+    const std::int64_t id = at_once_.integer(0);
+    add_followers(taking, id);
+    if (taking.is_full()) return after;
+    if (++taking.looks > looks_max) {
+      taking.take.has_more = true;
+      return after;
+    }
+    after = id;
+    add_ready(taking, at_once_, 0);
+  }
+  return after;
+}
+
+// Adds the ready event at `row`, or notes that it waits.
+void Queue::add_ready(Taking& taking, const Statement& row, std::int64_t due_at_ms) {
+  constexpr auto ready = core::QueueState::ready;
+  const std::int64_t id = row.integer(column::event);
+  if (taking.claims.contains(id)) return;
+  const std::string_view key_text = row.view(column::ordering_key);
+  if (key_text.empty()) return taking.add(row, ready, due_at_ms);
+  if (taking.with_key.contains(id)) return;  // the other walk has it
+  std::string key{key_text};
+  if (taking.held_keys.contains(key) || is_held(taking, key, id)) {
+    taking.take.waiting.push_back(row_at(row, ready, due_at_ms));
+    taking.held_keys.insert(std::move(key));
+    return;
+  }
+  taking.add(row, ready, due_at_ms);
+  remember_follower(taking, key, id);
+}
+
+// Waiting events whose predecessor is in this take, up to `before`, so that a key's events share a
+// request.
+void Queue::add_followers(Taking& taking, std::int64_t before) {
+  while (!taking.followers.empty() && !taking.is_full()) {
+    if (taking.followers.begin()->first >= before) return;
+    const auto follower = taking.followers.extract(taking.followers.begin());
+    const ResetAtEnd end{row_of_key_};
+    row_of_key_.bind(1, destination_).bind(2, follower.mapped()).bind(3, follower.key());
+    if (!row_of_key_.step()) continue;
+    taking.add(row_of_key_, core::QueueState{row_of_key_.integer(column::first_more)},
+               row_of_key_.integer(column::first_more + 1));
+    remember_follower(taking, follower.mapped(), follower.key());
+  }
+}
+
+void Queue::remember_follower(Taking& taking, const std::string& key, std::int64_t id) {
+  if (!taking.has_waiting) return;
+  const ResetAtEnd end{next_in_key_};
+  next_in_key_.bind(1, destination_).bind(2, key).bind(3, id);
+  if (!next_in_key_.step()) return;
+  const std::int64_t next = next_in_key_.integer(0);
+  const bool may_go = core::QueueState{next_in_key_.integer(1)} == core::QueueState::waiting &&
+                      next_in_key_.integer(2) <= core::unix_ms(taking.now) &&
+                      !taking.claims.contains(next) && !is_held(taking, key, next);
+  if (may_go) taking.followers.emplace(next, key);
+}
+
+// The nearest earlier event will do: where that is in this take, the ones before it are too.
+bool Queue::is_held(const Taking& taking, const std::string& key, std::int64_t id) {
+  if (key.empty()) return false;
+  if (on_dead_ == core::OnDead::blocks) {
+    const ResetAtEnd end{dead_in_key_};
+    if (dead_in_key_.bind(1, destination_).bind(2, key).bind(3, id).step()) return true;
+  }
+  const ResetAtEnd end{earlier_in_key_};
+  earlier_in_key_.bind(1, destination_).bind(2, key).bind(3, id);
+  return earlier_in_key_.step() && !taking.with_key.contains(earlier_in_key_.integer(0));
+}
+
+std::int64_t Queue::data_version() {
+  const ResetAtEnd end{data_version_};
+  return data_version_.step() ? data_version_.integer(0) : 0;
+}
+
+}  // namespace outbox::storage

@@ -1,0 +1,51 @@
+#include "storage/life/queue_row.hpp"
+
+#include "storage/sqlite/statement.hpp"
+
+namespace outbox::storage {
+
+// An event that is ready, waits or was never touched has its own due time or 0; one that is in a
+// search, dead or discarded has 0; a suspect has the time of its next try.
+std::optional<core::QueuedEvent> find_queued(sqlite3* db, std::int64_t id) {
+  constexpr auto action = "find an event";
+  Statement row{db,
+                "select q.event, q.state, q.due_at_ms, q.enqueued_at_ms, q.ordering_key"
+                " from main.outbox_events e cross join main.outbox_queue q"
+                " on q.destination = e.destination and q.state in (0, 1, 2, 4, 5)"
+                " and q.due_at_ms in (0, e.due_at_ms) and q.event = e.id where e.id = ?1"
+                " union all"
+                " select q.event, q.state, q.due_at_ms, q.enqueued_at_ms, q.ordering_key"
+                " from main.outbox_events e cross join main.outbox_queue q"
+                " on q.destination = e.destination and q.state = 3 and q.event = e.id"
+                " where e.id = ?1 limit 1",
+                action};
+  if (!row.bind(1, id).step()) return std::nullopt;
+  return core::QueuedEvent{.id = row.integer(0),
+                           .state = core::QueueState{row.integer(1)},
+                           .due_at_ms = row.integer(2),
+                           .enqueued_at_ms = row.integer(3),
+                           .ordering_key = row.text(4)};
+}
+
+std::optional<std::int64_t> free_next_of_key(sqlite3* db, const std::string& destination,
+                                             const std::string& key) {
+  if (key.empty()) return std::nullopt;
+  Statement free{db,
+                 "update main.outbox_queue set state = 0 where destination = ?1"
+                 " and ordering_key = ?2 and state < 4 and state = 1"
+                 " and event = (select min(event) from main.outbox_queue"
+                 " where destination = ?1 and ordering_key = ?2 and state < 4)"
+                 " and not exists (select 1 from main.outbox_destinations d, main.outbox_queue b"
+                 " where d.name = ?1 and d.block_on_dead and b.destination = ?1"
+                 " and b.ordering_key = ?2 and b.state = 4 and b.event < outbox_queue.event)"
+                 " returning event",
+                 "let an event of a key go"};
+  std::optional<std::int64_t> freed;
+  if (free.bind(1, std::string_view{destination}).bind(2, std::string_view{key}).step()) {
+    freed = free.integer(0);
+  }
+  free.run();
+  return freed;
+}
+
+}  // namespace outbox::storage

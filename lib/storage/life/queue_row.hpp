@@ -1,0 +1,31 @@
+#pragma once
+
+// One row of the queue: finding it by its event, and letting the next event of a key go.
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "core/event/queued_event.hpp"
+
+struct sqlite3;
+
+namespace outbox::storage {
+
+/// The row of event `id` in the queue; none: it is delivered, or there is no such event.
+///
+/// The queue has no index by event, which each enqueue and each mark would pay for. Where the row
+/// can be follows from its state, so that this takes a few look-ups; for a suspect without an
+/// ordering key it reads the suspects. Throws: `database_error`.
+std::optional<core::QueuedEvent> find_queued(sqlite3* db, std::int64_t id);
+
+/// Makes the first undelivered event of `key` ready if it waits: what it waited for has left.
+/// Called in the same transaction by whatever takes an event with a key away or lets it go: nothing
+/// else wakes a waiting event. Calling it once too often changes nothing. Returns the event that it
+/// made ready; none: there was none.
+///
+/// Requires: a write transaction is open. Throws: `database_error`.
+std::optional<std::int64_t> free_next_of_key(sqlite3* db, const std::string& destination,
+                                             const std::string& key);
+
+}  // namespace outbox::storage

@@ -1,0 +1,98 @@
+#include "storage/life/retention.hpp"
+
+#include <limits>
+#include <vector>
+
+#include "core/event/id_ranges.hpp"
+
+namespace outbox::storage {
+
+namespace {
+
+constexpr auto action = "prune";
+constexpr auto no_limit = std::numeric_limits<std::size_t>::max();
+
+struct OldRequest {
+  std::int64_t id = 0;
+  std::string delivered_ids = {};
+};
+
+// In order of id, which is the order in which they were recorded. A clock that jumps leaves some
+// for later: this many young ones in a row mean that the rest is young.
+constexpr int young_max = 100;
+
+std::vector<OldRequest> old_requests(sqlite3* db, const std::string& destination,
+                                     core::Instant ended_before, std::size_t requests_max) {
+  Statement rows{db,
+                 "select id, started_at_ms + took_ms, delivered_ids from main.outbox_requests"
+                 " where destination = ?1 and delivered_ids is not null order by id",
+                 action};
+  rows.bind(1, std::string_view{destination});
+  std::vector<OldRequest> found;
+  for (int young = 0; young < young_max && found.size() < requests_max && rows.step();) {
+    const bool is_old = rows.integer(1) < core::unix_ms(ended_before);
+    young = is_old ? 0 : young + 1;
+    if (is_old) found.push_back({rows.integer(0), rows.text(2)});
+  }
+  return found;
+}
+
+}  // namespace
+
+OldRequests::OldRequests(sqlite3* db, std::string destination)
+    : db_{db}, destination_{std::move(destination)} {}
+
+std::int64_t OldRequests::remove_some(core::Instant ended_before) {
+  Statement remove{db_, "delete from main.outbox_events where id between ?1 and ?2", action};
+  // The newest row stays, since a request's id must not come twice.
+  Statement forget{db_,
+                   "delete from main.outbox_requests where id = ?1"
+                   " and id < (select max(id) from main.outbox_requests)",
+                   action};
+  Statement keep{db_, "update main.outbox_requests set delivered_ids = null where id = ?1", action};
+  const std::vector<OldRequest> old =
+      old_requests(db_, destination_, ended_before, removed_requests_max + 1);
+  std::int64_t removed = 0;
+  int requests = 0;
+  for (const OldRequest& request : old) {
+    if (removed >= removed_events_max || requests == removed_requests_max) break;
+    core::for_each_range(request.delivered_ids, [&](std::int64_t first, std::int64_t last) {
+      remove.bind(1, first).bind(2, last).run();
+      removed += sqlite3_changes(db_);
+    });
+    forget.bind(1, request.id).run();
+    if (sqlite3_changes(db_) == 0) keep.bind(1, request.id).run();
+    ++requests;
+  }
+  is_through_ = requests == static_cast<int>(old.size());
+  if (removed > 0) {
+    Statement{db_,
+              "update main.outbox_destinations set removed = removed + ?2,"
+              " delivered = delivered - ?2 where name = ?1",
+              action}
+        .bind(1, std::string_view{destination_})
+        .bind(2, removed)
+        .run();
+  }
+  return removed;
+}
+
+bool OldRequests::has_old(core::Instant ended_before) {
+  return !old_requests(db_, destination_, ended_before, 1).empty();
+}
+
+std::int64_t OldRequests::count(core::Instant ended_before) {
+  Statement events{db_, "select count(*) from main.outbox_events where id between ?1 and ?2",
+                   action};
+  std::int64_t found = 0;
+  for (const OldRequest& request : old_requests(db_, destination_, ended_before, no_limit)) {
+    core::for_each_range(request.delivered_ids, [&](std::int64_t first, std::int64_t last) {
+      events.bind(1, first).bind(2, last).step();
+      found += events.integer(0);
+      events.reset();
+    });
+  }
+  return found;
+}
+
+}  // namespace outbox::storage

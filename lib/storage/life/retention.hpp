@@ -1,0 +1,45 @@
+#pragma once
+
+// Takes what was delivered long ago out of the log, a request at a time: the request log knows what
+// was delivered when, in order, so that nothing else is looked at.
+//
+// Lifetime: must be destroyed before its connection is closed. Threads: the connection's.
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+
+#include "core/clock.hpp"
+#include "storage/sqlite/statement.hpp"
+
+namespace outbox::storage {
+
+/// How much one step of a retention may do: some milliseconds of writing.
+inline constexpr std::int64_t removed_events_max = 500;
+inline constexpr int removed_requests_max = 100;
+
+class OldRequests {
+ public:
+  OldRequests(sqlite3* db, std::string destination);
+
+  /// Removes the events of some requests that ended before `ended_before`, with the rows of those
+  /// requests, and moves the counters of the destination. Returns how many events. What was
+  /// requeued stays, and so does the newest row of the request log.
+  ///
+  /// Requires: a write transaction is open, and secure_delete is on. Throws: `database_error`.
+  std::int64_t remove_some(core::Instant ended_before);
+  /// The last `remove_some` found nothing more that is old.
+  bool is_through() const { return is_through_; }
+
+  /// Whether `remove_some` would find something; reads only.
+  bool has_old(core::Instant ended_before);
+  /// How many events `remove_some` would remove in all; reads only.
+  std::int64_t count(core::Instant ended_before);
+
+ private:
+  sqlite3* db_;
+  std::string destination_;
+  bool is_through_ = false;
+};
+
+}  // namespace outbox::storage

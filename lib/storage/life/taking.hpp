@@ -1,0 +1,71 @@
+#pragma once
+
+// One take from the queue, while it goes on: for the parts of `Queue` only.
+
+#include <algorithm>
+#include <cstdint>
+#include <map>
+#include <string>
+#include <unordered_set>
+#include <vector>
+
+#include "storage/life/queue.hpp"
+
+namespace outbox::storage {
+
+/// The first columns of every statement that takes.
+namespace column {
+inline constexpr int event = 0;
+inline constexpr int enqueued_at_ms = 1;
+inline constexpr int payload = 2;
+inline constexpr int validated = 3;
+inline constexpr int ordering_key = 4;
+inline constexpr int kind = 5;
+inline constexpr int first_more = 6;
+}  // namespace column
+
+inline core::QueuedEvent row_at(const Statement& row, core::QueueState state,
+                                std::int64_t due_at_ms) {
+  return {.id = row.integer(column::event),
+          .state = state,
+          .due_at_ms = due_at_ms,
+          .enqueued_at_ms = row.integer(column::enqueued_at_ms),
+          .ordering_key = std::string{row.view(column::ordering_key)}};
+}
+
+struct Queue::Taking {
+  Taking(const core::BatchLimits& limits_, core::Instant now_, const Claims& claims_)
+      : limits{limits_}, now{now_}, claims{claims_} {
+    // Most takes are full; a huge limit of a far larger table is no reason to reserve it all.
+    const std::size_t expected = std::min<std::size_t>(limits.events_max, 1'024);
+    take.events.reserve(expected);
+    rows.reserve(expected);
+  }
+
+  const core::BatchLimits& limits;
+  core::Instant now;
+  const Claims& claims;
+  bool has_scheduled = true;  // its walk through the scheduled events has not ended
+  bool has_waiting = false;   // the destination has events that wait for their key
+  Take take = {};
+  std::vector<core::QueuedEvent> rows = {};
+  std::unordered_set<std::int64_t> with_key = {};      // those of `rows` that have one
+  std::unordered_set<std::string> held_keys = {};      // of events that wait
+  std::map<std::int64_t, std::string> followers = {};  // waiting events that may go now
+  std::size_t bytes = 0;
+  std::size_t looks = 0;
+
+  bool is_full() const { return rows.size() >= limits.events_max || bytes >= limits.bytes_max; }
+  void add(const Statement& row, core::QueueState state, std::int64_t due_at_ms) {
+    rows.push_back(row_at(row, state, due_at_ms));
+    take.events.push_back({.id = rows.back().id,
+                           .payload = take.texts.keep(row.view(column::payload)),
+                           .is_validated = row.integer(column::validated) == 1,
+                           .ordering_key = take.texts.keep(rows.back().ordering_key),
+                           .kind = take.texts.keep(row.view(column::kind))});
+    bytes += take.events.back().payload.size();
+    if (!rows.back().ordering_key.empty()) with_key.insert(rows.back().id);
+  }
+};
+
+}  // namespace outbox::storage

@@ -1,0 +1,116 @@
+#include "storage/people/change.hpp"
+
+#include <chrono>
+
+#include "storage/life/destination_row.hpp"
+#include "storage/life/queue_row.hpp"
+#include "storage/sqlite/schema.hpp"
+#include "storage/sqlite/statement.hpp"
+#include "storage/sqlite/transaction.hpp"
+
+namespace outbox::storage {
+
+namespace {
+
+using std::chrono::microseconds;
+
+// A writer that met the lock sleeps for longer than the lock is held: SQLite's own busy handler for
+// 1, 2, 5, 10 … ms. With the lock free for most of the time it seldom meets it twice.
+constexpr int pause_for_each_write = 4;
+constexpr std::chrono::milliseconds pause_min{1};
+
+void pause_for(microseconds wanted) {
+  const auto wait = std::max(std::chrono::ceil<std::chrono::milliseconds>(wanted), pause_min);
+  sqlite3_sleep(static_cast<int>(wait.count()));
+}
+
+}  // namespace
+
+core::Ids distinct(core::Ids ids) {
+  std::sort(ids.begin(), ids.end());
+  ids.erase(std::unique(ids.begin(), ids.end()), ids.end());
+  return ids;
+}
+
+BulkChange::BulkChange(sqlite3* db, AuditNote note, Probe probe)
+    : db_{db}, note_{std::move(note)}, probe_{probe} {
+  while_busy([db] { require_schema(db); });
+}
+
+void BulkChange::run(const std::function<Tally()>& work) {
+  const bool is_ours = sqlite3_get_autocommit(db_) != 0;
+  std::int64_t changed = 0;
+  std::int64_t audit_id = audit_id_;
+  microseconds writing{0};
+  Tally tally;
+  change_atomically(db_, note_.action.c_str(), [&] {
+    const auto begin = std::chrono::steady_clock::now();
+    tally = work();
+    for (const auto& [destination, moved] : tally) {
+      changed += moved.events;
+      count(destination, moved);
+    }
+    if (changed > 0 && audit_id == 0) {
+      audit_id = write_audit(db_, note_, changed);
+    } else if (changed > 0) {
+      add_to_audit(db_, audit_id, changed);
+    }
+    writing = std::chrono::duration_cast<microseconds>(std::chrono::steady_clock::now() - begin);
+  });
+  audit_id_ = audit_id;
+  total_ += changed;
+  for (const auto& [destination, moved] : tally) probed_.insert(destination);
+  if (is_ours) pause_for(writing * pause_for_each_write);
+}
+
+// Asks for a probe once, with the first events: each would cost an endpoint on hold a request.
+void BulkChange::count(const std::string& destination, const Moved& moved) {
+  const std::int64_t probes = probe_ == Probe::asked && !probed_.contains(destination) ? 1 : 0;
+  if (moved.removed == 0 && moved.not_delivered == 0 && probes == 0) return;
+  make_destination(db_, destination, note_.action.c_str());
+  Statement{db_,
+            "update main.outbox_destinations set removed = removed + ?2,"
+            " delivered = delivered - ?3, probes_asked = probes_asked + ?4 where name = ?1",
+            note_.action.c_str()}
+      .bind(1, std::string_view{destination})
+      .bind(2, moved.removed)
+      .bind(3, moved.not_delivered)
+      .bind(4, probes)
+      .run();
+}
+
+void BulkChange::wholly(const std::function<void()>& change) {
+  if (sqlite3_get_autocommit(db_) != 0) return change();
+  Savepoint all{db_, note_.action.c_str()};
+  change();
+  all.release();
+}
+
+Tally remove_rows(sqlite3* db, const std::vector<EventRow>& rows) {
+  constexpr auto action = "remove events";
+  Statement from_log{db, "delete from main.outbox_events where id = ?1", action};
+  Statement from_queue{db,
+                       "delete from main.outbox_queue where destination = ?1 and state = ?2"
+                       " and due_at_ms = ?3 and event = ?4",
+                       action};
+  Tally tally;
+  for (const EventRow& row : rows) {
+    Moved& moved = tally[row.destination];
+    from_log.bind(1, row.id).run();
+    ++moved.events;
+    ++moved.removed;
+    if (!row.queued) {
+      ++moved.not_delivered;
+      continue;
+    }
+    from_queue.bind(1, std::string_view{row.destination})
+        .bind(2, static_cast<std::int64_t>(row.queued->state))
+        .bind(3, row.queued->due_at_ms)
+        .bind(4, row.id)
+        .run();
+    free_next_of_key(db, row.destination, row.ordering_key);
+  }
+  return tally;
+}
+
+}  // namespace outbox::storage

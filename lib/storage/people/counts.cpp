@@ -1,0 +1,116 @@
+// The numbers of `status`, straight from the tables.
+
+#include <algorithm>
+#include <array>
+#include <map>
+
+#include "outbox/migrate.hpp"
+#include "storage/people/events.hpp"
+#include "storage/sqlite/schema.hpp"
+#include "storage/sqlite/statement.hpp"
+#include "storage/sqlite/transaction.hpp"
+
+namespace outbox::storage {
+
+namespace {
+
+using Destinations = std::map<std::string, DestinationStatus>;
+constexpr auto action = "read the status";
+
+void read_destinations(sqlite3* db, Destinations& destinations) {
+  Statement rows{
+      db,
+      "select name, first_served_at_ms is not null, paused_at_ms, paused_reason,"
+      " hold_reason, hold_since_ms, hold_until_ms, hold_tries, delivered,"
+      " delivered_total, removed, requests_total, hold_kind from main.outbox_destinations",
+      action};
+  while (rows.step()) {
+    DestinationStatus& found = destinations[rows.text(0)];
+    found.was_ever_served = rows.integer(1) != 0;
+    if (!rows.is_null(2)) found.paused = Pause{rows.text(3), core::instant_of(rows.integer(2))};
+    if (!rows.is_null(4)) {
+      found.hold = Hold{rows.text(12), rows.text(4), core::instant_of(rows.integer(5)),
+                        core::instant_of(rows.integer(6)), rows.integer(7)};
+    }
+    found.counts.delivered = rows.integer(8);
+    found.counts.delivered_total = rows.integer(9);
+    found.counts.removed = rows.integer(10);
+    found.counts.requests_total = rows.integer(11);
+  }
+}
+
+// What a name of people counts as, in the order of StateName: pending by itself may go now.
+constexpr std::array<std::int64_t Counts::*, 7> members{
+    &Counts::due,       &Counts::scheduled, &Counts::waiting,  &Counts::retrying,
+    &Counts::delivered, &Counts::dead,      &Counts::discarded};
+
+void add_events(Counts& counts, StateName name, std::int64_t events) {
+  counts.*members.at(static_cast<std::size_t>(name)) += events;
+  if (is_part_of(name, StateName::pending)) counts.pending += events;
+}
+
+// One pass over the queue, in the order of its rows.
+void read_queue(sqlite3* db, Destinations& destinations, core::Instant now) {
+  Statement rows{db,
+                 "select destination, state, sum(due_at_ms <= ?1), sum(due_at_ms > ?1),"
+                 " min(iif(due_at_ms = 0, enqueued_at_ms, iif(due_at_ms <= ?1, due_at_ms, null)))"
+                 " from main.outbox_queue group by destination, state",
+                 action};
+  rows.bind(1, core::unix_ms(now));
+  while (rows.step()) {
+    Counts& counts = destinations[rows.text(0)].counts;
+    const core::QueueState state{rows.integer(1)};
+    const StateName name = name_of(state, 0, now);
+    add_events(counts, name, rows.integer(2));
+    add_events(counts, name_of(state, core::unix_ms(now) + 1, now), rows.integer(3));
+    if (name != StateName::pending || rows.is_null(4)) continue;
+    const auto age =
+        std::max(now - core::instant_of(rows.integer(4)), std::chrono::milliseconds{0});
+    counts.oldest_due_age = std::max(counts.oldest_due_age.value_or(age), age);
+  }
+}
+
+void add(Counts& sum, const Counts& part) {
+  for (const auto member :
+       {&Counts::pending, &Counts::due, &Counts::scheduled, &Counts::waiting, &Counts::retrying,
+        &Counts::dead, &Counts::discarded, &Counts::delivered, &Counts::enqueued, &Counts::removed,
+        &Counts::delivered_total, &Counts::requests_total}) {
+    sum.*member += part.*member;
+  }
+  if (part.oldest_due_age) {
+    sum.oldest_due_age =
+        std::max(sum.oldest_due_age.value_or(*part.oldest_due_age), *part.oldest_due_age);
+  }
+}
+
+}  // namespace
+
+Status read_status(sqlite3* db, const std::string& destination, core::Instant now) {
+  return while_busy([&] {
+    const ReadTransaction moment{db};
+    require_schema(db);
+    Destinations destinations;
+    read_destinations(db, destinations);
+    read_queue(db, destinations, now);
+    Status status{.schema_version = migrated_version(db)};
+    for (auto& [name, found] : destinations) {
+      if (!destination.empty() && name != destination) continue;
+      found.name = name;
+      Counts& counts = found.counts;
+      counts.enqueued =
+          counts.pending + counts.delivered + counts.dead + counts.discarded + counts.removed;
+      add(status.counts, counts);
+      status.destinations.push_back(std::move(found));
+    }
+    if (destination.empty()) {
+      // AUTOINCREMENT counts every event ever, also those that nothing above knows of any more.
+      status.counts.enqueued =
+          query_integer(db, "select seq from main.sqlite_sequence where name = 'outbox_events'",
+                        action)
+              .value_or(0);
+    }
+    return status;
+  });
+}
+
+}  // namespace outbox::storage

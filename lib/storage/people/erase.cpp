@@ -1,0 +1,145 @@
+#include "storage/people/erase.hpp"
+
+#include <sqlite3.h>
+
+#include <algorithm>
+#include <limits>
+
+#include "core/event/id_ranges.hpp"
+#include "core/event/subject.hpp"
+#include "storage/people/change.hpp"
+#include "storage/people/events.hpp"
+#include "storage/people/requests.hpp"
+#include "storage/people/rewrite.hpp"
+#include "storage/sqlite/schema.hpp"
+#include "storage/sqlite/statement.hpp"
+#include "storage/sqlite/transaction.hpp"
+
+namespace outbox::storage {
+
+namespace {
+
+constexpr auto action = "erase";
+constexpr auto unfinished = "erase (unfinished)";
+constexpr std::int64_t looks_max = 2'000;  // rows in one read transaction
+constexpr std::size_t ids_max = 100'000'000;
+
+bool concerns(const Statement& row, const Subject& subject) {
+  if (core::is_about(row.text(1), subject)) return true;
+  if (!row.is_null(4) && core::is_about(row.text(4), subject)) return true;
+  if (subject.email.empty()) return false;
+  return core::key_holds_address(row.text(2), subject.email) ||
+         core::key_holds_address(row.text(3), subject.email);
+}
+
+std::string by(const Subject& subject) {
+  return !subject.email.empty() ? "by e-mail" : !subject.user_id.empty() ? "by user" : "by group";
+}
+
+}  // namespace
+
+// No index knows who is in a payload.
+FoundEvents find_events(sqlite3* db, const Subject& subject) {
+  core::require_subject(subject);
+  while_busy([db] { require_schema(db); });
+  Statement rows{db,
+                 "select id, payload, ordering_key, dedupe_key, headers from main.outbox_events"
+                 " where id > ?1 order by id limit ?2",
+                 action};
+  FoundEvents found;
+  std::int64_t after = std::numeric_limits<std::int64_t>::min();
+  for (std::int64_t looks = looks_max; looks == looks_max;) {
+    const ResetAtEnd end{rows};
+    rows.bind(1, after).bind(2, looks_max);
+    for (looks = 0; rows.step(); ++looks) {
+      after = rows.integer(0);
+      if (!concerns(rows, subject)) continue;
+      found.ids.push_back(after);
+      found.have_keys = found.have_keys || !rows.is_null(2) || !rows.is_null(3);
+    }
+  }
+  return found;
+}
+
+Erasure::Erasure(sqlite3* db, const Subject& subject, const ChangeNote& note, FoundEvents found)
+    : db_{db},
+      subject_{subject},
+      note_{note},
+      ids_{std::move(found.ids)},
+      all_{ids_},
+      have_keys_{found.have_keys} {
+  if (!ids_.empty()) {
+    const AuditNote list{
+        .action = unfinished, .subject = core::ranges_text(ids_), .note = {note_.actor, {}}};
+    change_atomically(db_, action, [&] { write_audit(db_, list, 0); });
+  }
+  Statement lists{db_, "select id, subject from main.outbox_audit where action = ?1", action};
+  lists.bind(1, std::string_view{unfinished});
+  while (lists.step()) {
+    work_list_ = std::max(work_list_, lists.integer(0));
+    const core::Ids more = core::ids_in(lists.text(1), ids_max);
+    all_.insert(all_.end(), more.begin(), more.end());
+  }
+  all_ = distinct(std::move(all_));
+  have_keys_ = have_keys_ || all_.size() > ids_.size();  // who knows
+}
+
+std::int64_t Erasure::remove_events() {
+  BulkChange bulk{db_, {.action = action, .subject = by(subject_), .note = note_}};
+  return bulk.run_all(ids_, Mode::apply, [&](const core::Ids& chunk) {
+    return remove_rows(db_, read_rows(db_, Chosen{chunk}));
+  });
+}
+
+void Erasure::forget_answers() {
+  if (all_.empty()) return;
+  requests_ = while_busy([&] { return requests_that_held(db_, all_); });
+  for_each_chunk(requests_, [&](const core::Ids& chunk) {
+    change_atomically(db_, action, [&] {
+      Statement forget{db_,
+                       "update main.outbox_requests set reason = null, warnings = null,"
+                       " response_id = null where id = ?1",
+                       action};
+      for (const std::int64_t request : chunk) forget.bind(1, request).run();
+    });
+  });
+  change_atomically(db_, action, [&] {
+    execute(db_,
+            "update main.outbox_destinations set hold_reason = 'the reason was erased'"
+            " where hold_reason is not null",
+            action);
+  });
+}
+
+void Erasure::rewrite_pages() {
+  storage::rewrite_pages(db_, all_, requests_);
+  if (have_keys_) rewrite_indexes(db_);
+}
+
+void Erasure::finish() {
+  if (work_list_ == 0) return;
+  change_atomically(db_, action, [&] {
+    Statement{db_, "delete from main.outbox_audit where action = ?1 and id <= ?2", action}
+        .bind(1, std::string_view{unfinished})
+        .bind(2, work_list_)
+        .run();
+  });
+}
+
+bool truncate_wal(sqlite3* db) {
+  // PASSIVE holds nobody up. TRUNCATE keeps the writers out while it waits for readers, so it is
+  // for when there is nothing left to wait for, and does not wait.
+  int in_wal = 0;
+  int moved = 0;
+  int code = sqlite3_wal_checkpoint_v2(db, "main", SQLITE_CHECKPOINT_PASSIVE, &in_wal, &moved);
+  if (code == SQLITE_OK && in_wal != moved) return false;
+  if (code == SQLITE_OK) {
+    sqlite3_busy_timeout(db, 0);
+    code = sqlite3_wal_checkpoint_v2(db, "main", SQLITE_CHECKPOINT_TRUNCATE, nullptr, nullptr);
+  }
+  if (code == SQLITE_OK) return true;
+  if ((code & 0xFF) == SQLITE_BUSY || (code & 0xFF) == SQLITE_LOCKED) return false;
+  throw_error(db, code, action);
+}
+
+}  // namespace outbox::storage

@@ -1,0 +1,54 @@
+#pragma once
+
+// The right to be forgotten, as far as the tables are concerned. An erasure has several steps, and
+// may be killed at each of them: its work list is a row of the audit until the last one is done.
+
+#include <cstdint>
+
+#include "core/event/id_ranges.hpp"
+#include "outbox/operate.hpp"
+
+struct sqlite3;
+
+namespace outbox::storage {
+
+struct FoundEvents {
+  core::Ids ids = {};      // in order
+  bool have_keys = false;  // some of them
+};
+
+/// Events about `subject`, of any state. Throws: `std::invalid_argument`, `schema_error`,
+/// `database_error`.
+FoundEvents find_events(sqlite3* db, const Subject& subject);
+
+/// An erasure under way, with those that were not finished before.
+class Erasure {
+ public:
+  /// Writes down what is to be erased. Requires: secure_delete is on, and no transaction is open.
+  Erasure(sqlite3* db, const Subject& subject, const ChangeNote& note, FoundEvents found);
+
+  /// Deletes the events, in short transactions. Returns how many.
+  std::int64_t remove_events();
+  /// Takes away what the endpoint said of requests that held one of them, and of holds.
+  void forget_answers();
+  /// Rewrites the pages in which copies of them may be left.
+  void rewrite_pages();
+  /// Strikes the work list. What is left of the erasure in the audit is how many events there were.
+  void finish();
+
+ private:
+  sqlite3* db_;
+  const Subject& subject_;
+  ChangeNote note_;
+  core::Ids ids_;            // found now
+  core::Ids all_;            // and by erasures before
+  core::Ids requests_ = {};  // that held one of them
+  bool have_keys_;
+  std::int64_t work_list_ = 0;  // the newest row that this one finishes
+};
+
+/// Moves the WAL into the database and cuts it to nothing. False: someone is reading or writing;
+/// then nobody is held up.
+bool truncate_wal(sqlite3* db);
+
+}  // namespace outbox::storage

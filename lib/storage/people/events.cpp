@@ -1,0 +1,158 @@
+#include "storage/people/events.hpp"
+
+#include "storage/people/requests.hpp"
+#include "storage/sqlite/statement.hpp"
+
+namespace outbox::storage {
+
+namespace {
+
+constexpr auto action = "read events";
+
+// A row of the queue is found by its primary key, as `find_queued` does it, for many events at
+// once: a suspect's place holds the time of its next try, and the suspects are few.
+std::string select_from_log(const std::string& columns, const Chosen& events) {
+  return "with suspects (event, due_at_ms) as materialized (select event, due_at_ms"
+         " from main.outbox_queue where destination in (select name from main.outbox_destinations)"
+         " and state = 3) select " +
+         columns +
+         " from main.outbox_events e left join suspects s on s.event = e.id"
+         " left join main.outbox_queue q on q.destination = e.destination"
+         " and q.state in (0, 1, 2, 3, 4, 5) and q.due_at_ms in (0, e.due_at_ms, s.due_at_ms)"
+         " and q.event = e.id where e.id in (" +
+         events.sql() + ") order by e.id";
+}
+
+std::optional<core::Instant> instant_or_none(const Statement& row, int column) {
+  if (row.is_null(column)) return std::nullopt;
+  return core::instant_of(row.integer(column));
+}
+
+std::string summary_columns() {
+  return "e.id, e.event_id, e.destination, " + field_sql("event_name") + ", " +
+         field_sql("user_id") + ", " + field_sql("context.group_id") +
+         ", q.state, coalesce(q.due_at_ms, e.due_at_ms), q.refusals, q.solo_failures,"
+         " e.enqueued_at_ms, q.settled_at_ms, q.last_error";
+}
+
+EventSummary summary_at(const Statement& row, core::Instant now) {
+  const std::int64_t due_at_ms = row.integer(7);
+  const StateName name = row.is_null(6) ? StateName::delivered
+                                        : name_of(core::QueueState{row.integer(6)}, due_at_ms, now);
+  EventSummary event{.id = row.integer(0),
+                     .event_id = row.text(1),
+                     .destination = row.text(2),
+                     .event_name = row.text(3),
+                     .user_id = row.text(4),
+                     .group_id = row.text(5),
+                     .state = text_of(name),
+                     .refusals = row.integer(8),
+                     .solo_failures = row.integer(9),
+                     .enqueued_at = core::instant_of(row.integer(10)),
+                     .settled_at = instant_or_none(row, 11),
+                     .last_error = row.text(12)};
+  if (due_at_ms != 0) event.due_at = core::instant_of(due_at_ms);
+  return event;
+}
+
+std::vector<EventSummary> read_chosen(sqlite3* db, const Chosen& chosen, core::Instant now) {
+  Statement rows{db, select_from_log(summary_columns(), chosen), action};
+  chosen.bind(rows);
+  std::vector<EventSummary> events;
+  core::Ids delivered;
+  while (rows.step()) {
+    events.push_back(summary_at(rows, now));
+    if (rows.is_null(6)) delivered.push_back(events.back().id);
+  }
+  const auto deliveries = deliveries_of(db, delivered);
+  for (EventSummary& event : events) {
+    const auto found = deliveries.find(event.id);
+    if (found != deliveries.end()) event.settled_at = found->second;
+  }
+  return events;
+}
+
+}  // namespace
+
+std::vector<EventSummary> read_events(sqlite3* db, const EventFilter& filter, core::Instant now) {
+  StateNames names;
+  if (!filter.state.empty()) names.push_back(state_named(filter.state));
+  return read_chosen(db, Chosen{names, filter, now}, now);
+}
+
+std::optional<EventDetail> read_event(sqlite3* db, std::int64_t id, core::Instant now) {
+  std::vector<EventSummary> found = read_chosen(db, Chosen{core::Ids{id}}, now);
+  if (found.empty()) return std::nullopt;
+  EventDetail detail{.event = std::move(found.front())};
+  Statement row{db, "select payload, ordering_key from main.outbox_events where id = ?1", action};
+  if (row.bind(1, id).step()) {
+    detail.payload = row.text(0);
+    detail.ordering_key = row.text(1);
+  }
+  detail.requests = requests_with(db, detail.event);
+  return detail;
+}
+
+std::vector<EventRow> read_rows(sqlite3* db, const Chosen& events) {
+  Statement rows{db,
+                 select_from_log("e.id, e.destination, e.ordering_key, q.state, q.due_at_ms,"
+                                 " q.enqueued_at_ms",
+                                 events),
+                 action};
+  events.bind(rows);
+  std::vector<EventRow> found;
+  while (rows.step()) {
+    EventRow row{.id = rows.integer(0), .destination = rows.text(1), .ordering_key = rows.text(2)};
+    if (!rows.is_null(3)) {
+      row.queued = core::QueuedEvent{.id = row.id,
+                                     .state = core::QueueState{rows.integer(3)},
+                                     .due_at_ms = rows.integer(4),
+                                     .enqueued_at_ms = rows.integer(5),
+                                     .ordering_key = row.ordering_key};
+    }
+    found.push_back(std::move(row));
+  }
+  return found;
+}
+
+std::optional<core::Blocker> blocker_in_key(sqlite3* db, const EventDetail& event) {
+  if (event.ordering_key.empty()) return std::nullopt;
+  const auto nearest = [&](const char* sql) -> std::optional<std::int64_t> {
+    Statement before{db, sql, action};
+    before.bind(1, std::string_view{event.event.destination})
+        .bind(2, std::string_view{event.ordering_key})
+        .bind(3, event.event.id);
+    if (!before.step()) return std::nullopt;
+    return before.integer(0);
+  };
+  if (const auto pending =
+          nearest("select event from main.outbox_queue where destination = ?1 and ordering_key = ?2"
+                  " and event < ?3 and state < 4 order by event desc limit 1")) {
+    return core::Blocker{.id = *pending};
+  }
+  if (const auto dead =
+          nearest("select event from main.outbox_queue where destination = ?1 and ordering_key = ?2"
+                  " and event < ?3 and state = 4 and exists (select 1 from main.outbox_destinations"
+                  " where name = ?1 and block_on_dead) order by event desc limit 1")) {
+    return core::Blocker{.id = *dead, .is_dead = true};
+  }
+  return std::nullopt;
+}
+
+std::int64_t due_before(sqlite3* db, const EventSummary& event, core::Instant now) {
+  Statement count{
+      db,
+      "select (select count(*) from (select 1 from main.outbox_queue where destination = ?1"
+      " and state = 0 and due_at_ms = 0 and event < ?2 limit ?4)) +"
+      " (select count(*) from (select event from main.outbox_queue where destination = ?1"
+      " and state = 0 and due_at_ms between 1 and ?3 limit ?4) where event < ?2)",
+      action};
+  count.bind(1, std::string_view{event.destination})
+      .bind(2, event.id)
+      .bind(3, core::unix_ms(now))
+      .bind(4, core::due_before_max + 1)
+      .step();
+  return count.integer(0);
+}
+
+}  // namespace outbox::storage

@@ -1,0 +1,164 @@
+#include "storage/people/filter.hpp"
+
+#include <algorithm>
+#include <array>
+#include <limits>
+#include <stdexcept>
+#include <string_view>
+
+namespace outbox::storage {
+
+namespace {
+
+enum class Due { any, now, later };
+
+struct State {
+  std::string_view name;
+  const char* states;  // of the queue
+  Due due = Due::any;
+};
+
+// In the order of StateName.
+constexpr std::array<State, 7> states{{
+    {"pending", "0, 1, 2, 3"},
+    {"scheduled", "0, 1", Due::later},
+    {"waiting", "1", Due::now},
+    {"retrying", "3"},
+    {"delivered", ""},
+    {"dead", "4"},
+    {"discarded", "5"},
+}};
+
+const State& state_of(StateName name) {
+  return states.at(static_cast<std::size_t>(name));
+}
+
+// The destinations in the queue, each found by a look-up of its own.
+constexpr auto queued_destinations =
+    "with recursive d (name) as (select min(destination) from main.outbox_queue union all"
+    " select (select min(destination) from main.outbox_queue where destination > d.name) from d"
+    " where d.name is not null) select name from d where name is not null";
+
+// Where an event is in the queue follows from its state: see `find_queued`.
+constexpr auto is_not_queued =
+    "not exists (select 1 from main.outbox_queue q where q.destination = e.destination"
+    " and q.state in (0, 1, 2, 4, 5) and q.due_at_ms in (0, e.due_at_ms) and q.event = e.id)"
+    " and e.id not in (select event from main.outbox_queue"
+    " where destination in (select name from main.outbox_destinations) and state = 3)";
+
+std::string ms_text(std::chrono::system_clock::time_point instant) {
+  return std::to_string(
+      std::chrono::ceil<std::chrono::milliseconds>(instant.time_since_epoch()).count());
+}
+
+}  // namespace
+
+StateName state_named(const std::string& name) {
+  for (std::size_t i = 0; i < states.size(); ++i) {
+    if (name == states.at(i).name) return static_cast<StateName>(i);
+  }
+  throw std::invalid_argument{
+      "outbox: state: pending, scheduled, waiting, retrying, delivered, dead or discarded"};
+}
+
+std::string text_of(StateName name) {
+  return std::string{state_of(name).name};
+}
+
+StateName name_of(core::QueueState state, std::int64_t due_at_ms, core::Instant now) {
+  const bool is_due = due_at_ms <= core::unix_ms(now);
+  switch (state) {
+    case core::QueueState::ready:
+      return is_due ? StateName::pending : StateName::scheduled;
+    case core::QueueState::waiting:
+      return is_due ? StateName::waiting : StateName::scheduled;
+    case core::QueueState::in_search:
+      return StateName::pending;
+    case core::QueueState::suspect:
+      return StateName::retrying;
+    case core::QueueState::dead:
+      return StateName::dead;
+    case core::QueueState::discarded:
+      break;
+  }
+  return StateName::discarded;
+}
+
+bool is_part_of(StateName narrow, StateName name) {
+  return narrow == name || (name == StateName::pending && narrow < StateName::delivered);
+}
+
+// json_extract stops with an error at what is no JSON.
+std::string field_sql(const std::string& path) {
+  return "iif(json_valid(e.payload), json_extract(e.payload, '$." + path + "'), null)";
+}
+
+Chosen::Chosen(const core::Ids& ids) {
+  for (const std::int64_t id : ids) sql_ += (sql_.empty() ? "" : ",") + std::to_string(id);
+}
+
+Chosen::Chosen(const StateNames& names, const EventFilter& filter, core::Instant now) {
+  const bool are_delivered = !names.empty() && names.front() == StateName::delivered;
+  // Only events in the queue have an error.
+  const bool are_queued = !are_delivered && (!names.empty() || !filter.error.empty());
+  sql_ = are_queued ? "select q.event from main.outbox_queue q"
+                      " cross join main.outbox_events e on e.id = q.event where 1"
+                    : "select e.id from main.outbox_events e where 1";
+  if (!filter.destination.empty()) {
+    say_equal(are_queued ? "q.destination" : "e.destination", filter.destination);
+  } else if (are_queued) {
+    say("q.destination in (" + std::string{queued_destinations} + ")");
+  }
+  if (are_delivered) say(is_not_queued);
+  if (are_queued && !names.empty()) say_states(names, now);
+  if (!filter.event_name.empty()) say_equal(field_sql("event_name"), filter.event_name);
+  if (!filter.user_id.empty()) say_equal(field_sql("user_id"), filter.user_id);
+  if (!filter.group_id.empty()) say_equal(field_sql("context.group_id"), filter.group_id);
+  if (!filter.error.empty() && are_queued) {
+    values_.push_back(filter.error);
+    say("0 < instr(q.last_error, ?" + std::to_string(values_.size()) + ")");
+  } else if (!filter.error.empty()) {
+    say("0");
+  }
+  if (filter.since) say("e.enqueued_at_ms >= " + ms_text(*filter.since));
+  if (filter.until) say("e.enqueued_at_ms < " + ms_text(*filter.until));
+  sql_ += " order by 1";
+  if (filter.limit) {
+    constexpr std::size_t limit_max = std::numeric_limits<std::int64_t>::max();
+    sql_ += " limit " + std::to_string(std::min(*filter.limit, limit_max));
+  }
+}
+
+void Chosen::bind(Statement& statement) const {
+  for (std::size_t i = 0; i < values_.size(); ++i) {
+    statement.bind(static_cast<int>(i) + 1, std::string_view{values_[i]});
+  }
+}
+
+void Chosen::say(const std::string& condition) {
+  sql_ += " and " + condition;
+}
+
+void Chosen::say_equal(const std::string& column, const std::string& value) {
+  values_.push_back(value);
+  say(column + " = ?" + std::to_string(values_.size()));
+}
+
+// The states by themselves are the ranges that are read; the conditions narrow them.
+void Chosen::say_states(const StateNames& names, core::Instant now) {
+  std::string ranges;
+  std::string conditions;
+  for (const StateName name : names) {
+    const State& state = state_of(name);
+    ranges += (ranges.empty() ? "" : ", ") + std::string{state.states};
+    conditions +=
+        std::string{conditions.empty() ? "" : " or "} + "q.state in (" + state.states + ")";
+    if (state.due == Due::any) continue;
+    conditions += std::string{" and q.due_at_ms "} + (state.due == Due::now ? "<= " : "> ") +
+                  std::to_string(core::unix_ms(now));
+  }
+  say("q.state in (" + ranges + ")");
+  say("(" + conditions + ")");
+}
+
+}  // namespace outbox::storage

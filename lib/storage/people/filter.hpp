@@ -1,0 +1,57 @@
+#pragma once
+
+// Which events? The names of their states, and an EventFilter as SQL.
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "core/clock.hpp"
+#include "core/event/id_ranges.hpp"
+#include "core/event/queued_event.hpp"
+#include "outbox/inspect.hpp"
+#include "storage/sqlite/statement.hpp"
+
+namespace outbox::storage {
+
+/// The states of `EventFilter::state`, but for the empty one.
+enum class StateName { pending, scheduled, waiting, retrying, delivered, dead, discarded };
+using StateNames = std::vector<StateName>;
+
+/// Throws: `std::invalid_argument` for any other text.
+StateName state_named(const std::string& name);
+std::string text_of(StateName name);
+
+/// The name of an event in the queue, the narrowest that fits: pending is one that may go now.
+StateName name_of(core::QueueState state, std::int64_t due_at_ms, core::Instant now);
+
+/// Whether `narrow`, from `name_of`, is a part of `name`: pending holds all that is undelivered.
+bool is_part_of(StateName narrow, StateName name);
+
+/// A part of the payload of `e`, for a statement; null for what is no JSON, which plain SQL may
+/// have stored.
+std::string field_sql(const std::string& path);
+
+/// Some events: SQL for the brackets of `e.id in (…)`, with the values that are bound to it.
+class Chosen {
+ public:
+  explicit Chosen(const core::Ids& ids);
+  /// The events in one of the states `names` (none: in any) that `filter` lets through, but for its
+  /// state: the first ones in commit order, as many as its limit says. With a state its cost grows
+  /// with what is undelivered; without one, or for delivered events, with the log up to the limit.
+  Chosen(const StateNames& names, const EventFilter& filter, core::Instant now);
+
+  const std::string& sql() const { return sql_; }
+  /// Binds the values to the first parameters of `statement`, which must not outlive this.
+  void bind(Statement& statement) const;
+
+ private:
+  void say(const std::string& condition);
+  void say_equal(const std::string& column, const std::string& value);
+  void say_states(const StateNames& names, core::Instant now);
+
+  std::string sql_;
+  std::vector<std::string> values_ = {};
+};
+
+}  // namespace outbox::storage

@@ -1,0 +1,33 @@
+#pragma once
+
+// The request log, for people: what was sent, and what was delivered when.
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "core/clock.hpp"
+#include "core/event/id_ranges.hpp"
+#include "outbox/inspect.hpp"
+
+struct sqlite3;
+
+namespace outbox::storage {
+
+/// The newest `limit` requests to `destination` (empty: all), the newest first.
+/// Throws: `database_error`, as all here.
+std::vector<RequestSummary> read_requests(sqlite3* db, const std::string& destination,
+                                          std::size_t limit);
+
+/// The requests that held the event, the oldest first.
+std::vector<RequestSummary> requests_with(sqlite3* db, const EventSummary& event);
+
+/// When those of `ids` that were delivered were delivered. Requires: `ids` ascend. Reads the
+/// request log once, whatever it is asked.
+std::map<std::int64_t, core::Instant> deliveries_of(sqlite3* db, const core::Ids& ids);
+
+/// The requests that held one of `ids`, in order. Requires and reads: as `deliveries_of`.
+core::Ids requests_that_held(sqlite3* db, const core::Ids& ids);
+
+}  // namespace outbox::storage

@@ -1,0 +1,27 @@
+#pragma once
+
+// SQLite overwrites what it deletes (secure_delete), but not the copies that earlier moves left in
+// the unallocated space of its pages: where a page was split or filled again, moved cells stay
+// behind, and the root of a table keeps its first rows when it becomes an inner page. Seen with
+// 3.40.1. A page is zeroed as a whole when it becomes free. So rows are taken out together, which
+// frees their pages, and are put back.
+//
+// Everything here requires: secure_delete is on, and no transaction is open. Each step is a
+// transaction of some ten milliseconds, with a pause after it. Throws: `database_error`.
+
+#include "core/event/id_ranges.hpp"
+
+struct sqlite3;
+
+namespace outbox::storage {
+
+/// Rewrites the pages of the log and of the request log around the erased events `events` and the
+/// requests `requests`, and the whole queue, in which rows move; without events only the roots,
+/// which may hold what was removed long ago. Requires: both ascend.
+void rewrite_pages(sqlite3* db, const core::Ids& events, const core::Ids& requests);
+
+/// Rewrites the indexes of the keys, which may be made of names. Others cannot write meanwhile,
+/// about a second for a million events with keys.
+void rewrite_indexes(sqlite3* db);
+
+}  // namespace outbox::storage

@@ -1,0 +1,30 @@
+#pragma once
+
+// What people do to events and destinations: the functions of outbox/operate.hpp, which tells their
+// contracts and errors.
+
+#include <cstdint>
+#include <string>
+
+#include "core/clock.hpp"
+#include "outbox/operate.hpp"
+
+struct sqlite3;
+
+namespace outbox::storage {
+
+// verbs.cpp
+void nudge(sqlite3* db, const std::string& destination);
+void pause(sqlite3* db, const std::string& destination, const ChangeNote& note);
+void resume(sqlite3* db, const std::string& destination, const ChangeNote& note);
+std::int64_t retry(sqlite3* db, const Selection& selection, const ChangeNote& note, Mode mode);
+std::int64_t discard(sqlite3* db, const Selection& selection, const ChangeNote& note, Mode mode);
+
+// requeue.cpp
+std::int64_t requeue(sqlite3* db, const Selection& selection, const ChangeNote& note, Mode mode);
+
+// prune.cpp: on a connection of the library's own
+std::int64_t prune(sqlite3* db, const PruneOptions& options, const ChangeNote& note, Mode mode,
+                   core::Instant now);
+
+}  // namespace outbox::storage

@@ -1,0 +1,125 @@
+#include "storage/sqlite/statement.hpp"
+
+#include "outbox/errors.hpp"
+
+namespace outbox::storage {
+
+void throw_error(sqlite3* db, int code, const char* action) {
+  const std::string message = sqlite3_errmsg(db);
+  if (message.find("no such table: main.outbox_") != std::string::npos) {
+    throw schema_error{
+        "outbox: the database is not migrated: call outbox::migrate first, or run "
+        "`outbox migrate`"};
+  }
+  std::string text = "outbox: " + std::string{action} + ": " + message;
+  const int extended = sqlite3_extended_errcode(db);
+  if (extended == SQLITE_BUSY_SNAPSHOT) {
+    text += " (the transaction read before it wrote: begin it with BEGIN IMMEDIATE)";
+  }
+  if ((extended & 0xFF) == SQLITE_BUSY && extended != SQLITE_BUSY_SNAPSHOT) {
+    text += " (another connection writes, or holds it with locking_mode=EXCLUSIVE)";
+  }
+  // A host may not have asked for extended codes on its connection.
+  throw database_error{(extended & 0xFF) == (code & 0xFF) ? extended : code, text};
+}
+
+void execute(sqlite3* db, const char* sql, const char* action) {
+  const int code = sqlite3_exec(db, sql, nullptr, nullptr, nullptr);
+  if (code != SQLITE_OK) throw_error(db, code, action);
+}
+
+std::optional<std::int64_t> query_integer(sqlite3* db, const char* sql, const char* action) {
+  Statement statement{db, sql, action};
+  if (!statement.step() || statement.is_null(0)) return std::nullopt;
+  return statement.integer(0);
+}
+
+std::string query_text(sqlite3* db, const char* sql, const char* action) {
+  Statement statement{db, sql, action};
+  return statement.step() ? statement.text(0) : std::string{};
+}
+
+Statement::Statement(sqlite3* db, const char* sql, const char* action, Use use)
+    : db_{db}, action_{action} {
+  const unsigned flags = use == Use::often ? SQLITE_PREPARE_PERSISTENT : 0;
+  check(sqlite3_prepare_v3(db, sql, -1, flags, &handle_, nullptr));
+}
+
+Statement::~Statement() {
+  sqlite3_finalize(handle_);
+}
+
+Statement& Statement::bind(int index, std::int64_t value) {
+  check(sqlite3_bind_int64(handle_, index, value));
+  return *this;
+}
+
+Statement& Statement::bind(int index, std::string_view text) {
+  // An empty view may have no data, which SQLite would take for NULL.
+  const char* data = text.data() == nullptr ? "" : text.data();
+  check(sqlite3_bind_text64(handle_, index, data, text.size(), SQLITE_STATIC, SQLITE_UTF8));
+  return *this;
+}
+
+Statement& Statement::bind(int index, std::nullopt_t) {
+  check(sqlite3_bind_null(handle_, index));
+  return *this;
+}
+
+bool Statement::step() {
+  const int code = sqlite3_step(handle_);
+  if (code == SQLITE_ROW) return true;
+  if (code == SQLITE_DONE) return false;
+  // Left as it is, the statement would answer every later step with SQLITE_MISUSE.
+  const int extended = sqlite3_extended_errcode(db_);
+  try {
+    throw_error(db_, extended, action_);
+  } catch (...) {
+    sqlite3_reset(handle_);
+    throw;
+  }
+}
+
+void Statement::run() {
+  while (step()) {
+  }
+  reset();
+}
+
+void Statement::run_quietly() noexcept {
+  while (sqlite3_step(handle_) == SQLITE_ROW) {
+  }
+  reset();
+}
+
+void Statement::reset() noexcept {
+  sqlite3_reset(handle_);
+}
+
+bool Statement::is_null(int column) const {
+  return sqlite3_column_type(handle_, column) == SQLITE_NULL;
+}
+
+std::int64_t Statement::integer(int column) const {
+  return sqlite3_column_int64(handle_, column);
+}
+
+std::string Statement::text(int column) const {
+  const auto* data = reinterpret_cast<const char*>(sqlite3_column_text(handle_, column));
+  return data == nullptr ? std::string{} : std::string{data, bytes(column)};
+}
+
+std::string_view Statement::view(int column) const {
+  const auto* data = reinterpret_cast<const char*>(sqlite3_column_text(handle_, column));
+  return data == nullptr ? std::string_view{} : std::string_view{data, bytes(column)};
+}
+
+std::size_t Statement::bytes(int column) const {
+  return static_cast<std::size_t>(sqlite3_column_bytes(handle_, column));
+}
+
+void Statement::check(int code) {
+  if (code != SQLITE_OK) throw_error(db_, code, action_);
+}
+
+}  // namespace outbox::storage

@@ -1,0 +1,55 @@
+# outbox as its users get it. What consumers_test.cpp runs is built here, once, as fixtures of CTest:
+#
+#   static   the library of this build, installed
+#   shared   the library as a host with another compiler builds it inside its own project, installed
+#
+# and a consumer of each by find_package, with each compiler. All of it stays below the build folder.
+
+set(compilers g++ clang++)
+set(consumers ${CMAKE_CURRENT_BINARY_DIR}/consumers)
+set(launcher)
+if(OUTBOX_CCACHE)
+  set(launcher -DCMAKE_CXX_COMPILER_LAUNCHER=${OUTBOX_CCACHE})
+endif()
+
+function(add_fixture name)
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "SETUP;NEEDS" "COMMAND")
+  add_test(NAME ${name} COMMAND ${arg_COMMAND})
+  set_tests_properties(${name} PROPERTIES TIMEOUT 1800 FIXTURES_SETUP ${arg_SETUP})
+  if(arg_NEEDS)
+    set_tests_properties(${name} PROPERTIES FIXTURES_REQUIRED ${arg_NEEDS})
+  endif()
+endfunction()
+
+# --fresh: the folder may have been made by an older checkout.
+function(add_build name compiler)
+  cmake_parse_arguments(PARSE_ARGV 2 arg "" "SOURCE;FIXTURE;NEEDS" "OPTIONS")
+  add_fixture(consumers/build_${name} SETUP ${arg_FIXTURE} NEEDS ${arg_NEEDS} COMMAND
+    ${CMAKE_CTEST_COMMAND} --build-and-test
+      ${CMAKE_CURRENT_LIST_DIR}/${arg_SOURCE} ${consumers}/${name}
+      --build-generator Ninja --build-noclean --build-options --fresh
+      -DCMAKE_CXX_COMPILER=${compiler} ${launcher} ${arg_OPTIONS})
+endfunction()
+
+function(add_install name build)
+  add_fixture(consumers/install_${name} SETUP consumers_${name} NEEDS ${ARGN} COMMAND
+    ${CMAKE_COMMAND} -DBUILD=${build} -DPREFIX=${consumers}/${name}
+      -P ${CMAKE_CURRENT_LIST_DIR}/install.cmake)
+endfunction()
+
+
+add_build(host clang++ SOURCE add_subdirectory FIXTURE consumers_host OPTIONS
+  -DOUTBOX_SOURCE_DIR=${PROJECT_SOURCE_DIR} -DBUILD_SHARED_LIBS=ON -DOUTBOX_INSTALL=ON)
+set_tests_properties(consumers/build_host PROPERTIES PROCESSORS 2 COST 1000)
+
+add_install(static ${PROJECT_BINARY_DIR})
+add_install(shared ${consumers}/host consumers_host)
+foreach(kind static shared)
+  foreach(compiler IN LISTS compilers)
+    add_build(${kind}-${compiler} ${compiler} SOURCE find_package FIXTURE consumers NEEDS consumers_${kind}
+      OPTIONS -DCMAKE_PREFIX_PATH=${consumers}/${kind})
+  endforeach()
+endforeach()
+
+set_tests_properties(consumers/consumers PROPERTIES FIXTURES_REQUIRED
+  "consumers;consumers_host;consumers_static;consumers_shared")

@@ -1,0 +1,119 @@
+#include "core/decide/explain.hpp"
+
+#include <doctest/doctest.h>
+
+using namespace outbox;
+using namespace std::chrono_literals;
+
+namespace {
+
+constexpr core::Instant now{1'800'000'000'000ms};
+
+core::ExplainFacts pending() {
+  return {.event = {.event = {.id = 8812, .event_name = "invite_sent", .state = "pending"}},
+          .destination = {.name = "track",
+                          .dispatcher = ActiveDispatcher{.pid = 4127},
+                          .was_ever_served = true},
+          .blocker = std::nullopt,
+          .due_before = 12,
+          .is_in_search = false,
+          .now = now};
+}
+
+}  // namespace
+
+TEST_CASE("the first thing that an event waits for is named") {
+  core::ExplainFacts facts = pending();
+  CHECK(core::explain(facts).waiting_for == "turn");
+
+  facts.destination.dispatcher.reset();
+  CHECK(core::explain(facts).waiting_for == "dispatcher");
+
+  facts.destination.hold = Hold{.kind = "backing_off",
+                                .reason = "HTTP 503",
+                                .since = now - 5min,
+                                .until = now + 41s,
+                                .tries = 6};
+  CHECK(core::explain(facts).waiting_for == "hold");
+
+  facts.destination.paused = Pause{.reason = "maintenance", .since = now - 1h};
+  CHECK(core::explain(facts).waiting_for == "pause");
+
+  facts.blocker = outbox::core::Blocker{.id = 8800};
+  CHECK(core::explain(facts).waiting_for == "ordering_key");
+
+  facts.event.event.due_at = now + 2h;
+  CHECK(core::explain(facts).waiting_for == "schedule");
+}
+
+TEST_CASE("a hold is told with its reason, its tries and the next one") {
+  core::ExplainFacts facts = pending();
+  facts.destination.hold = Hold{.kind = "backing_off",
+                                .reason = "HTTP 503",
+                                .since = now - 5min,
+                                .until = now + 41s,
+                                .tries = 6};
+  CHECK(
+      core::explain(facts).text ==
+      "8812 invite_sent is pending: its destination is on hold for 5 min (HTTP 503, 6 tries), next "
+      "try in 41 s. It has no refusals of its own. 12 due events are before it.");
+}
+
+TEST_CASE("a settled event waits for nothing") {
+  core::ExplainFacts facts = pending();
+  facts.event.event.settled_at = now - 3s;
+  facts.event.event.state = "delivered";
+  CHECK(core::explain(facts).waiting_for.empty());
+  CHECK(core::explain(facts).text == "8812 invite_sent was delivered 3 s ago.");
+  facts.event.event.state = "dead";
+  facts.event.event.last_error = "unsendable: user_id: required";
+  CHECK(core::explain(facts).text ==
+        "8812 invite_sent died 3 s ago: unsendable: user_id: required.");
+}
+
+TEST_CASE("a destination that nobody has ever served is called a possible typo") {
+  core::ExplainFacts facts = pending();
+  facts.destination = {.name = "trak"};
+  CHECK(core::explain(facts).text.find("a typo") != std::string::npos);
+}
+
+TEST_CASE("a suspect waits for its next try, and its neighbours for the search") {
+  core::ExplainFacts facts = pending();
+  facts.is_in_search = true;
+  CHECK(core::explain(facts).waiting_for == "search");
+
+  facts = pending();
+  facts.event.event.refusals = 1;
+  facts.event.event.state = "retrying";
+  facts.event.event.last_error = "HTTP 400: no such plan";
+  facts.event.event.due_at = now + 30s;
+  CHECK(core::explain(facts).waiting_for == "retry");
+  CHECK(core::explain(facts).text ==
+        "8812 invite_sent is retrying: it was refused alone (HTTP 400: no such plan). It is tried "
+        "again alone in 30 s, or as soon as another event is accepted. It was refused alone once. "
+        "12 due events are before it.");
+}
+
+TEST_CASE("an event at which the endpoint failed alone waits its time, whatever is accepted") {
+  core::ExplainFacts facts = pending();
+  facts.event.event.solo_failures = 2;
+  facts.event.event.state = "retrying";
+  facts.event.event.last_error = "HTTP 500";
+  facts.event.event.due_at = now + 30s;
+  facts.due_before = 0;
+  CHECK(core::explain(facts).text ==
+        "8812 invite_sent is retrying: the endpoint failed at it alone (HTTP 500). It is tried "
+        "again alone in 30 s. The endpoint failed at it alone 2 times. It is the first in line.");
+}
+
+TEST_CASE("an event that waits for its key is told what may be done about the one before it") {
+  core::ExplainFacts facts = pending();
+  facts.event.event.state = "waiting";
+  facts.blocker = core::Blocker{.id = 8800, .is_dead = true};
+  facts.due_before = core::due_before_max + 1;
+  CHECK(core::explain(facts).waiting_for == "ordering_key");
+  CHECK(core::explain(facts).text ==
+        "8812 invite_sent is waiting: event 8800, with the same ordering key, is before it and "
+        "dead: `outbox retry 8800` or `outbox discard 8800` lets it go. It has no refusals of its "
+        "own. More than 1000 due events are before it.");
+}

@@ -1,0 +1,203 @@
+#include "core/decide/intend.hpp"
+
+#include <doctest/doctest.h>
+
+#include <cmath>
+
+using namespace outbox::core;
+using namespace std::chrono_literals;
+
+namespace {
+
+constexpr Instant now{1'000'000ms};
+const RequestLimits one_connection{.batch_events = 100, .batch_bytes = 5'000, .connections = 1};
+const RequestLimits four_connections{.batch_events = 100, .batch_bytes = 5'000, .connections = 4};
+
+HoldState hold_until(Instant until) {
+  return {.kind = hold_kind::backing_off, .since = now - 1s, .until = until, .tries = 1};
+}
+
+// As `settle` leaves it: a hold begins with a cap of one event.
+DestinationState on_hold(HoldState hold) {
+  DestinationState state;
+  state.endpoint.hold = std::move(hold);
+  state.endpoint.events_cap = 1;
+  return state;
+}
+
+}  // namespace
+
+TEST_CASE("a destination that nothing speaks against is sent to at full speed") {
+  const Intent intent = intend({}, four_connections, 0, {}, now);
+
+  CHECK(intent.may_send());
+  CHECK(intent.requests_max == 4);
+  CHECK(intent.limits.events_max == 100);
+  CHECK(intent.limits.bytes_max == 5'000);
+  CHECK_FALSE(intent.probe);
+}
+
+TEST_CASE("while a person has paused the destination nothing starts, whoever asks") {
+  DestinationState state = on_hold(hold_until(now));
+  state.is_paused = true;
+  for (const Occasion& occasion :
+       {Occasion{}, Occasion{.is_asked = true}, Occasion{.credential_is_renewed = true}}) {
+    CHECK_FALSE(intend(state, four_connections, 0, occasion, now).may_send());
+  }
+}
+
+TEST_CASE("on hold one request of one event starts, when its time has come or someone asks") {
+  struct Row {
+    std::chrono::milliseconds until;  // from now
+    std::size_t in_flight;
+    Occasion occasion;
+    std::size_t requests_max;
+  };
+  const Row rows[] = {
+      {1ms, 0, {}, 0},                              // it waits
+      {0ms, 0, {}, 1},                              // it is over
+      {0ms, 1, {}, 0},                              // one at a time
+      {1h, 0, {.is_asked = true}, 1},               // a person asks
+      {1h, 1, {.is_asked = true}, 0},               // and a request is under way already
+      {1h, 0, {.credential_is_renewed = true}, 1},  // a new token
+      {1h, 1, {.credential_is_renewed = true}, 0},
+      {25h, 0, {}, 1},  // longer than any wait: a clock jumped
+  };
+  for (const Row& row : rows) {
+    CAPTURE(row.until.count());
+    CAPTURE(row.in_flight);
+    const DestinationState state = on_hold(hold_until(now + row.until));
+    const Intent intent = intend(state, four_connections, row.in_flight, row.occasion, now);
+    CHECK(intent.requests_max == row.requests_max);
+    if (row.requests_max > 0) CHECK(intent.limits.events_max == 1);
+  }
+}
+
+TEST_CASE("a hold is over when its time has come, or when a clock jump has made it absurd") {
+  const HoldState hold{.since = now - 1s, .until = now + 10s};
+  CHECK(is_waiting(hold, now));
+  CHECK(is_waiting(hold, now + 9'999ms));
+  CHECK_FALSE(is_waiting(hold, now + 10s));
+  CHECK_FALSE(is_waiting(hold, now - 2s));
+  CHECK(is_waiting(HoldState{.since = now, .until = now + 24h}, now));
+  CHECK_FALSE(is_waiting(HoldState{.since = now, .until = now + 25h}, now));
+  CHECK_FALSE(is_waiting(std::nullopt, now));
+}
+
+TEST_CASE("what was learned about the endpoint limits each request, and never widens it") {
+  struct Row {
+    std::optional<std::size_t> events_cap;
+    std::optional<std::size_t> bytes_cap;
+    bool is_proven;
+    std::size_t requests_max;
+    std::size_t events_max;
+    std::size_t bytes_max;
+  };
+  const Row rows[] = {
+      {8, std::nullopt, true, 1, 8, 5'000},              // slow start: one request at a time
+      {800, std::nullopt, true, 1, 100, 5'000},          //
+      {std::nullopt, 2'000, true, 4, 100, 2'000},        // learned from 413, at full speed
+      {std::nullopt, 9'000, true, 4, 100, 5'000},        //
+      {std::nullopt, std::nullopt, false, 1, 1, 5'000},  // another URL: one event asks
+      {8, 2'000, false, 1, 1, 2'000},
+  };
+  for (const Row& row : rows) {
+    CAPTURE(row.events_max);
+    CAPTURE(row.bytes_max);
+    DestinationState state;
+    state.endpoint.events_cap = row.events_cap;
+    state.endpoint.bytes_cap = row.bytes_cap;
+    state.endpoint.is_proven = row.is_proven;
+    const Intent intent = intend(state, four_connections, 0, {}, now);
+    CHECK(intent.requests_max == row.requests_max);
+    CHECK(intent.limits.events_max == row.events_max);
+    CHECK(intent.limits.bytes_max == row.bytes_max);
+  }
+}
+
+TEST_CASE("as many requests start as connections are free") {
+  struct Row {
+    const RequestLimits& limits;
+    std::size_t in_flight;
+    std::optional<std::size_t> events_cap;
+    std::size_t requests_max;
+  };
+  const Row rows[] = {
+      {one_connection, 0, std::nullopt, 1},
+      {one_connection, 1, std::nullopt, 0},
+      {four_connections, 1, std::nullopt, 3},
+      {four_connections, 4, std::nullopt, 0},
+      {four_connections, 7, std::nullopt, 0},  // the host has lowered its limit
+      {four_connections, 1, 2, 0},             // slow start
+  };
+  for (const Row& row : rows) {
+    CAPTURE(row.in_flight);
+    DestinationState state;
+    state.endpoint.events_cap = row.events_cap;
+    const Intent intent = intend(state, row.limits, row.in_flight, {}, now);
+    CHECK(intent.requests_max == row.requests_max);
+  }
+}
+
+TEST_CASE("every second try on hold asks with another event than the first, near and far") {
+  struct Row {
+    std::int64_t tries;
+    std::optional<ProbePlace> probe;
+  };
+  const Row rows[] = {
+      {0, std::nullopt},
+      {1, std::nullopt},  // the first of the queue, so that the order is kept
+      {2, ProbePlace{.place = 1, .prefers_searched = false}},
+      {3, std::nullopt},
+      {4, ProbePlace{.place = 1, .prefers_searched = true}},
+      {5, std::nullopt},
+      {6, ProbePlace{.place = 0.5, .prefers_searched = false}},
+      {8, ProbePlace{.place = 0.5, .prefers_searched = true}},
+      {10, ProbePlace{.place = 0.25, .prefers_searched = false}},
+      {14, ProbePlace{.place = 0.75, .prefers_searched = false}},
+  };
+  for (const char* kind : {hold_kind::backing_off, hold_kind::refuses_everything}) {
+    for (const Row& row : rows) {
+      CAPTURE(kind);
+      CAPTURE(row.tries);
+      const DestinationState state =
+          on_hold({.kind = kind, .since = now - 1s, .until = now, .tries = row.tries});
+      const Intent intent = intend(state, one_connection, 0, {}, now);
+      REQUIRE(intent.probe.has_value() == row.probe.has_value());
+      if (!row.probe) continue;
+      CHECK(intent.probe->place == row.probe->place);
+      CHECK(intent.probe->prefers_searched == row.probe->prefers_searched);
+    }
+  }
+}
+
+TEST_CASE("a token or a URL is not to blame on an event, so no other event asks") {
+  for (const char* kind : {hold_kind::unauthorized, hold_kind::misconfigured}) {
+    CAPTURE(kind);
+    const DestinationState state =
+        on_hold({.kind = kind, .since = now - 1s, .until = now, .tries = 2});
+    CHECK_FALSE(intend(state, one_connection, 0, {}, now).probe);
+  }
+}
+
+TEST_CASE("probes look at the newest event, the middle, the quarters and so on") {
+  const double places[] = {1, 0.5, 0.25, 0.75, 0.125, 0.625, 0.375, 0.875, 0.0625};
+  for (std::size_t turn = 0; turn < std::size(places); ++turn) {
+    CAPTURE(turn);
+    CHECK(probe_place(turn) == places[turn]);
+  }
+}
+
+TEST_CASE("any stretch of good events is found within about two probes for each share of it") {
+  for (const double share : {1.0, 0.5, 0.3, 0.1, 0.03, 0.01, 0.001}) {
+    const auto probes_max = static_cast<std::size_t>(std::ceil(2 / share));
+    for (int step = 0; step <= 100; ++step) {
+      const double begin = (1 - share) * step / 100;
+      std::size_t turn = 0;
+      while (probe_place(turn) < begin || probe_place(turn) > begin + share) ++turn;
+      CAPTURE(share);
+      CAPTURE(begin);
+      CHECK(turn < probes_max);
+    }
+  }
+}

@@ -1,0 +1,457 @@
+#include "core/decide/settle.hpp"
+
+#include <doctest/doctest.h>
+
+#include <numeric>
+
+using namespace outbox::core;
+using namespace std::chrono_literals;
+using outbox::Verdict;
+
+namespace {
+
+constexpr Instant now{1'000'000ms};
+const Policy policy{.backoff = {.min = 1s, .max = 600s}};
+const HoldState backing_off{.kind = hold_kind::backing_off,
+                            .reason = "HTTP 503",
+                            .since = now - 5s,
+                            .until = now,
+                            .tries = 3};
+
+SentBatch sent(Ids ids, Verdict verdict, std::string reason = {}) {
+  return {.ids = std::move(ids),
+          .started = now,
+          .outcome = {.verdict = verdict, .reason = std::move(reason)}};
+}
+
+SentBatch sent_alone(std::int64_t id, Verdict verdict, Suspicion suspicion) {
+  SentBatch batch = sent({id}, verdict, "why");
+  batch.suspicion = suspicion;
+  return batch;
+}
+
+SentBatch part_of(std::int64_t search, Ids ids, Verdict verdict) {
+  SentBatch batch = sent(std::move(ids), verdict, "why");
+  batch.search = search;
+  return batch;
+}
+
+Settlement settle_of(const DestinationState& before, std::vector<SentBatch> batches) {
+  return settle(before, std::move(batches), {}, policy, now, 0);
+}
+
+// Of all its requests.
+Ids delivered_by(const Settlement& settlement) {
+  Ids ids;
+  for (const SentBatch& request : settlement.requests) {
+    ids.insert(ids.end(), request.delivered.begin(), request.delivered.end());
+  }
+  return ids;
+}
+
+DestinationState on_hold(const HoldState& hold) {
+  DestinationState state;
+  state.endpoint.hold = hold;
+  return state;
+}
+
+}  // namespace
+
+TEST_CASE("a delivery lifts a hold, and the pace doubles from one event on") {
+  DestinationState state = on_hold(backing_off);
+  state.endpoint.events_cap = 1;
+
+  Settlement settlement = settle_of(state, {sent({1}, Verdict::delivered)});
+
+  CHECK(delivered_by(settlement) == Ids{1});
+  CHECK_FALSE(settlement.endpoint.hold);
+  CHECK(settlement.changes_endpoint);
+  CHECK(settlement.accepted == 0);
+  CHECK(settlement.endpoint.events_cap == 2);
+  for (const std::size_t expected : {4U, 8U, 16U, 32U, 64U}) {
+    state.endpoint = settlement.endpoint;
+    settlement = settle_of(state, {sent({1}, Verdict::delivered)});
+    CHECK(settlement.endpoint.events_cap == expected);
+  }
+  state.endpoint = settlement.endpoint;
+  CHECK_FALSE(settle_of(state, {sent({1}, Verdict::delivered)}).endpoint.events_cap);
+}
+
+TEST_CASE("trouble of the endpoint touches no event, and makes the destination wait") {
+  struct Row {
+    Verdict verdict;
+    const char* kind;
+    std::chrono::milliseconds wait;
+  };
+  const Row rows[] = {{Verdict::unavailable, hold_kind::backing_off, 500ms},
+                      {Verdict::failed, hold_kind::backing_off, 500ms},
+                      {Verdict::unauthorized, hold_kind::unauthorized, 0ms},  // read it again
+                      {Verdict::misconfigured, hold_kind::misconfigured, 4s}};
+  for (const Row& row : rows) {
+    CAPTURE(row.kind);
+    const Settlement settlement = settle_of({}, {sent({1, 2}, row.verdict, "why")});
+
+    CHECK(delivered_by(settlement).empty());
+    CHECK(settlement.dead.empty());
+    CHECK(settlement.suspects.empty());
+    CHECK(settlement.failure == row.verdict);
+    REQUIRE(settlement.endpoint.hold);
+    CHECK(
+        *settlement.endpoint.hold ==
+        HoldState{
+            .kind = row.kind, .reason = "why", .since = now, .until = now + row.wait, .tries = 1});
+    CHECK(settlement.endpoint.events_cap == 1);
+  }
+}
+
+TEST_CASE("failures one after the other wait longer, and remember since when") {
+  DestinationState state;
+  Instant instant = now;
+  std::chrono::milliseconds longest{0};
+  for (int i = 0; i < 12; ++i) {
+    state.endpoint =
+        settle(state, {sent({1}, Verdict::unavailable)}, {}, policy, instant, 0.5).endpoint;
+    longest = std::max(longest, state.endpoint.hold->until - instant);
+    instant = state.endpoint.hold->until;
+  }
+  CHECK(state.endpoint.hold->since == now);
+  CHECK(state.endpoint.hold->tries == 12);
+  CHECK(longest == 450s);
+}
+
+TEST_CASE("the endpoint is left alone for as long as it asks for") {
+  SentBatch asked = sent({1}, Verdict::unavailable);
+  asked.outcome.retry_after = 3h;
+  CHECK(settle_of({}, {asked}).endpoint.hold->until == now + 3h);
+  asked.outcome.retry_after = 1ms;
+  CHECK(settle_of({}, {asked}).endpoint.hold->until == now + 500ms);
+}
+
+TEST_CASE("refused credentials are tried again at once, and then slowly") {
+  const Settlement first = settle_of({}, {sent({1}, Verdict::unauthorized)});
+  CHECK(first.endpoint.hold->until == now);
+  const Settlement second =
+      settle_of(on_hold(*first.endpoint.hold), {sent({1}, Verdict::unauthorized)});
+  CHECK(second.endpoint.hold->until == now + 8s);
+  const Settlement after_outage =
+      settle_of(on_hold(backing_off), {sent({1}, Verdict::unauthorized)});
+  CHECK(after_outage.endpoint.hold->until == now);
+}
+
+TEST_CASE("each request of a round knows what it delivered itself") {
+  SentBatch part = part_of(7, {5, 6}, Verdict::delivered);
+  DestinationState state;
+  state.searches = {{7, Search::parse("5-6|8")}};
+
+  const Settlement settlement =
+      settle_of(state, {sent({1, 2}, Verdict::delivered), sent({3}, Verdict::refused), part});
+
+  REQUIRE(settlement.requests.size() == 3);
+  CHECK(settlement.requests[0].delivered == Ids{1, 2});
+  CHECK(settlement.requests[1].delivered.empty());
+  CHECK(settlement.requests[2].delivered == Ids{5, 6});
+  CHECK(settlement.accepted == 2);
+  CHECK(settlement.suspects.at(0).request == 1);
+}
+
+TEST_CASE("what a round set aside leaves the searches that it was in") {
+  DestinationState state;
+  state.searches = {{7, Search::parse("5|6-8")}};
+
+  const Settlement settlement =
+      settle(state, {part_of(7, {5}, Verdict::delivered)},
+             {.dead = {{6, "expired"}}, .searches = {{7, Search::parse("5|7-8")}}}, policy, now, 0);
+
+  REQUIRE(settlement.searches.size() == 1);
+  CHECK(settlement.searches[0].search.text() == "7-8");
+}
+
+TEST_CASE("several failures of one round are one try") {
+  const Settlement settlement =
+      settle_of({}, {sent({1}, Verdict::unavailable), sent({2}, Verdict::unavailable)});
+  CHECK(settlement.endpoint.hold->tries == 1);
+  CHECK(settlement.requests.size() == 2);
+}
+
+TEST_CASE("a round with a delivery and a failure delivers the one and waits for the other") {
+  const Settlement settlement =
+      settle_of({}, {sent({1}, Verdict::delivered), sent({2}, Verdict::unavailable)});
+  CHECK(delivered_by(settlement) == Ids{1});
+  CHECK(settlement.endpoint.hold);
+}
+
+TEST_CASE("a refused batch begins a search, and the destination does not wait") {
+  const Settlement settlement = settle_of({}, {sent({1, 2, 3, 4}, Verdict::refused)});
+  CHECK(settlement.requests.at(0).begun.text() == "1-2+3-4");
+  CHECK(settlement.suspects.empty());
+  CHECK_FALSE(settlement.changes_endpoint);
+}
+
+TEST_CASE("a part that is accepted or refused moves its search on") {
+  DestinationState state;
+  state.searches = {{7, Search::parse("1-2+3-4")}, {9, Search::parse("5+6")}};
+
+  Settlement settlement = settle_of(state, {part_of(7, {1, 2}, Verdict::delivered)});
+  REQUIRE(settlement.searches.size() == 1);
+  CHECK(settlement.searches[0].request == 7);
+  CHECK(settlement.searches[0].search.text() == "3+4");
+
+  settlement = settle_of(state, {part_of(7, {1, 2}, Verdict::refused)});
+  CHECK(settlement.searches.at(0).search.text() == "1+2|3-4");
+  CHECK(settlement.requests.at(0).begun.is_empty());
+
+  settlement = settle_of(state, {part_of(9, {5}, Verdict::refused)});
+  CHECK(settlement.searches.at(0).search.text() == "6");
+  CHECK(settlement.suspects.at(0).id == 5);
+}
+
+TEST_CASE("an event refused alone is a suspect, with a wait of its own, and not dead") {
+  const Settlement settlement = settle_of({}, {sent({5}, Verdict::refused, "HTTP 400")});
+
+  CHECK(settlement.dead.empty());
+  REQUIRE(settlement.suspects.size() == 1);
+  CHECK(settlement.suspects[0].id == 5);
+  CHECK(settlement.suspects[0].suspicion.refusals == 1);
+  CHECK(settlement.suspects[0].due == now + 500ms);
+  CHECK(settlement.suspects[0].reason == "HTTP 400");
+  CHECK(settlement.endpoint.suspects == 1);
+  CHECK_FALSE(settlement.endpoint.hold);
+}
+
+TEST_CASE("a suspect dies when it is refused again although others are accepted, and only then") {
+  struct Row {
+    std::int64_t since;             // when the search for it began
+    std::int64_t accepted_request;  // the newest acceptance
+    std::int64_t suspects;          // refused alone since that
+    bool dies;
+  };
+  const Row rows[] = {
+      {20, 0, 1, false},    // nothing was ever accepted
+      {20, 19, 1, false},   // nothing since the search began
+      {20, 20, 1, false},   //
+      {20, 21, 1, true},    // something since
+      {20, 21, 9, true},    // a crowd of bad ones
+      {20, 21, 10, false},  // everything is refused
+  };
+  for (const Row& row : rows) {
+    CAPTURE(row.accepted_request);
+    CAPTURE(row.suspects);
+    DestinationState state;
+    state.accepted_request = row.accepted_request;
+    state.endpoint.suspects = row.suspects;
+    const Settlement settlement = settle_of(
+        state,
+        {sent_alone(5, Verdict::refused, {.request = 25, .since = row.since, .refusals = 1})});
+    CHECK(settlement.dead.size() == (row.dies ? 1 : 0));
+    CHECK(settlement.suspects.size() == (row.dies ? 0 : 1));
+    if (row.dies) {
+      CHECK(settlement.dead[0].reason == "refused: why");
+      CHECK(settlement.dead[0].suspicion->refusals == 2);  // with this one
+    }
+    if (!row.dies) CHECK(settlement.suspects[0].suspicion.refusals == 2);
+    const bool is_counted = row.accepted_request > row.since;  // else it is the same one again
+    CHECK(settlement.endpoint.suspects == row.suspects + (is_counted ? 1 : 0));
+  }
+}
+
+TEST_CASE("a failure alone and a refusal alone are not two refusals") {
+  DestinationState state;
+  state.accepted_request = 30;
+  const Settlement settlement = settle_of(
+      state, {sent_alone(5, Verdict::refused, {.request = 25, .since = 20, .solo_failures = 1})});
+  CHECK(settlement.dead.empty());
+  CHECK(settlement.suspects.at(0).suspicion.refusals == 1);
+  CHECK(settlement.suspects.at(0).suspicion.solo_failures == 1);
+  CHECK(settlement.endpoint.suspects == 1);
+}
+
+TEST_CASE("an acceptance in the same round is evidence too, and ends a series of suspects") {
+  DestinationState state;
+  state.endpoint.suspects = 9;
+  const Settlement settlement = settle_of(
+      state, {sent({1}, Verdict::delivered),
+              sent_alone(5, Verdict::refused, {.request = 25, .since = 25, .refusals = 1})});
+  CHECK(settlement.dead.size() == 1);
+  CHECK(settlement.endpoint.suspects == 1);
+}
+
+TEST_CASE("one acceptance is no evidence against a whole crowd of suspects") {
+  DestinationState state;
+  state.accepted_request = 30;
+  std::size_t dead = 0;
+  for (std::int64_t i = 0; i < 200; ++i) {
+    const Settlement settlement = settle_of(
+        state, {sent_alone(i, Verdict::refused, {.request = 25, .since = 20, .refusals = 1})});
+    dead += settlement.dead.size();
+    state.endpoint = settlement.endpoint;
+  }
+  CHECK(dead == 10);
+  CHECK(state.endpoint.hold->kind == hold_kind::refuses_everything);
+}
+
+TEST_CASE("what another URL accepted is no evidence against the events that this one refuses") {
+  DestinationState state;
+  state.accepted_request = 30;
+  state.endpoint.is_proven = false;
+  const Settlement settlement = settle_of(
+      state, {sent_alone(5, Verdict::refused, {.request = 25, .since = 20, .refusals = 1})});
+  CHECK(settlement.dead.empty());
+}
+
+TEST_CASE("a request that was under way when the hold began is no try of its own") {
+  SentBatch late = sent({1}, Verdict::failed);
+  late.started = backing_off.since - 1ms;
+  CHECK(settle_of(on_hold(backing_off), {late}).endpoint.hold == backing_off);
+  late.started = backing_off.since;
+  CHECK(settle_of(on_hold(backing_off), {late}).endpoint.hold->tries == 4);
+}
+
+TEST_CASE("a hold that began in the future begins now: a clock was set back") {
+  HoldState future = backing_off;
+  future.since = now + 1h;
+  future.until = now + 2h;
+  const auto hold = settle_of(on_hold(future), {sent({1}, Verdict::unavailable)}).endpoint.hold;
+  CHECK(hold->since == now);
+  CHECK(hold->until > now);
+}
+
+TEST_CASE("ten suspects with nothing accepted between them speak against the endpoint") {
+  DestinationState state;
+  for (std::int64_t i = 1; i <= 10; ++i) {
+    CHECK_FALSE(state.endpoint.hold);
+    const Settlement settlement = settle_of(state, {sent({i}, Verdict::refused, "HTTP 400")});
+    CHECK(settlement.dead.empty());
+    state.endpoint = settlement.endpoint;
+  }
+  REQUIRE(state.endpoint.hold);
+  CHECK(state.endpoint.hold->kind == hold_kind::refuses_everything);
+  CHECK(state.endpoint.hold->reason == "refuses everything: HTTP 400");
+
+  // One more refusal waits longer; an acceptance ends it.
+  const Settlement more = settle_of(state, {sent({11}, Verdict::refused)});
+  CHECK(more.endpoint.hold->tries == 2);
+  CHECK_FALSE(settle_of(state, {sent({12}, Verdict::delivered)}).endpoint.hold);
+}
+
+TEST_CASE("a probe that is refused for its content shows that the endpoint works") {
+  const Settlement settlement =
+      settle_of(on_hold(backing_off), {sent({1}, Verdict::refused, "HTTP 400")});
+  CHECK_FALSE(settlement.endpoint.hold);
+  CHECK(settlement.suspects.size() == 1);
+}
+
+TEST_CASE("413 halves the batch, and the bytes of those to come") {
+  SentBatch large = sent({1, 2, 3, 4}, Verdict::refused);
+  large.outcome.is_about_size = true;
+  large.bytes = 1'000'000;
+  DestinationState state;
+
+  Settlement settlement = settle_of(state, {large});
+  CHECK(settlement.requests.at(0).begun.text() == "1-2|3-4");
+  CHECK(settlement.endpoint.bytes_cap == 500'000);
+
+  state.endpoint.bytes_cap = 300'000;
+  CHECK(settle_of(state, {large}).endpoint.bytes_cap == 300'000);
+  large.bytes = 12'000;
+  CHECK(settle_of(state, {large}).endpoint.bytes_cap == bytes_cap_min);
+
+  large.search = 7;
+  state.searches = {{7, Search::parse("1-4|5-6")}};
+  settlement = settle_of(state, {large});
+  CHECK(settlement.searches.at(0).search.text() == "1-2|3-6");
+  CHECK(settlement.endpoint.bytes_cap == 300'000);
+}
+
+TEST_CASE("a failed batch is searched only once others have succeeded") {
+  // The failure itself makes the destination wait, and remembers the batch.
+  Settlement settlement = settle_of({}, {sent({1, 2, 3, 4}, Verdict::failed)});
+  CHECK(settlement.requests.at(0).begun.text() == "1-2|3-4");
+  CHECK(settlement.endpoint.hold);
+
+  // A probe that fails changes nothing but the wait.
+  DestinationState state = on_hold(backing_off);
+  state.searches = {{7, Search::parse("1-2|3-4")}};
+  settlement = settle_of(state, {part_of(7, {1}, Verdict::failed)});
+  CHECK(settlement.searches.empty());
+  CHECK(settlement.suspects.empty());
+  CHECK(settlement.endpoint.hold->tries == 4);
+
+  // After one that succeeded, a part that fails is halved.
+  state.endpoint = {};
+  settlement = settle_of(state, {part_of(7, {1, 2}, Verdict::failed)});
+  CHECK(settlement.searches.at(0).search.text() == "1|2-4");
+  CHECK(settlement.endpoint.hold);
+}
+
+TEST_CASE("an event at which the endpoint fails alone dies after ten times, each proven") {
+  DestinationState state;
+  state.searches = {{7, Search::parse("2|3-4")}};
+  SUBCASE("without an acceptance since the search began it is an outage") {
+    const Settlement settlement = settle_of(state, {part_of(7, {2}, Verdict::failed)});
+    CHECK(settlement.suspects.empty());
+    CHECK(settlement.endpoint.hold);
+  }
+  SUBCASE("with one it is a suspect") {
+    state.accepted_request = 8;
+    const Settlement settlement = settle_of(state, {part_of(7, {2}, Verdict::failed)});
+    REQUIRE(settlement.suspects.size() == 1);
+    CHECK(settlement.suspects[0].suspicion.solo_failures == 1);
+    CHECK(settlement.searches.at(0).search.text() == "3-4");
+    CHECK(settlement.endpoint.hold);
+  }
+  SUBCASE("each further one counts only with an acceptance since the last") {
+    const Suspicion ninth{.request = 20, .since = 7, .solo_failures = 9};
+    state.accepted_request = 19;
+    Settlement settlement = settle_of(state, {sent_alone(2, Verdict::failed, ninth)});
+    CHECK(settlement.dead.empty());
+    CHECK(settlement.suspects.at(0).suspicion.solo_failures == 9);
+    CHECK_FALSE(settlement.endpoint.hold);  // it waits alone
+
+    state.accepted_request = 21;
+    settlement = settle_of(state, {sent_alone(2, Verdict::failed, ninth)});
+    REQUIRE(settlement.dead.size() == 1);
+    CHECK(settlement.dead[0].reason == "failed alone 10 times while others were accepted: why");
+    CHECK(settlement.dead[0].suspicion->solo_failures == 10);
+  }
+}
+
+TEST_CASE("where the endpoint answers for each event, each gets what it deserves") {
+  SentBatch mixed = sent({1, 2, 3, 4}, Verdict::delivered, "HTTP 207");
+  mixed.outcome.events = {{0, Verdict::delivered, ""},
+                          {1, Verdict::refused, "HTTP 400"},
+                          {3, Verdict::delivered, ""},
+                          {9, Verdict::delivered, ""}};  // there is no such event
+  const Settlement settlement = settle_of({}, {mixed});
+  CHECK(delivered_by(settlement) == Ids{1, 4});
+  CHECK(settlement.suspects.at(0).id == 2);
+  CHECK(settlement.endpoint.hold);  // the third was left out: it failed
+  CHECK(settlement.accepted == 0);
+
+  SentBatch none = sent({1, 2}, Verdict::delivered);
+  none.outcome.events = {{5, Verdict::delivered, ""}};
+  const Settlement nothing = settle_of({}, {none});
+  CHECK(delivered_by(nothing).empty());
+  CHECK_FALSE(nothing.accepted);
+}
+
+TEST_CASE("an event that cannot be sent dies with its reason and without a hold") {
+  const Settlement settlement =
+      settle({}, {}, {.dead = {{7, "unsendable"}}, .searches = {}}, policy, now, 0);
+  REQUIRE(settlement.dead.size() == 1);
+  CHECK(settlement.dead[0].id == 7);
+  CHECK_FALSE(settlement.changes_endpoint);
+}
+
+TEST_CASE("a round in which nothing happened changes nothing") {
+  CHECK(settle_of(on_hold(backing_off), {}).is_empty());
+  CHECK(settle_of({}, {}).is_empty());
+}
+
+TEST_CASE("a request that was not made is not in the log, and still makes the destination wait") {
+  SentBatch none = sent({1}, Verdict::unauthorized, "no credential");
+  none.was_made = false;
+  const Settlement settlement = settle_of({}, {none, sent({2}, Verdict::delivered)});
+  CHECK(settlement.requests.size() == 1);
+  CHECK(settlement.accepted == 0);
+  CHECK(settlement.endpoint.hold->kind == hold_kind::unauthorized);
+}

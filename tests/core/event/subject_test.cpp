@@ -1,0 +1,99 @@
+#include "core/event/subject.hpp"
+
+#include <doctest/doctest.h>
+
+#include <stdexcept>
+#include <string>
+
+using outbox::Subject;
+using outbox::core::holds_address;
+using outbox::core::is_about;
+
+TEST_CASE("an address is found as a word of its own, in either case") {
+  struct Row {
+    const char* text;
+    bool holds;
+  };
+  const Row rows[] = {
+      {"amy@achme.com", true},
+      {"AMY@Achme.Com", true},
+      {"<amy@achme.com>", true},
+      {"write to amy@achme.com.", true},
+      {"amy@achme.com,tom@achme.com", true},
+      {"mailto:amy@achme.com?subject=x", true},
+      {"?email=amy@achme.com&x=1", true},
+      {"?email=amy%40achme.com", true},
+      {"/u/amy@achme.com/", true},
+      {"{amy@achme.com}", true},
+      {"*amy@achme.com*", true},
+      {"\xE2\x80\x9C"
+       "amy@achme.com"
+       "\xE2\x80\x9D",
+       true},
+      {"\xE9\x82\xAE"
+       "amy@achme.com",
+       true},
+      {"amy+tag@achme.com", false},
+      {"mary-amy@achme.com", false},
+      {"amy@achme.com-x.org", false},
+      {"bigamy@achme.com", false},
+      {"big.amy@achme.com", false},
+      {"amy@achme.com.au", false},
+      {"amy@achme.community", false},
+      {"tom@achme.com amy@achme.com", true},
+      {"bigamy@achme.com and amy@achme.com", true},
+      {"amy@achme", false},
+      {"", false},
+  };
+  for (const Row& row : rows) {
+    CAPTURE(row.text);
+    CHECK(holds_address(row.text, "amy@achme.com") == row.holds);
+  }
+}
+
+TEST_CASE("in a key an address may stand behind a prefix") {
+  for (const char* key : {"invite-amy@achme.com", "invite_amy@achme.com", "invite/amy@achme.com",
+                          "invite:AMY@achme.com", "amy@achme.com"}) {
+    CAPTURE(key);
+    CHECK(outbox::core::key_holds_address(key, "amy@achme.com"));
+  }
+  CHECK_FALSE(outbox::core::key_holds_address("big.amy@achme.com", "amy@achme.com"));
+}
+
+TEST_CASE("an event is about a subject wherever the payload names it") {
+  struct Row {
+    const char* payload;
+    Subject subject;
+    bool is_about;
+  };
+  const Row rows[] = {
+      {R"({"properties":{"invitee_email":"amy@achme.com"}})", {.email = "amy@achme.com"}, true},
+      {R"({"a":[{"b":["to amy@achme.com"]}]})", {.email = "amy@achme.com"}, true},
+      {R"({"amy@achme.com":1})", {.email = "amy@achme.com"}, true},
+      {R"({"e":"\u0061my\u0040achme.com"})", {.email = "amy@achme.com"}, true},
+      {R"({"e":"tom@achme.com"})", {.email = "amy@achme.com"}, false},
+      {R"({"user_id":"u-1"})", {.user_id = "u-1"}, true},
+      {R"({"properties":{"invitee_user_id":"u-1"}})", {.user_id = "u-1"}, true},
+      {R"({"user_id":17})", {.user_id = "17"}, true},
+      {R"({"user_id":"u-11"})", {.user_id = "u-1"}, false},
+      {R"({"plan":"u-1","superuser_id":"u-1"})", {.user_id = "u-1"}, false},
+      {R"({"context":{"group_id":"g"}})", {.group_id = "g"}, true},
+      {R"({"user_id":"g"})", {.group_id = "g"}, false},
+      {R"({broken amy@achme.com)", {.email = "amy@achme.com"}, true},
+      {R"({broken "u-1")", {.user_id = "u-1"}, true},
+      {R"({broken u-1)", {.user_id = "u-1"}, false},
+      {R"({})", {.email = "amy@achme.com"}, false},
+  };
+  for (const Row& row : rows) {
+    CAPTURE(row.payload);
+    CHECK(is_about(row.payload, row.subject) == row.is_about);
+  }
+}
+
+TEST_CASE("a subject is exactly one of address, user and group") {
+  CHECK_NOTHROW(outbox::core::require_subject({.email = "a@b"}));
+  CHECK_THROWS_AS(outbox::core::require_subject({}), std::invalid_argument);
+  CHECK_THROWS_AS(outbox::core::require_subject({.email = "invite_sent"}), std::invalid_argument);
+  CHECK_THROWS_AS(outbox::core::require_subject({.email = "a@b", .user_id = "u"}),
+                  std::invalid_argument);
+}

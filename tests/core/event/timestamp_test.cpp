@@ -1,0 +1,37 @@
+#include "core/event/timestamp.hpp"
+
+#include <doctest/doctest.h>
+
+using namespace outbox::core;
+
+TEST_CASE("an instant is written in UTC with six digits and a Z") {
+  using namespace std::chrono;
+  const auto instant = sys_days{year{2024} / 10 / 20} + 15h + 51min + 35s + 59ms;
+  CHECK(utc_text(instant) == "2024-10-20T15:51:35.059000Z");
+  CHECK(utc_text(sys_days{year{1969} / 12 / 31} + 23h + microseconds{1}) ==
+        "1969-12-31T23:00:00.000001Z");
+}
+
+TEST_CASE("what the library writes is a timestamp that it accepts") {
+  CHECK_FALSE(timestamp_problem(utc_text(std::chrono::sys_time<std::chrono::microseconds>{})));
+}
+
+TEST_CASE("ISO 8601 instants with a zone are accepted") {
+  for (const char* text :
+       {"2024-10-20T15:51:35.059000Z", "2024-10-20T15:51:35Z", "2024-02-29T00:00:00+02:00",
+        "2024-10-20T15:51:35.1-0330", "2024-10-20T15:51:35+05", "2016-12-31T23:59:60Z"}) {
+    CAPTURE(text);
+    CHECK_FALSE(timestamp_problem(text));
+  }
+}
+
+TEST_CASE("what is no ISO 8601 instant is refused") {
+  for (const char* text :
+       {"", "20-11-23T22:28:55.111Z", "2024-10-20", "2024-10-20T15:51:35", "2024-10-20 15:51:35Z",
+        "2024-13-01T00:00:00Z", "2023-02-29T00:00:00Z", "2024-10-20T24:00:00Z",
+        "2024-10-20T15:60:00Z", "2024-10-20T15:51:35.Z", "2024-10-20T15:51:35Zx",
+        "2024-10-20T15:51:35+2:00", "2024-10-20T15:51:35+24:00", "now", "02024-10-20T15:51:35Z"}) {
+    CAPTURE(text);
+    CHECK(timestamp_problem(text));
+  }
+}

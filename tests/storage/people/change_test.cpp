@@ -1,0 +1,262 @@
+// retry, discard, requeue, prune: what changes, what does not, and what the audit says.
+
+#include <doctest/doctest.h>
+
+#include "support/database.hpp"
+
+using outbox::Mode;
+using outbox::Selection;
+
+namespace {
+
+constexpr auto far_away = std::chrono::hours{24 * 365};
+
+// Ids 1 to 6: pending, scheduled, retrying, delivered, dead, discarded.
+class Queue {
+ public:
+  Queue() {
+    app.enqueue(support::event_of("pending"));
+    app.enqueue(support::event_of("scheduled"),
+                {.not_before = std::chrono::system_clock::now() + far_away});
+    app.enqueue_many(4);
+    app.db().exec(
+        "update outbox_queue set state = 3, refusals = 2, refused_in = 7, solo_failures = 1,"
+        " due_at_ms = 4000000000000, last_error = 'HTTP 400' where event = 3;"
+        "update outbox_queue set state = 4, refusals = 2, settled_at_ms = 1000,"
+        " last_error = 'refused: HTTP 400' where event = 5;"
+        "update outbox_queue set state = 5, settled_at_ms = 1000 where event = 6");
+    app.mark_delivered(4, 4);
+  }
+
+  // "P" pending, "V" delivered, "D" dead, "X" discarded: in order of id.
+  std::string states() {
+    return app.text(
+        "select group_concat(case state when 'pending' then 'P' when 'delivered' then 'V'"
+        " when 'dead' then 'D' else 'X' end, '')"
+        " from (select state from outbox_event_states order by id)");
+  }
+  std::string audit() {
+    return app.text(
+        "select group_concat(action || '/' || actor || '/' || coalesce(subject, '') || '/' || "
+        "events"
+        " || '/' || coalesce(reason, ''), '; ') from outbox_audit");
+  }
+
+  support::AppDatabase app;
+};
+
+Selection ids(std::vector<std::int64_t> list) {
+  return {.ids = std::move(list)};
+}
+Selection in_state(const std::string& state) {
+  return {.filter = {.state = state, .limit = std::nullopt}};
+}
+constexpr auto all = [] { return Selection{.all = true}; };
+
+}  // namespace
+
+TEST_CASE(
+    "a retry makes dead and waiting events due now, with no attempts, and touches no others") {
+  Queue queue;
+  CHECK(outbox::retry(queue.app.db(), all(), {"ann", "api fixed"}) == 2);
+
+  CHECK(queue.states() == "PPPVPX");
+  CHECK(queue.app.count("refusals = 0 and solo_failures = 0 and due_at_ms = 0"
+                        " and settled_at_ms is null and last_error is null and id in (3, 5)") == 2);
+  CHECK(outbox::status(queue.app.db()).counts.due == 3);
+  CHECK(queue.app.text("select count(*) from outbox_queue where refused_in is not null") == "0");
+  CHECK(queue.audit() == "retry/ann/all/2/api fixed");
+  CHECK(queue.app.count("1") == 6);
+  CHECK(queue.app.db().execAndGet("select probes_asked from outbox_destinations").getInt() == 1);
+}
+
+TEST_CASE("scheduled and discarded events are retried only when they are named") {
+  Queue queue;
+  CHECK(outbox::retry(queue.app.db(), ids({2, 6})) == 2);
+  CHECK(queue.states() == "PPPVDP");
+  Queue other;
+  CHECK(outbox::retry(other.app.db(), in_state("scheduled")) == 1);
+  CHECK(outbox::retry(other.app.db(), in_state("discarded")) == 1);
+  CHECK(other.audit() == "retry/app/state=scheduled/1/; retry/app/state=discarded/1/");
+}
+
+TEST_CASE("a delivered event is never retried, so that a retry cannot duplicate") {
+  Queue queue;
+  CHECK(outbox::retry(queue.app.db(), ids({4, 1, 99})) == 0);
+  CHECK_THROWS_WITH_AS(outbox::retry(queue.app.db(), in_state("delivered")),
+                       "outbox: retry: not for delivered events; requeue sends them again",
+                       std::invalid_argument);
+  CHECK(queue.states() == "PPPVDX");
+  CHECK(queue.audit() == "");
+}
+
+TEST_CASE("a discard keeps pending and dead events as discarded, with the reason") {
+  Queue queue;
+  CHECK(outbox::discard(queue.app.db(), ids({5, 1, 4}), {"ann", "no user of a@b.com"}) == 2);
+  CHECK(queue.states() == "XPPVXX");
+  CHECK(queue.app.text("select last_error from outbox_event_states where id = 5") ==
+        "discarded: no user of a**@b.com");
+  CHECK(queue.audit() == "discard/ann/ids 1,4-5/2/no user of a**@b.com");
+  CHECK_THROWS_AS(outbox::discard(queue.app.db(), ids({1}), {}), std::invalid_argument);
+}
+
+TEST_CASE("a requeue sends delivered events again, but for scrubbed ones, and moves the counters") {
+  Queue queue;
+  queue.app.insert("{}");
+  queue.app.mark_delivered(7, 7);
+  const auto at = [](int ms) {
+    return std::chrono::system_clock::time_point{std::chrono::milliseconds{ms}};
+  };
+
+  CHECK(outbox::requeue(queue.app.db(), {.filter = {.since = at(1'001), .limit = {}}}) == 0);
+  CHECK(outbox::requeue(queue.app.db(), {.filter = {.until = at(1'000), .limit = {}}}) == 0);
+  CHECK(outbox::requeue(queue.app.db(),
+                        {.filter = {.since = at(1'000), .until = at(1'001), .limit = {}}}) == 1);
+
+  CHECK(queue.states() == "PPPPDXV");
+  const outbox::Counts counts = outbox::status(queue.app.db()).counts;
+  CHECK(counts.delivered == 1);
+  CHECK(counts.delivered_total == 2);
+  CHECK(counts.enqueued ==
+        counts.pending + counts.delivered + counts.dead + counts.discarded + counts.removed);
+}
+
+TEST_CASE("without ids, a filter or all, nothing is changed") {
+  Queue queue;
+  SQLite::Database& db = queue.app.db();
+  CHECK_THROWS_AS(outbox::retry(db, {}), std::invalid_argument);
+  CHECK_THROWS_AS(outbox::retry(db, {.filter = {.destination = "track"}}), std::invalid_argument);
+  CHECK_THROWS_AS(outbox::retry(db, {.filter = {.limit = 5}}), std::invalid_argument);
+  CHECK_THROWS_AS(outbox::retry(db, {.ids = {1}, .all = true}), std::invalid_argument);
+  CHECK_THROWS_AS(outbox::retry(db, in_state("nonsense")), std::invalid_argument);
+  CHECK_THROWS_AS(outbox::discard(db, in_state("discarded"), {"a", "b"}), std::invalid_argument);
+  CHECK(queue.states() == "PPPVDX");
+}
+
+TEST_CASE("a dry run counts what would change, and changes nothing") {
+  Queue queue;
+  const std::string before =
+      queue.app.text("select group_concat(state || due_at_ms) from outbox_event_states");
+  CHECK(outbox::retry(queue.app.db(), all(), {}, Mode::dry_run) == 2);
+  CHECK(outbox::retry(queue.app.db(), ids({5, 6, 4}), {}, Mode::dry_run) == 2);
+  CHECK(outbox::discard(queue.app.db(), all(), {"a", "b"}, Mode::dry_run) == 4);
+  CHECK(outbox::requeue(queue.app.db(), all(), {}, Mode::dry_run) == 1);
+  CHECK(outbox::prune(queue.app.path(), {.with_discarded = true}, {}, Mode::dry_run) == 2);
+  CHECK(outbox::erase(queue.app.path(), {.user_id = "pending"}, {}, Mode::dry_run).events == 1);
+  CHECK(queue.app.text("select group_concat(state || due_at_ms) from outbox_event_states") ==
+        before);
+  CHECK(queue.audit() == "");
+}
+
+TEST_CASE("filters narrow a change, and its limit ends it") {
+  support::AppDatabase app;
+  app.enqueue_many(1'000);
+  app.enqueue(support::event_of("user-7"), {.destination = "other"});
+  app.db().exec("update outbox_queue set state = 4, last_error = iif(event % 2, 'odd', 'even')");
+
+  CHECK(outbox::retry(app.db(), {.filter = {.user_id = "user-7", .limit = {}}}) == 2);
+  CHECK(outbox::retry(app.db(), {.filter = {.destination = "other", .limit = {}}, .all = true}) ==
+        0);
+  CHECK(outbox::retry(app.db(), {.filter = {.error = "odd", .limit = 450}}) == 450);
+  CHECK(app.count("state = 'pending' and id < 900") == 450 + 1);
+  CHECK(outbox::retry(app.db(), all()) == 1'001 - 2 - 450);
+  CHECK(app.text("select sum(events) || ' ' || count(*) from outbox_audit") == "1001 3");
+}
+
+TEST_CASE("in the caller's transaction a change is a part of it") {
+  Queue queue;
+  SQLite::Database& db = queue.app.db();
+  db.exec("begin immediate");
+  CHECK(outbox::retry(db, all()) == 2);
+  CHECK(outbox::discard(db, all(), {"a", "b"}) == 4);
+  db.exec("rollback");
+  CHECK(queue.states() == "PPPVDX");
+  CHECK(queue.audit() == "");
+}
+
+TEST_CASE("pruning removes what was settled long ago, and the counters know it") {
+  Queue queue;
+  queue.app.enqueue_many(1);
+
+  CHECK(outbox::prune(queue.app.path(), {}) == 1);
+  CHECK(outbox::prune(queue.app.path(), {.with_discarded = true}, {"ann", ""}) == 1);
+
+  CHECK(queue.states() == "PPPDP");
+  const outbox::Counts counts = outbox::status(queue.app.db()).counts;
+  CHECK(counts.removed == 2);
+  CHECK(counts.delivered == 0);
+  CHECK(counts.enqueued == 7);
+  CHECK(queue.audit() ==
+        "prune/app/settled 604800000 ms ago/1/; prune/ann/settled 604800000 ms ago,"
+        " discarded too/1/");
+}
+
+TEST_CASE("a discard and an erasure let the next event of the key go") {
+  support::AppDatabase app;
+  for (int i = 0; i < 3; ++i) app.enqueue(support::event_of("u"), {.ordering_key = "k"});
+  app.db().exec("update outbox_queue set state = 1 where event > 1");
+
+  CHECK(outbox::discard(app.db(), ids({1}), {"ann", "old"}) == 1);
+  CHECK(app.text("select group_concat(waits_as) from outbox_event_states") == "ready,waiting");
+
+  app.db().exec("update outbox_events set payload = '{\"user_id\":\"gone\"}' where id = 2");
+  CHECK(outbox::erase(app.path(), {.user_id = "gone"}).events == 1);
+  CHECK(app.text("select waits_as from outbox_event_states where id = 3") == "ready");
+}
+
+TEST_CASE("what has changed since it was chosen is changed only if the change still concerns it") {
+  support::AppDatabase app;
+  app.enqueue_many(600);
+  app.db().exec("update outbox_queue set state = 4");
+  SQLite::Database other = app.connect();
+  // As a person at another desk would: between the first chunk and the next.
+  app.db().exec(
+      "create temp trigger meddle after insert on outbox_audit begin"
+      " delete from outbox_queue where event = 500; end");
+
+  CHECK(outbox::retry(app.db(), all()) == 599);
+
+  CHECK(app.count("state = 'pending'") == 599);
+  CHECK(app.text("select events from outbox_audit") == "599");
+}
+
+TEST_CASE("a requeue by id finds the request, and leaves the rest of it delivered") {
+  support::AppDatabase app;
+  app.enqueue_many(10);
+  app.mark_delivered(1, 10);
+
+  CHECK(outbox::requeue(app.db(), ids({3, 4, 5, 11})) == 3);
+  CHECK(outbox::requeue(app.db(), ids({3})) == 0);
+
+  CHECK(app.text("select delivered_ids from outbox_requests") == "1-2,6-10");
+  CHECK(app.count("state = 'pending'") == 3);
+  CHECK(outbox::requeue(app.db(), {.filter = {.user_id = "user-0", .limit = {}}}) == 1);
+  CHECK(outbox::requeue(app.db(), all()) == 6);
+  CHECK(app.text("select count(delivered_ids) from outbox_requests") == "0");
+  CHECK(outbox::status(app.db()).counts.delivered == 0);
+  CHECK(outbox::status(app.db()).counts.delivered_total == 10);
+}
+
+TEST_CASE("a requeue of small requests is done many at a time") {
+  support::AppDatabase app;
+  app.enqueue_many(500);
+  app.db().exec("begin immediate");
+  for (int id = 1; id <= 500; ++id) app.mark_delivered(id, id);
+  app.db().exec("commit");
+  CHECK(outbox::requeue(app.db(), {.filter = {.limit = 450}, .all = true}) == 450);
+  CHECK(app.count("state = 'delivered' and id > 450") == 50);
+  CHECK(app.text("select events from outbox_audit") == "450");
+}
+
+TEST_CASE("audit entries are listed, the newest first") {
+  support::AppDatabase app;
+  outbox::pause(app.db(), "track", "maintenance", "ann");
+  outbox::resume(app.db(), "track", "tom");
+  const auto entries = outbox::list_audit(app.db());
+  REQUIRE(entries.size() == 2);
+  CHECK(entries[0].action == "resume");
+  CHECK(entries[0].actor == "tom");
+  CHECK(entries[1].action == "pause");
+  CHECK(entries[1].reason == "maintenance");
+  CHECK(entries[1].destination == "track");
+}

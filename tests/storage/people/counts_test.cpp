@@ -1,0 +1,111 @@
+#include <doctest/doctest.h>
+
+#include "support/database.hpp"
+
+using namespace outbox;
+using namespace std::chrono_literals;
+
+namespace {
+
+constexpr auto now = std::chrono::system_clock::time_point{} + 1'000s;
+
+// An event that was enqueued ten seconds ago; `change` is what happened to its row in the queue.
+void insert(support::AppDatabase& app, const std::string& columns, const std::string& values,
+            const std::string& change = {}) {
+  app.db().exec("insert into outbox_events (payload, enqueued_at_ms, " + columns +
+                ") values ('{}', 990000, " + values + ")");
+  if (change.empty()) return;
+  app.db().exec("update outbox_queue set " + change +
+                " where event = (select max(id) from outbox_events)");
+}
+
+}  // namespace
+
+TEST_CASE("the status of an empty queue is all zeros") {
+  support::AppDatabase app;
+  const Status found = status(app.db());
+  CHECK(found.counts.pending == 0);
+  CHECK(found.counts.enqueued == 0);
+  CHECK_FALSE(found.counts.oldest_due_age);
+  CHECK(found.destinations.empty());
+  CHECK(found.schema_version == schema_version());
+}
+
+TEST_CASE("every event is counted in its state and its destination") {
+  support::AppDatabase app;
+  insert(app, "due_at_ms", "0");
+  insert(app, "due_at_ms", "995000");
+  insert(app, "due_at_ms", "1000001");
+  insert(app, "due_at_ms", "0", "state = 2, due_at_ms = 0, search = 7");
+  insert(app, "due_at_ms", "2000000", "state = 1");
+  insert(app, "due_at_ms", "0", "state = 1");
+  insert(app, "due_at_ms", "0", "state = 3, due_at_ms = 2000000, refusals = 2");
+  insert(app, "due_at_ms", "0", "state = 3, due_at_ms = 999000, solo_failures = 1");
+  insert(app, "due_at_ms", "0", "state = 4");
+  insert(app, "due_at_ms", "0", "state = 5");
+  insert(app, "destination", "'other'");
+  insert(app, "due_at_ms", "0");
+  app.mark_delivered(12, 12);
+
+  const Status found = status(app.db(), {}, now);
+
+  REQUIRE(found.destinations.size() == 2);
+  const DestinationStatus& track = found.destinations[1];
+  CHECK(track.name == "track");
+  CHECK(track.counts.pending == 8);
+  CHECK(track.counts.due == 3);
+  CHECK(track.counts.scheduled == 2);
+  CHECK(track.counts.waiting == 1);
+  CHECK(track.counts.retrying == 2);
+  CHECK(track.counts.dead == 1);
+  CHECK(track.counts.discarded == 1);
+  CHECK(track.counts.delivered == 1);
+  CHECK(track.counts.enqueued == 11);
+  CHECK(track.counts.oldest_due_age == 10s);
+  CHECK_FALSE(track.was_ever_served);
+  CHECK_FALSE(track.dispatcher);
+  CHECK(found.counts.pending == 9);
+  CHECK(found.counts.enqueued == 12);
+  CHECK(status(app.db(), "other", now).counts.pending == 1);
+  CHECK(status(app.db(), "nowhere", now).destinations.empty());
+}
+
+TEST_CASE("the age of the oldest due event does not count the time before it was due") {
+  support::AppDatabase app;
+  insert(app, "due_at_ms", "999000");
+  insert(app, "due_at_ms", "5000000");
+  CHECK(status(app.db(), {}, now).counts.oldest_due_age == 1s);
+}
+
+TEST_CASE("the age is not that of suspects, nor of events behind an earlier one of their key") {
+  support::AppDatabase app;
+  insert(app, "due_at_ms", "0", "state = 1");
+  insert(app, "due_at_ms", "0", "state = 3, due_at_ms = 999000, refusals = 1");
+  CHECK_FALSE(status(app.db(), {}, now).counts.oldest_due_age);
+  insert(app, "due_at_ms", "0", "state = 2, due_at_ms = 0");
+  CHECK(status(app.db(), {}, now).counts.oldest_due_age == 10s);
+}
+
+TEST_CASE("the status can be read inside the caller's transaction") {
+  support::AppDatabase app;
+  app.db().exec("begin immediate");
+  enqueue(app.db(), support::amy());
+  CHECK(status(app.db()).counts.pending == 1);
+  CHECK(sqlite3_get_autocommit(app.db().getHandle()) == 0);
+  app.db().exec("rollback");
+}
+
+TEST_CASE("a pause shows its reason and when it began") {
+  support::AppDatabase app;
+  pause(app.db(), "track", "maintenance of amy@achme.com");
+  const Status found = status(app.db());
+  REQUIRE(found.destinations.at(0).paused);
+  CHECK(found.destinations[0].paused->reason == "maintenance of a**@achme.com");
+  CHECK(std::chrono::abs(found.destinations[0].paused->since - std::chrono::system_clock::now()) <
+        1min);
+}
+
+TEST_CASE("the status of a database without a schema says what to do") {
+  SQLite::Database db{":memory:", SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE};
+  CHECK_THROWS_AS(status(db), schema_error);
+}

@@ -1,0 +1,127 @@
+#include "storage/sqlite/database.hpp"
+
+#include <doctest/doctest.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <fstream>
+
+#include "storage/sqlite/statement.hpp"
+#include "support/database.hpp"
+#include "support/process.hpp"
+#include "track_server/server.hpp"
+
+using namespace outbox;
+
+namespace {
+
+std::string error_of(const DatabaseFile& file) {
+  try {
+    const auto database = storage::open_database(storage::with_absolute_path(file));
+    return "none";
+  } catch (const std::exception& error) {
+    return error.what();
+  }
+}
+
+bool has(const std::string& text, const char* part) {
+  return text.find(part) != std::string::npos;
+}
+
+// What the CLI says as a user who is not root. Root may write everything, so it steps down first.
+std::string said_as_nobody(const std::string& db) {
+  const support::Finished finished = support::run(
+      {"/usr/bin/setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", OUTBOX_CLI, "drain",
+       "--db", db, "--url", "http://127.0.0.1:1/", "--allow-other-user"},
+      {{"OUTBOX_TOKEN", "t"}});
+  CHECK(finished.code == 1);
+  return finished.err;
+}
+
+}  // namespace
+
+TEST_CASE("the dispatcher's own connection is set up for its work, in WAL") {
+  support::AppDatabase app;
+  const auto database = storage::open_database(app.path());
+  sqlite3* const db = storage::handle_of(database);
+  const auto pragma = [db](const char* name) {
+    return storage::query_text(db, (std::string{"pragma "} + name).c_str(), "test");
+  };
+  CHECK(pragma("synchronous") == "1");
+  CHECK(pragma("secure_delete") == "1");
+  CHECK(pragma("mmap_size") == "0");
+  CHECK(pragma("trusted_schema") == "0");
+}
+
+TEST_CASE("outside of WAL synchronous stays what it is") {
+  support::AppDatabase app;
+  app.db().exec("pragma journal_mode = delete");
+  const auto database = storage::open_database(app.path());
+  CHECK(storage::query_text(storage::handle_of(database), "pragma synchronous", "test") == "2");
+}
+
+TEST_CASE("a recipe runs after every open, and its failure is the open's failure") {
+  support::AppDatabase app;
+  int opens = 0;
+  const DatabaseFile counted{app.path(), "", [&opens](sqlite3*) { ++opens; }};
+  CHECK(error_of(counted) == "none");
+  CHECK(opens == 1);
+  CHECK(error_of({app.path(), "", [](sqlite3*) { throw std::runtime_error{"no key"}; }}) ==
+        "no key");
+  CHECK(error_of({app.path(), "unix", {}}) == "none");
+  CHECK(has(error_of({app.path(), "no-such-vfs", {}}), "no such vfs: no-such-vfs"));
+}
+
+TEST_CASE("paths and URIs are made absolute at once") {
+  const std::string here = std::filesystem::current_path().native();
+  CHECK(storage::with_absolute_path("app.db").path == here + "/app.db");
+  CHECK(storage::with_absolute_path("file:app.db").path == "file:" + here + "/app.db");
+  CHECK(storage::with_absolute_path("file:a.db?cache=private").path ==
+        "file:" + here + "/a.db?cache=private");
+  CHECK(storage::with_absolute_path("file:/x/a.db?y=z").path == "file:/x/a.db?y=z");
+}
+
+TEST_CASE("a path where nothing is, or no file, is refused, and nothing is made") {
+  const support::TemporaryFolder folder;
+  CHECK(has(error_of(folder.file("typo.db")), "the app makes its database, outbox never does"));
+  CHECK(has(error_of(folder.path()), "it is no regular file"));
+  CHECK(has(error_of("/dev/null"), "it is no regular file"));
+  CHECK(std::filesystem::is_empty(folder.path()));
+}
+
+TEST_CASE("a file that is no database is refused") {
+  const support::TemporaryFolder folder;
+  std::ofstream{folder.file("text.db")} << std::string(8'192, 'x');
+  CHECK(has(error_of(folder.file("text.db")), "file is not a database"));
+}
+
+TEST_CASE("locking_mode=exclusive in a recipe is refused, and check_host names the host's") {
+  support::AppDatabase app;
+  const auto exclusive = [](sqlite3* db) {
+    sqlite3_exec(db, "pragma locking_mode = exclusive", nullptr, nullptr, nullptr);
+  };
+  CHECK(has(error_of({app.path(), "", exclusive}), "locking_mode is exclusive"));
+  app.db().exec("pragma locking_mode = exclusive");
+  CHECK(check_host(app.db()).at(0).name == "locking_mode");
+}
+
+TEST_CASE("a dispatcher beside an exclusive connection starts, waits, and says why") {
+  support::AppDatabase app;
+  app.db().exec("pragma locking_mode = exclusive");
+  app.enqueue_many(2);
+  track_server::TrackServer server;
+  Dispatcher dispatcher{app.path(), track_api({.credentials = bearer("t"), .url = server.url()})};
+  CHECK(has(dispatcher.stats().database_trouble, "locking_mode=EXCLUSIVE"));
+  app.db().exec("pragma locking_mode = normal; select count(*) from outbox_events");
+  CHECK(server.wait_for_events(2, std::chrono::seconds{60}));
+}
+
+TEST_CASE("a file or a folder that may not be written has its own message") {
+  if (geteuid() != 0) return;  // only root can step down to another user
+  support::AppDatabase app;
+  REQUIRE(chmod(app.folder().path().c_str(), 0755) == 0);
+  REQUIRE(chmod(app.path().c_str(), 0644) == 0);
+  CHECK(has(said_as_nobody(app.path()), "this user may not write it"));
+  REQUIRE(chmod(app.path().c_str(), 0666) == 0);
+  CHECK(has(said_as_nobody(app.path()), "this user may not write its folder"));
+}
