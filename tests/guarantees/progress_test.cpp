@@ -68,3 +68,28 @@ TEST_CASE(
   desk.settle();
   CHECK(desk.count("destination = 'track' and state = 'delivered'") == 1);
 }
+
+TEST_CASE("thousands of scheduled events in flight keep no connection idle") {
+  Desk desk{{.batch_events = 1'000, .connections = 4}};
+  desk.app.enqueue_many(3'500, {.not_before = desk.clock.now() + 1s});
+  desk.clock.advance(2s);
+  desk.sink.holds_back = [&](const std::string&) { return desk.sink.bodies.size() < 4; };
+
+  for (int rounds = 0; rounds < 4; ++rounds) desk.run();
+
+  CHECK(desk.sink.bodies.size() == 4);
+}
+
+TEST_CASE("thousands of scheduled events in flight keep no new event waiting") {
+  Desk desk{{.batch_events = 1'000, .connections = 4}};
+  desk.app.enqueue_many(3'000, {.not_before = desk.clock.now() + 1s});
+  desk.clock.advance(2s);
+  desk.sink.holds_back = [](const std::string& body) { return events_in(body) == 1'000; };
+  desk.run();
+  desk.run();
+  CHECK(desk.sink.bodies.size() == 3);
+
+  desk.app.enqueue(support::event_of("new"));
+
+  CHECK(desk.run().delivered == 1);
+}

@@ -117,6 +117,8 @@ void Queue::add_scheduled(Taking& taking, std::size_t events_max) {
   while (taking.has_scheduled && taking.rows.size() - before < events_max && !taking.is_full()) {
     taking.has_scheduled = scheduled_.step();
     if (!taking.has_scheduled) return;
+    // What is in flight is passed over each time, and must not use up the looks.
+    if (taking.claims.contains(scheduled_.integer(column::event))) continue;
     if (++taking.looks > looks_max) {
       taking.take.has_more = true;
       return;
