@@ -47,6 +47,7 @@ void Endpoint::submit(std::uint64_t token, std::string body) {
 }
 
 int Endpoint::rounds_until_answer() {
+  if (latency_.refuses_at_once && mood_ == Mood::refuses_everything) return 0;
   if (latency_.dawdles && pick(5) == 0) return 20 + pick(60);
   return pick(latency_.usual_max + 1);
 }

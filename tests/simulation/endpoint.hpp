@@ -31,7 +31,8 @@ inline constexpr int moods = 11;
 /// How long answers take, in rounds.
 struct Latency {
   int usual_max = 0;
-  bool dawdles = false;  // now and then an answer takes dozens
+  bool dawdles = false;          // now and then an answer takes dozens
+  bool refuses_at_once = false;  // so that no refusal of everything arrives after that has ended
 };
 
 class Endpoint final : public outbox::Sink {

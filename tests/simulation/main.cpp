@@ -5,7 +5,10 @@
 //     simulation isolation                           every place of bad events among 128
 //     simulation outage --days 7 --per-second 10     a week of 503, then all is delivered
 
+#include <malloc.h>
+#include <sqlite3.h>
 #include <CLI/CLI.hpp>
+
 #include <algorithm>
 #include <atomic>
 #include <iostream>
@@ -55,13 +58,13 @@ bool live(std::uint64_t seed, std::size_t steps, std::ostream* story,
   }
 }
 
-int lives(std::optional<std::uint64_t> seed, std::size_t seeds, std::size_t steps,
-          std::ostream* story) {
+int lives(std::optional<std::uint64_t> seed, std::uint64_t first, std::size_t seeds,
+          std::size_t steps, std::ostream* story) {
   std::atomic<std::size_t> requests = 0;
   const bool is_fine =
-      seed
-          ? live(*seed, steps, story, requests)
-          : for_each_index(seeds, [&](std::size_t i) { return live(i, steps, nullptr, requests); });
+      seed ? live(*seed, steps, story, requests) : for_each_index(seeds, [&](std::size_t i) {
+        return live(first + i, steps, nullptr, requests);
+      });
   const std::size_t count = seed ? 1 : seeds;
   if (is_fine) {
     std::cout << count << " lives, " << count * steps << " steps, " << requests
@@ -124,15 +127,21 @@ int isolation(std::size_t random_count) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  // Memory that one thread gives back to the system, and counters that all share, hold up the
+  // others.
+  mallopt(M_TRIM_THRESHOLD, 1 << 28);
+  sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
   CLI::App app{"Lives of a dispatcher in simulated time", "simulation"};
   app.require_subcommand(1);
 
   std::optional<std::uint64_t> seed;
+  std::uint64_t first = 0;
   std::size_t seeds = 10'000;
   std::size_t steps = 100;
   auto* const lives_command = app.add_subcommand("lives", "Random lives, one a seed");
   lives_command->add_option("--seed", seed, "Only this one");
-  lives_command->add_option("--seeds", seeds, "So many, from 0")->capture_default_str();
+  lives_command->add_option("--seeds", seeds, "So many")->capture_default_str();
+  lives_command->add_option("--first", first, "From this one on")->capture_default_str();
   lives_command->add_option("--steps", steps, "Steps of each")->capture_default_str();
   bool has_story = false;
   lives_command->add_flag("--story", has_story, "With --seed: tell what happens");
@@ -151,7 +160,7 @@ int main(int argc, char** argv) {
   CLI11_PARSE(app, argc, argv);
   try {
     if (lives_command->parsed()) {
-      return lives(seed, seeds, steps, has_story ? &std::cout : nullptr);
+      return lives(seed, first, seeds, steps, has_story ? &std::cout : nullptr);
     }
     if (isolation_command->parsed()) return isolation(random_count);
     return simulation::run_outage(outage, std::cout) ? 0 : 1;

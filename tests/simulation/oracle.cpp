@@ -32,6 +32,8 @@ Oracle::Oracle(SQLite::Database& db, Model& model, Strictness strictness)
                 " from outbox_destinations where name = ?"} {}
 
 void Oracle::check() {
+  // Of one moment, which also spares locks.
+  const SQLite::Transaction moment{db_, SQLite::TransactionBehavior::DEFERRED};
   const Tables tables = reader_.read();
   auto expected = model_.events.begin();
   const auto skip_removed = [&] {

@@ -11,7 +11,7 @@ namespace simulation {
 
 /// How much an endpoint may change its mind.
 enum class Strictness {
-  strict,  // it begins to refuse everything only while no search is under way: no innocent dies
+  strict,  // it begins to refuse everything only while no search and no request is under way
   formal,  // whenever it likes: nobody dies without the evidence that docs/guarantees.md asks for
 };
 

@@ -15,7 +15,8 @@ constexpr int idle_rounds_max = 2;
 }  // namespace
 
 Progress::Progress(SQLite::Database& db, const Destination& destination)
-    : destination_{destination},
+    : db_{db},
+      destination_{destination},
       state_{db,
              "select paused_at_ms is not null, hold_kind is not null, coalesce(hold_until_ms, 0),"
              " batch_events_max is not null or not endpoint_proven from outbox_destinations"
@@ -104,6 +105,7 @@ bool Progress::has_suspect(std::int64_t now_ms, const Endpoint& endpoint) {
 }
 
 void Progress::look(const Endpoint& endpoint, outbox::core::Instant now) {
+  const SQLite::Transaction moment{db_, SQLite::TransactionBehavior::DEFERRED};
   const std::int64_t now_ms = outbox::core::unix_ms(now);
   const State state = read_state();
   free_ = free_connections(state, endpoint, now_ms);

@@ -55,6 +55,7 @@ class Progress {
   bool has_part(const Endpoint& endpoint);
   bool has_suspect(std::int64_t now_ms, const Endpoint& endpoint);
 
+  SQLite::Database& db_;
   const Destination& destination_;
   SQLite::Statement state_;
   SQLite::Statement searches_;

@@ -36,6 +36,9 @@ class Service {
   /// Something of `id` is under way, or known and not recorded.
   bool may_concern(std::int64_t id) const;
 
+  /// Nothing is under way, and each answer is judged.
+  bool is_quiet() const { return endpoint_.under_way() == 0 && !round_->has_arrived(); }
+
   Endpoint& endpoint() { return endpoint_; }
 
  private:

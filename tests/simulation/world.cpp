@@ -22,7 +22,9 @@ World::World(std::uint64_t seed, std::ostream* story)
   make_destination("track");
   make_destination("mirror");
   for (std::size_t i = 0; i < options_.size(); ++i) {
-    const Latency latency{.usual_max = static_cast<int>(pick(3)), .dawdles = has_slow_answers_};
+    const Latency latency{.usual_max = static_cast<int>(pick(3)),
+                          .dawdles = has_slow_answers_,
+                          .refuses_at_once = strictness_ == Strictness::strict};
     services_.push_back(
         std::make_unique<Service>(model_, i, options_[i], latency, app_, clock_, random_));
   }
@@ -105,16 +107,20 @@ void World::change_mood() {
   const std::size_t destination = any_destination();
   const auto mood = chance(2) ? Mood::works : static_cast<Mood>(pick(moods));
   const std::string of_it = "destination = '" + name_of(destination) + "'";
+  Service& service = *services_[destination];
+  const Mood before = service.endpoint().mood();
   const bool is_searching =
       app_.number("select count(*) from outbox_requests where search is not null and " + of_it) >
           0 ||
       app_.count("waits_as = 'suspect' and " + of_it) > 0;
-  const bool is_unfair = mood == Mood::refuses_everything && is_searching;
+  const bool is_unfair =
+      (mood == Mood::refuses_everything && (is_searching || !service.is_quiet())) ||
+      (before == Mood::refuses_everything && !service.is_quiet());
   if (is_unfair && strictness_ == Strictness::strict) return;
   model_.tell("mood of", name_of(destination), static_cast<int>(mood));
-  services_[destination]->endpoint().set_mood(mood);
+  service.endpoint().set_mood(mood);
   if (!chance(10)) return;
-  services_[destination]->endpoint().move();
+  service.endpoint().move();
   crash(destination);  // another URL comes with another process
 }
 
@@ -163,6 +169,7 @@ void World::die_out() {
   faults().is_armed = false;
   if (!has_triggers()) switch_triggers();
   for (std::size_t i = 0; i < services_.size(); ++i) {
+    services_[i]->run_round();  // judges what has arrived
     services_[i]->endpoint().set_mood(Mood::works);
     if (model_.destinations[i].is_paused) pause_or_resume(i);
     const bool has_unqueued =
