@@ -100,18 +100,18 @@ post '{"account":"'$account'","inviter":"'$inviter'","team":"Platform","feature"
 
 say "6. What was committed, in the app's own database"
 sqlite3 -box app.db "select id, email from invites; select id, json_extract(payload,
-  '\$.properties.invitee_first_name') as invitee, iif(state = 1, 'delivered', 'pending') as event
-  from outbox_events"
+  '\$.properties.invitee_first_name') as invitee, state as event
+  from outbox_event_states"
 
 say "7. Delivery"
 "$bin/outbox/outbox" status
-remaining=$(sqlite3 app.db "select count(*) from outbox_events where state = 0")
+remaining=$(sqlite3 app.db "select count(*) from outbox_event_states where state = 'pending'")
 for _ in $(seq 200); do
   [ "$remaining" = 0 ] && break
   sleep 0.1
-  remaining=$(sqlite3 app.db "select count(*) from outbox_events where state = 0")
+  remaining=$(sqlite3 app.db "select count(*) from outbox_event_states where state = 'pending'")
 done
-delivered=$(sqlite3 app.db "select count(*) from outbox_events where state = 1")
+delivered=$(sqlite3 app.db "select count(*) from outbox_event_states where state = 'delivered'")
 echo "$delivered events delivered, $remaining pending."
 
 if [ "$live" = no ]; then
@@ -126,6 +126,7 @@ say "Look for yourself"
 cat <<TEXT
   outbox status  --db app.db                  the queue on one screen
   outbox enqueue --db app.db event.json       queue events by hand
-  outbox drain   --db app.db                  deliver what is due, now
+  outbox explain --db app.db 2                why an event is not delivered yet, or when it was
+  outbox drain   --db app.db --url URL --token-file FILE   deliver what is due, now
 The CLI is build/release/tools/outbox/outbox; the server to copy from is tools/demo/main.cpp.
 TEXT

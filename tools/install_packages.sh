@@ -6,7 +6,7 @@ packages=(
   g++ clang cmake ninja-build pkg-config
   libsqlite3-dev libsqlitecpp-dev nlohmann-json3-dev libcurl4-openssl-dev
   doctest-dev libcli11-dev libcpp-httplib-dev
-  curl sqlite3 python3
+  curl sqlite3 python3 python3-jsonschema
 )
 
 missing=()

@@ -59,6 +59,8 @@ struct ActiveDispatcher {
   /// When the oldest request that was under way when that round began was put together; none:
   /// nothing was.
   std::optional<std::chrono::system_clock::time_point> in_flight_since = {};
+  /// Why it cannot use the database now; empty: it can.
+  std::string database_trouble = {};
 };
 
 struct DestinationStatus {
@@ -69,6 +71,9 @@ struct DestinationStatus {
   std::optional<ActiveDispatcher> dispatcher = {};
   /// False: no dispatcher has ever served it; perhaps a typo in someone's SQL.
   bool was_ever_served = false;
+  /// True: events are pending that were last served from another file. This one is a copy, or was
+  /// restored, and they may have been delivered already.
+  bool is_foreign = false;
 };
 
 struct Status {
@@ -85,6 +90,8 @@ OUTBOX_API Status
 status(ConnectionRef connection, const std::string& destination = {},
        std::chrono::system_clock::time_point now = std::chrono::system_clock::now());
 
+enum class Order { oldest_first, newest_first };
+
 /// Which events to list; every member narrows.
 struct EventFilter {
   std::string destination = {};  ///< Empty: all.
@@ -98,6 +105,12 @@ struct EventFilter {
   std::optional<std::chrono::system_clock::time_point> since = {};  ///< Enqueued at or after.
   std::optional<std::chrono::system_clock::time_point> until = {};  ///< Enqueued before.
   std::optional<std::size_t> limit = 100;                           ///< None: no limit.
+  /// By commit; the limit keeps the first ones of this order. For listing only.
+  Order order = Order::oldest_first;
+  /// The next page: only what comes behind this event in `order`. For listing only.
+  std::optional<std::int64_t> after_id = {};
+  /// Died or was discarded at or after this instant.
+  std::optional<std::chrono::system_clock::time_point> settled_since = {};
 };
 
 /// An event as people see it. Fields of the payload are empty where it has none, or is no JSON.
@@ -142,7 +155,10 @@ struct RequestSummary {
 struct EventDetail {
   EventSummary event = {};
   std::string payload = {};
+  std::string kind = {};     ///< Empty: track.
+  std::string headers = {};  ///< A JSON object; empty: none.
   std::string ordering_key = {};
+  std::string dedupe_key = {};
   std::vector<RequestSummary> requests = {};  ///< Those that held it, the oldest first.
 };
 
@@ -165,6 +181,12 @@ OUTBOX_API std::vector<EventSummary> list_events(
     ConnectionRef connection, const EventFilter& filter,
     std::chrono::system_clock::time_point now = std::chrono::system_clock::now());
 
+/// The same with payloads and without requests, for an export. Each call is one short read: go on
+/// with `after_id` and a limit, so that the WAL can be checkpointed between them.
+OUTBOX_API std::vector<EventDetail> list_details(
+    ConnectionRef connection, const EventFilter& filter,
+    std::chrono::system_clock::time_point now = std::chrono::system_clock::now());
+
 /// None: there is no such event.
 OUTBOX_API std::optional<EventDetail> find_event(
     ConnectionRef connection, std::int64_t id,
@@ -179,6 +201,21 @@ OUTBOX_API std::optional<Explanation> explain(
 OUTBOX_API std::vector<RequestSummary> list_requests(ConnectionRef connection,
                                                      const std::string& destination = {},
                                                      std::size_t limit = 100);
+
+/// What `diagnose` found of one thing.
+struct Finding {
+  enum class Level { good, warning, problem };
+
+  std::string name = {};  ///< Stable: "integrity", "schema", "plans", "queue", "counters".
+  Level level = Level::good;
+  std::string text = {};       ///< One sentence for people.
+  bool is_repairable = false;  ///< `outbox::repair` helps.
+};
+
+/// Looks at the whole file: SQLite's integrity, the schema and whether the statements of the
+/// dispatcher find their rows by its indexes, and whether log, queue and counters agree. Reads
+/// only, but every row: minutes for a large file.
+OUTBOX_API std::vector<Finding> diagnose(ConnectionRef connection);
 
 }  // namespace v0
 }  // namespace outbox

@@ -5,6 +5,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -50,6 +51,10 @@ struct Selection {
 
 enum class Mode { apply, dry_run };  ///< dry_run: only counts.
 
+/// Told after each short transaction how many events the change has concerned so far; may be empty.
+/// Threads: the caller's.
+using Progress = std::function<void(std::int64_t done)>;
+
 /// Dead events, and pending ones that were refused or failed alone, become due now, without
 /// refusals, with the same id and the same payload. Returns how many. Scheduled and discarded
 /// events only when they are named by id or by `filter.state`; delivered ones never, so that a
@@ -61,19 +66,39 @@ enum class Mode { apply, dry_run };  ///< dry_run: only counts.
 /// Throws: `std::invalid_argument` for a selection that is empty, or a state that the change does
 /// not concern; `schema_error`; `database_error`. Threads: as `nudge`.
 OUTBOX_API std::int64_t retry(ConnectionRef connection, const Selection& selection,
-                              const ChangeNote& note = {}, Mode mode = Mode::apply);
+                              const ChangeNote& note = {}, Mode mode = Mode::apply,
+                              const Progress& progress = {});
 
 /// Pending and dead events are given up: they stay, as discarded. Returns how many. One that is
 /// under way may still arrive, and is delivered then. Throws too: `std::invalid_argument` without a
 /// `note.reason`. The rest as `retry`.
 OUTBOX_API std::int64_t discard(ConnectionRef connection, const Selection& selection,
-                                const ChangeNote& note, Mode mode = Mode::apply);
+                                const ChangeNote& note, Mode mode = Mode::apply,
+                                const Progress& progress = {});
 
 /// Delivered events are sent again, byte-identical: for a receiver that has lost them. Returns how
 /// many; those whose payload was scrubbed are left out. `filter.since` and `until` are about when
 /// they were delivered. The rest as `retry`.
 OUTBOX_API std::int64_t requeue(ConnectionRef connection, const Selection& selection,
-                                const ChangeNote& note = {}, Mode mode = Mode::apply);
+                                const ChangeNote& note = {}, Mode mode = Mode::apply,
+                                const Progress& progress = {});
+
+struct MoveReport {
+  std::int64_t events = 0;
+  /// Left where they are: the other destination has an event with their dedupe key.
+  std::int64_t duplicates = 0;
+  bool is_removed = false;  ///< `from` had nothing left and is forgotten; its counters went along.
+};
+
+/// Pending and dead events of `from` become events of `to`, with the same ids and payloads: for a
+/// destination whose name was mistyped, or is renamed. Dead ones stay dead; pending ones begin
+/// anew, without refusals. Delivered and discarded ones stay.
+///
+/// Throws: `std::invalid_argument` when the two are one, or when a dispatcher serves `from` and it
+/// is not paused, or still has requests under way. The rest as `retry`.
+OUTBOX_API MoveReport move_events(ConnectionRef connection, const std::string& from,
+                                  const std::string& to, const ChangeNote& note = {},
+                                  Mode mode = Mode::apply, const Progress& progress = {});
 
 /// What `prune` removes.
 struct PruneOptions {
@@ -86,7 +111,8 @@ struct PruneOptions {
 /// and discarded ones if asked to, on a connection of its own and in short transactions. Returns
 /// how many. Throws: `std::invalid_argument`, `schema_error`, `database_error`. Threads: any.
 OUTBOX_API std::int64_t prune(const DatabaseFile& database, const PruneOptions& options,
-                              const ChangeNote& note = {}, Mode mode = Mode::apply);
+                              const ChangeNote& note = {}, Mode mode = Mode::apply,
+                              const Progress& progress = {});
 
 /// Whose data is erased. Exactly one of them is set.
 struct Subject {
@@ -105,6 +131,8 @@ struct EraseReport {
   /// False: someone is still reading, so that older pages remain in the WAL until the next
   /// checkpoint. Erase again.
   bool is_wal_truncated = true;
+  /// An earlier erasure, of any subject, had left something to do, and this one went on with it.
+  bool went_on = false;
 };
 
 /// Removes every event of `subject`, in whatever state, from the database and its WAL, and what the
@@ -132,6 +160,17 @@ struct AuditEntry {
 
 /// The newest `limit` changes, the newest first. Throws and threads: as `status`.
 OUTBOX_API std::vector<AuditEntry> list_audit(ConnectionRef connection, std::size_t limit = 100);
+
+struct RepairReport {
+  std::int64_t queued = 0;     ///< Events that were in the log alone, and are in the queue now.
+  std::int64_t unqueued = 0;   ///< Rows of the queue whose event is not in the log: removed.
+  std::int64_t recounted = 0;  ///< Destinations whose counter of delivered events was set right.
+};
+
+/// Repairs what `diagnose` calls repairable, in one transaction, and leaves a row in the audit when
+/// it did something. Throws and threads: as `nudge`.
+OUTBOX_API RepairReport repair(ConnectionRef connection, const ChangeNote& note = {},
+                               Mode mode = Mode::apply);
 
 }  // namespace v0
 }  // namespace outbox

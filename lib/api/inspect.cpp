@@ -7,6 +7,7 @@
 #include "core/event/names.hpp"
 #include "dispatch/lock.hpp"
 #include "storage/life/queue_row.hpp"
+#include "storage/people/diagnosis.hpp"
 #include "storage/people/events.hpp"
 #include "storage/people/requests.hpp"
 #include "storage/sqlite/database.hpp"
@@ -51,6 +52,15 @@ std::vector<EventSummary> list_events(ConnectionRef connection, const EventFilte
   });
 }
 
+std::vector<EventDetail> list_details(ConnectionRef connection, const EventFilter& filter,
+                                      std::chrono::system_clock::time_point now) {
+  sqlite3* const db = readable(connection, filter.destination);
+  return storage::while_busy([&] {
+    const storage::ReadTransaction moment{db};
+    return storage::read_details(db, filter, whole_ms(now));
+  });
+}
+
 std::optional<EventDetail> find_event(ConnectionRef connection, std::int64_t id,
                                       std::chrono::system_clock::time_point now) {
   sqlite3* const db = readable(connection, {});
@@ -83,6 +93,10 @@ std::vector<RequestSummary> list_requests(ConnectionRef connection, const std::s
                                           std::size_t limit) {
   sqlite3* const db = readable(connection, destination);
   return storage::while_busy([&] { return storage::read_requests(db, destination, limit); });
+}
+
+std::vector<Finding> diagnose(ConnectionRef connection) {
+  return storage::diagnose(readable(connection, {}));
 }
 
 }  // namespace v0

@@ -4,12 +4,15 @@
 #include "outbox/operate.hpp"
 
 #include <chrono>
+#include <stdexcept>
 #include <thread>
 
 #include "core/clock.hpp"
+#include "core/event/names.hpp"
 #include "dispatch/deadline.hpp"
 #include "dispatch/lock.hpp"
 #include "storage/people/audit.hpp"
+#include "storage/people/diagnosis.hpp"
 #include "storage/people/erase.hpp"
 #include "storage/people/verbs.hpp"
 #include "storage/sqlite/database.hpp"
@@ -78,24 +81,46 @@ void resume(ConnectionRef connection, const std::string& destination, const std:
 }
 
 std::int64_t retry(ConnectionRef connection, const Selection& selection, const ChangeNote& note,
-                   Mode mode) {
-  return storage::retry(connection.handle(), selection, note, mode);
+                   Mode mode, const Progress& progress) {
+  return storage::retry(connection.handle(), selection, note, mode, progress);
 }
 
 std::int64_t discard(ConnectionRef connection, const Selection& selection, const ChangeNote& note,
-                     Mode mode) {
-  return storage::discard(connection.handle(), selection, note, mode);
+                     Mode mode, const Progress& progress) {
+  return storage::discard(connection.handle(), selection, note, mode, progress);
 }
 
 std::int64_t requeue(ConnectionRef connection, const Selection& selection, const ChangeNote& note,
-                     Mode mode) {
-  return storage::requeue(connection.handle(), selection, note, mode);
+                     Mode mode, const Progress& progress) {
+  return storage::requeue(connection.handle(), selection, note, mode, progress);
+}
+
+MoveReport move_events(ConnectionRef connection, const std::string& from, const std::string& to,
+                       const ChangeNote& note, Mode mode, const Progress& progress) {
+  sqlite3* const db = connection.handle();
+  core::require_destination_name(from);
+  core::require_destination_name(to);
+  if (from == to) throw std::invalid_argument{"outbox: move: to another destination than " + from};
+  // A request under way would deliver to the one what is moved to the other.
+  const auto dispatcher = dispatch::active_dispatcher(storage::path_of(db), from);
+  const Status now = status(connection, from);
+  const bool is_paused = !now.destinations.empty() && now.destinations.front().paused;
+  if (dispatcher && !is_paused) {
+    throw std::invalid_argument{"outbox: move: pid " + std::to_string(dispatcher->pid) +
+                                " dispatches " + from + ": pause it first, or stop that process"};
+  }
+  if (dispatcher && (dispatcher->in_flight_since ||
+                     dispatcher->last_round <= now.destinations.front().paused->since)) {
+    throw std::invalid_argument{"outbox: move: " + from +
+                                " still has requests under way: try again"};
+  }
+  return storage::move_events(db, from, to, note, mode, progress);
 }
 
 std::int64_t prune(const DatabaseFile& database, const PruneOptions& options,
-                   const ChangeNote& note, Mode mode) {
+                   const ChangeNote& note, Mode mode, const Progress& progress) {
   const auto own = storage::open_database(storage::with_absolute_path(database));
-  return storage::prune(storage::handle_of(own), options, note, mode, core::system_now());
+  return storage::prune(storage::handle_of(own), options, note, mode, core::system_now(), progress);
 }
 
 EraseReport erase(const DatabaseFile& database, const Subject& subject, const ChangeNote& note,
@@ -112,8 +137,11 @@ EraseReport erase(const DatabaseFile& database, const Subject& subject, const Ch
       dispatch::wait_for_requests(db, core::system_now(), dispatch::deadline_in(patience));
   erasure.forget_answers();
   erasure.rewrite_pages();
-  if (!report.may_still_be_sent_by) erasure.finish();
+  report.went_on = erasure.goes_on();
   report.is_wal_truncated = dispatch::truncate_wal(db, dispatch::deadline_in(patience));
+  if (report.may_still_be_sent_by || !report.is_wal_truncated) return report;
+  erasure.finish();
+  storage::truncate_wal(db);  // of the page with the work list, which holds ids only
   return report;
 }
 
@@ -123,6 +151,10 @@ std::vector<AuditEntry> list_audit(ConnectionRef connection, std::size_t limit) 
     storage::require_schema(db);
     return storage::read_audit(db, limit);
   });
+}
+
+RepairReport repair(ConnectionRef connection, const ChangeNote& note, Mode mode) {
+  return storage::repair(connection.handle(), note, mode);
 }
 
 }  // namespace v0

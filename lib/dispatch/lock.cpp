@@ -158,6 +158,12 @@ bool Lock::keep(std::optional<core::Instant> in_flight_since) {
   return true;
 }
 
+void Lock::tell_trouble(const std::string& trouble) {
+  if (trouble == trouble_) return;
+  trouble_ = trouble.substr(0, trouble.find('\n'));
+  if (is_held()) write_owner();
+}
+
 void Lock::release() noexcept {
   // In a forked child the number may be another file's by now.
   if (file_ >= 0 && pid_ == getpid()) {
@@ -178,7 +184,11 @@ bool Lock::is_same_file() const {
 void Lock::write_owner() const {
   std::string owner = std::to_string(getpid()) + " " + std::to_string(core::unix_ms(since_)) + " " +
                       host_name() + "\n";
-  if (in_flight_since_) owner += std::to_string(core::unix_ms(*in_flight_since_)) + "\n";
+  // Nothing but what is needed: it is written for each request.
+  if (in_flight_since_ || !trouble_.empty()) {
+    owner += std::to_string(in_flight_since_ ? core::unix_ms(*in_flight_since_) : 0) + "\n";
+  }
+  if (!trouble_.empty()) owner += trouble_ + "\n";
   const auto size = static_cast<ssize_t>(owner.size());
   const bool is_written =
       pwrite(file_, owner.data(), owner.size(), 0) == size && ftruncate(file_, size) == 0;
@@ -201,7 +211,8 @@ std::optional<ActiveDispatcher> active_dispatcher(const std::string& database_pa
   std::istringstream owner{read_text(file.get())};
   owner >> found.pid >> since_ms >> found.host;
   if (std::int64_t in_flight_since_ms = 0; owner >> in_flight_since_ms) {
-    found.in_flight_since = core::instant_of(in_flight_since_ms);
+    if (in_flight_since_ms != 0) found.in_flight_since = core::instant_of(in_flight_since_ms);
+    std::getline(owner.ignore(), found.database_trouble);
   }
   found.since = core::Instant{std::chrono::milliseconds{since_ms}};
   struct stat facts {};

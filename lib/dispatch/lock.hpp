@@ -34,6 +34,9 @@ class Lock {
   /// elected; the lock is given up. Requires: acquired.
   bool keep(std::optional<core::Instant> in_flight_since);
 
+  /// Writes down why the database cannot be used now, for people; empty: it can.
+  void tell_trouble(const std::string& trouble);
+
   void release() noexcept;
   bool is_held() const { return file_ >= 0; }
 
@@ -49,6 +52,7 @@ class Lock {
   core::Instant since_ = {};
   SteadyClock::time_point touched_ = {};
   std::optional<core::Instant> in_flight_since_ = {};
+  std::string trouble_ = {};  // one line
 };
 
 /// Who serves `destination` of the database now; none: nobody. Takes no lock that could make an

@@ -281,6 +281,7 @@ void Worker::note(const RoundReport& report) {
   stats_.is_paused = report.is_paused;
   stats_.hold = report.hold ? without_quotation(report.hold->reason) : std::string{};
   stats_.database_trouble.clear();
+  lock_->tell_trouble({});
 }
 
 // Keeps `what` for people. Tells the observer of it, unless the database is only busy.
@@ -292,6 +293,7 @@ void Worker::note_trouble(const std::string& what, bool is_busy) noexcept {
       is_new = stats_.database_trouble != what;
       stats_.database_trouble = what;
     }
+    if (lock_ && !is_busy) lock_->tell_trouble(what);
     if (is_new && !is_busy && is_running_) tell(Notice::Kind::database_trouble, what);
   } catch (...) {  // no memory for a text
   }

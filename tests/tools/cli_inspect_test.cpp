@@ -53,6 +53,7 @@ struct Desk {
   }
   std::string ids(std::vector<std::string> arguments) const {
     std::string text;
+    arguments.emplace_back("--oldest-first");
     for (const json& line : lines(std::move(arguments))) text += line.at("id").dump();
     return text;
   }
@@ -74,8 +75,9 @@ const std::vector<std::string> hostile = {"\x1b]0;owned\x07",
 
 TEST_CASE("list shows every event as a line of the contract") {
   const Desk desk;
-  const auto lines = desk.lines({"list"});
+  const auto lines = desk.lines({"list", "--oldest-first"});
   REQUIRE(lines.size() == 8);
+  CHECK(desk.lines({"list", "--limit", "1"})[0].at("id") == 8);
   const json& amy = lines[0];
   CHECK(amy.at("id") == 1);
   CHECK(amy.at("event_id").get<std::string>().size() == 36);
@@ -251,6 +253,7 @@ TEST_CASE("run stands by beside another dispatcher, and takes over when that one
   app.enqueue_many(1);
   REQUIRE(server.wait_for_events(1, std::chrono::seconds{30}));
   support::Process second{command, environment};
+  CHECK(second.first_line() == "outbox stands by for track: another one dispatches");
   CHECK(outbox::status(app.db()).destinations.at(0).dispatcher->pid == first.pid());
   first.end(SIGKILL);
   app.enqueue_many(1);

@@ -2,6 +2,7 @@
 #include <memory>
 
 #include "events_json.hpp"
+#include "filters.hpp"
 #include "format.hpp"
 #include "globals.hpp"
 #include "outbox/inspect.hpp"
@@ -10,9 +11,10 @@ namespace cli {
 
 namespace {
 
-ExitCode batches(std::size_t limit, const Globals& globals) {
+ExitCode batches(std::int64_t limit, const Globals& globals) {
   SQLite::Database db = open_database(globals, Access::read);
-  const auto found = outbox::list_requests(db, globals.destination, limit);
+  const auto found =
+      outbox::list_requests(db, globals.destination, static_cast<std::size_t>(limit));
   if (globals.is_json) {
     for (const outbox::RequestSummary& request : found) {
       std::cout << line_of(json_of(request, globals));
@@ -30,8 +32,8 @@ void add_batches(CLI::App& app, const Globals& globals, Action& action) {
   auto* const command = app.add_subcommand("batches",
                                            "The request log: the newest requests first\n\n"
                                            "  outbox batches --db app.db --limit 20");
-  const auto limit = std::make_shared<std::size_t>(100);
-  command->add_option("--limit", *limit, "At most this many (100)");
+  const auto limit = std::make_shared<std::int64_t>(100);
+  add_limit(*command, *limit, "At most this many (100)");
   command->callback([&globals, &action, limit] {
     action = [&globals, limit] { return batches(*limit, globals); };
   });

@@ -10,13 +10,14 @@
 #include "format.hpp"
 #include "globals.hpp"
 #include "outbox/inspect.hpp"
+#include "progress.hpp"
 
 namespace cli {
 
 namespace {
 
 using Change = std::int64_t (*)(outbox::ConnectionRef, const outbox::Selection&,
-                                const outbox::ChangeNote&, outbox::Mode);
+                                const outbox::ChangeNote&, outbox::Mode, const outbox::Progress&);
 
 struct Verb {
   const char* name;
@@ -28,6 +29,11 @@ constexpr Verb retry{"retry", "retried", outbox::retry};
 constexpr Verb discard{"discard", "discarded", outbox::discard};
 constexpr Verb requeue{"requeue", "requeued", outbox::requeue};
 
+std::int64_t count(SQLite::Database& db, const Verb& verb, const outbox::Selection& selection,
+                   const outbox::ChangeNote& note) {
+  return verb.change(db, selection, note, outbox::Mode::dry_run, {});
+}
+
 struct ChangeFlags {
   std::vector<std::int64_t> ids = {};
   FilterFlags filters = {};
@@ -36,21 +42,22 @@ struct ChangeFlags {
 
 // Why some of the ids that were named are left alone.
 void explain_rest(SQLite::Database& db, const Verb& verb, const outbox::Selection& selection,
-                  const outbox::ChangeNote& note) {
+                  const outbox::ChangeNote& note, const Globals& globals) {
   constexpr std::size_t lines_max = 20;
   for (std::size_t i = 0; i < std::min(selection.ids.size(), lines_max); ++i) {
     const std::int64_t id = selection.ids[i];
     const outbox::Selection one{.ids = {id}, .filter = selection.filter};
-    if (verb.change(db, one, note, outbox::Mode::dry_run) > 0) continue;
+    if (count(db, verb, one, note) > 0) continue;
     const auto event = outbox::find_event(db, id);
     std::cerr << "! " << id << ": ";
     if (!event) {
       std::cerr << "no such event\n";
     } else if (event->event.state == "delivered" && verb.change == outbox::retry) {
-      std::cerr << "delivered; `outbox requeue " << id << "` would send it again\n";
+      std::cerr << "delivered; `" << hint(globals, "requeue " + std::to_string(id))
+                << "` would send it again\n";
     } else if ((event->event.state == "pending" || event->event.state == "waiting") &&
                verb.change == outbox::retry) {
-      std::cerr << "pending and due already; `outbox explain " << id
+      std::cerr << "pending and due already; `" << hint(globals, "explain " + std::to_string(id))
                 << "` says what it waits for\n";
     } else {
       std::cerr << event->event.state << ", destination " << event->event.destination << "\n";
@@ -58,17 +65,38 @@ void explain_rest(SQLite::Database& db, const Verb& verb, const outbox::Selectio
   }
 }
 
+// " (crm 3, track 9)" for a filter that finds events of several destinations: it is easily
+// forgotten that there are others.
+std::string spread_text(SQLite::Database& db, const Verb& verb, outbox::Selection selection,
+                        const outbox::ChangeNote& note) {
+  if (!selection.ids.empty() || !selection.filter.destination.empty() || selection.filter.limit) {
+    return {};
+  }
+  std::string text;
+  std::size_t destinations = 0;
+  for (const outbox::DestinationStatus& destination : outbox::status(db).destinations) {
+    selection.filter.destination = destination.name;
+    const std::int64_t found = count(db, verb, selection, note);
+    if (found == 0) continue;
+    text += (destinations++ == 0 ? "" : ", ") + destination.name + " " + grouped(found);
+  }
+  return destinations > 1 ? " (" + text + ")" : "";
+}
+
 ExitCode change(const Verb& verb, const ChangeFlags& flags, const Globals& globals) {
   SQLite::Database db = open_database(globals, globals.is_dry_run ? Access::read : Access::write);
   const outbox::Selection selection{
       .ids = flags.ids, .filter = filter_of(flags.filters, globals), .all = flags.filters.all};
   const outbox::ChangeNote note = note_of(flags.reason);
-  const std::int64_t found = verb.change(db, selection, note, outbox::Mode::dry_run);
-  explain_rest(db, verb, selection, note);
+  const std::int64_t found = count(db, verb, selection, note);
+  explain_rest(db, verb, selection, note, globals);
+  const std::string spread = found > 0 ? spread_text(db, verb, selection, note) : "";
   std::int64_t changed = found;
   if (found > 0 && !globals.is_dry_run) {
-    confirm(globals, std::string{verb.name} + " " + events_text(found) + "?");
-    changed = verb.change(db, selection, note, outbox::Mode::apply);
+    confirm(globals, std::string{verb.name} + " " + events_text(found) + spread + "?");
+    Progress progress{verb.done, found};
+    changed = verb.change(db, selection, note, outbox::Mode::apply,
+                          [&progress](std::int64_t so_far) { progress.show(so_far); });
   }
   if (globals.is_json) {
     nlohmann::ordered_json json{{verb.done, changed}};
@@ -78,7 +106,7 @@ ExitCode change(const Verb& verb, const ChangeFlags& flags, const Globals& globa
     std::cout << (globals.is_dry_run
                       ? std::string{"would "} + verb.name + " " + events_text(changed)
                       : events_text(changed) + " " + verb.done)
-              << "\n";
+              << spread << "\n";
   }
   if (changed > 0) return done;
   std::cerr << "no event to " << verb.name << "\n";
@@ -86,12 +114,13 @@ ExitCode change(const Verb& verb, const ChangeFlags& flags, const Globals& globa
 }
 
 void add_change(CLI::App& app, const Globals& globals, Action& action, const Verb& verb,
-                const std::string& description, const std::string& instant) {
+                const std::string& description, const FilterWords& words) {
   auto* const command = app.add_subcommand(verb.name, description);
   const auto flags = std::make_shared<ChangeFlags>();
-  command->add_option("ID", flags->ids, "Events by id");
-  add_filter_options(*command, flags->filters, instant);
+  command->add_option("ID", flags->ids, "Events by id")->check(event_id);
+  add_filter_options(*command, flags->filters, words);
   auto* const reason = command->add_option("--reason", flags->reason, "Why, for the audit");
+  reason->check(not_empty);
   if (verb.change == outbox::discard) reason->required();
   command->callback([&globals, &action, flags, &verb] {
     action = [&globals, flags, &verb] { return change(verb, *flags, globals); };
@@ -108,7 +137,7 @@ void add_retry(CLI::App& app, const Globals& globals, Action& action) {
              "  outbox retry --db app.db 8813 8814\n"
              "  outbox retry --db app.db --state dead --error 'HTTP 400' --dry-run\n"
              "  outbox retry --db app.db --all --yes",
-             "Enqueued");
+             {.states = "dead, retrying, scheduled or discarded"});
 }
 
 void add_discard(CLI::App& app, const Globals& globals, Action& action) {
@@ -116,7 +145,7 @@ void add_discard(CLI::App& app, const Globals& globals, Action& action) {
              "Give up pending or dead events; they stay, as discarded\n\n"
              "  outbox discard --db app.db 8813 --reason 'no user'\n"
              "  outbox discard --db app.db --state dead --until 30d --reason 'too old' --yes",
-             "Enqueued");
+             {.states = "pending, scheduled, waiting, retrying or dead"});
 }
 
 void add_requeue(CLI::App& app, const Globals& globals, Action& action) {
@@ -126,7 +155,7 @@ void add_requeue(CLI::App& app, const Globals& globals, Action& action) {
       "For a receiver that has lost them. Events whose payload was scrubbed are left out.\n\n"
       "  outbox requeue --db app.db --since 2026-11-23T10:00:00Z --until 2026-11-23T11:00:00Z\n"
       "  outbox requeue --db app.db --since 2h --event invite_sent --dry-run",
-      "Delivered");
+      {.instant = "Delivered"});
 }
 
 }  // namespace cli

@@ -12,12 +12,20 @@ namespace cli {
 
 void confirm(const Globals& globals, const std::string& question) {
   if (globals.is_yes || globals.is_dry_run) return;
-  if (isatty(STDIN_FILENO) == 0) {
-    throw Failure{usage, "would ask: " + question + " There is no terminal: give --yes"};
+  if (!can_ask()) {
+    throw Failure{usage, "would ask: " + question + " Nobody can answer here: give --yes"};
   }
+  ask(question);
+}
+
+bool can_ask() {
+  return isatty(STDIN_FILENO) != 0;
+}
+
+void ask(const std::string& question) {
   std::cerr << question << " [y/N] " << std::flush;
   std::string answer;
-  std::getline(std::cin, answer);
+  if (!std::getline(std::cin, answer)) std::cerr << "\n";  // Ctrl-D
   if (answer != "y" && answer != "Y" && answer != "yes")
     throw Failure{failed, "nothing was changed"};
 }

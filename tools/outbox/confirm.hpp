@@ -13,6 +13,12 @@ namespace cli {
 /// to ask and no `--yes`.
 void confirm(const Globals& globals, const std::string& question);
 
+/// Whether there is a person at the terminal.
+bool can_ask();
+
+/// Asks, whatever `--yes` says. Throws: `Failure` when the answer is no.
+void ask(const std::string& question);
+
 /// Who runs this, for the audit: the user's name, through sudo too.
 outbox::ChangeNote note_of(const std::string& reason = {});
 

@@ -1,11 +1,15 @@
 #include <SQLiteCpp/Exception.h>
 #include <sqlite3.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdlib>
 #include <cstring>
+#include <filesystem>
 
+#include "format.hpp"
 #include "globals.hpp"
 
 namespace cli {
@@ -22,25 +26,89 @@ void require_owner(const Globals& globals, const struct stat& facts) {
                            "what you leave behind"};
 }
 
+std::filesystem::path folder_of(const std::string& path) {
+  const std::filesystem::path folder = std::filesystem::path{path}.parent_path();
+  return folder.empty() ? "." : folder;
+}
+
+// False: there is no such file. Throws for what can be no database, or may not be made.
+bool is_there(const Globals& globals, Access access) {
+  struct stat facts {};
+  if (stat(globals.db.c_str(), &facts) == 0) {
+    if (S_ISDIR(facts.st_mode)) throw Failure{usage, globals.db + " is a folder, not a database"};
+    require_owner(globals, facts);
+    return true;
+  }
+  const int error = errno;
+  struct stat folder {};
+  if (error == ENOENT && stat(folder_of(globals.db).c_str(), &folder) != 0) {
+    throw Failure{usage, "no database at " + globals.db + ": the folder " +
+                             folder_of(globals.db).native() + " does not exist"};
+  }
+  if (error != ENOENT || access != Access::create) {
+    throw Failure{usage, "no database at " + globals.db + ": " + std::strerror(error)};
+  }
+  return false;
+}
+
+std::string quoted(const std::string& text) {
+  constexpr auto plain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./,:@%+=";
+  if (!text.empty() && text.find_first_not_of(plain) == std::string::npos) return text;
+  std::string result = "'";
+  for (const char c : text) result += c == '\'' ? std::string{"'\\''"} : std::string{c};
+  return result + "'";
+}
+
 }  // namespace
 
 SQLite::Database open_database(const Globals& globals, Access access) {
   if (globals.db.empty()) throw Failure{usage, "no database: give --db PATH or set OUTBOX_DB"};
   if (globals.db == ":memory:")
     throw Failure{usage, "--db: a memory database ends with the command"};
-  struct stat facts {};
-  const bool is_there = stat(globals.db.c_str(), &facts) == 0;
-  if (is_there) {
-    require_owner(globals, facts);
-  } else if (access != Access::create) {
-    throw Failure{usage, "no database at " + globals.db + ": " + std::strerror(errno)};
-  }
+  const bool is_new = !is_there(globals, access);
   umask(0077);  // what is made here holds people's data
   const int flags = SQLite::OPEN_READWRITE | (access == Access::create ? SQLite::OPEN_CREATE : 0);
   constexpr int busy_timeout_ms = 5'000;
   SQLite::Database db{globals.db, flags, busy_timeout_ms};
+  if (is_new) db.exec("pragma journal_mode = wal");  // an existing one is its owner's to change
   if (access == Access::read) db.exec("pragma query_only = on");
   return db;
+}
+
+std::string cause_of_trouble(const Globals& globals) {
+  struct statvfs facts {};
+  const auto folder = folder_of(globals.db);
+  if (globals.db.empty() || statvfs(folder.c_str(), &facts) != 0) return {};
+  // SQLite reports a full disk as an I/O error when it cannot grow the -shm file.
+  constexpr unsigned long room_bytes_min = 128 * 1024;
+  if (facts.f_bavail * facts.f_frsize >= room_bytes_min) return {};
+  return ": the disk of " + folder.native() + " is full";
+}
+
+std::string hint(const Globals& globals, const std::string& command) {
+  const char* const from_environment = std::getenv("OUTBOX_DB");
+  const bool is_known = from_environment != nullptr && globals.db == from_environment;
+  return "outbox " + command + (is_known ? "" : " --db " + escaped(quoted(globals.db)));
+}
+
+std::string with_hints(const Globals& globals, const std::string& text) {
+  constexpr std::string_view mark = "`outbox ";
+  std::string result;
+  std::size_t at = 0;
+  for (;;) {
+    const std::size_t begin = text.find(mark, at);
+    const std::size_t end =
+        begin == std::string::npos ? begin : text.find('`', begin + mark.size());
+    if (end == std::string::npos) return result + text.substr(at);
+    const std::size_t command = begin + mark.size();
+    result += text.substr(at, begin - at) + "`" +
+              hint(globals, text.substr(command, end - command)) + "`";
+    at = end + 1;
+  }
+}
+
+std::string not_empty(const std::string& value) {
+  return value.empty() ? "is empty: a variable that was not set?" : "";
 }
 
 }  // namespace cli

@@ -1,5 +1,3 @@
-#include <unistd.h>
-
 #include <algorithm>
 #include <chrono>
 #include <iostream>
@@ -7,11 +5,15 @@
 #include <nlohmann/json.hpp>
 #include <thread>
 
+#include "confirm.hpp"
+#include "destination.hpp"
 #include "format.hpp"
 #include "globals.hpp"
+#include "mask.hpp"
 #include "outbox/dispatcher.hpp"
 #include "outbox/inspect.hpp"
 #include "outbox/operate.hpp"
+#include "progress.hpp"
 #include "sending.hpp"
 
 namespace cli {
@@ -26,16 +28,10 @@ struct DrainFlags {
   std::string timeout = "30s";
 };
 
-outbox::DestinationStatus status_of(SQLite::Database& db, const std::string& destination) {
-  outbox::Status status = outbox::status(db, destination);
-  if (status.destinations.empty()) return {.name = destination};
-  return std::move(status.destinations.front());
-}
-
 // Another process dispatches: asks it to look now, waits until nothing is due, and reports what was
 // done meanwhile. Looks again each 100 ms, since nothing of the other process wakes this one.
 outbox::DeliverReport wait_for_dispatcher(SQLite::Database& db, const std::string& destination,
-                                          SteadyClock::time_point deadline) {
+                                          SteadyClock::time_point deadline, Progress& progress) {
   const outbox::DestinationStatus before = status_of(db, destination);
   outbox::nudge(db, destination);
   if (before.dispatcher) {
@@ -43,12 +39,8 @@ outbox::DeliverReport wait_for_dispatcher(SQLite::Database& db, const std::strin
               << ": waits for it\n";
   }
   outbox::DestinationStatus now = status_of(db, destination);
-  std::int64_t shown = -1;
   while (now.counts.due > 0 && !now.paused && now.dispatcher && SteadyClock::now() < deadline) {
-    if (isatty(STDERR_FILENO) != 0 && now.counts.due != shown) {
-      std::cerr << grouped(now.counts.due) << " due\n";
-      shown = now.counts.due;
-    }
+    progress.show(now.counts.delivered_total - before.counts.delivered_total);
     std::this_thread::sleep_for(milliseconds{100});
     now = status_of(db, destination);
   }
@@ -66,23 +58,39 @@ outbox::DeliverReport wait_for_dispatcher(SQLite::Database& db, const std::strin
           .hold = now.hold ? now.hold->reason : ""};
 }
 
-outbox::DeliverReport deliver(SQLite::Database& db, const DrainFlags& flags,
-                              const Globals& globals) {
-  const auto options = dispatcher_options_of(flags.sending, globals);
-  const outbox::Endpoint endpoint = endpoint_of(flags.sending);
+// On this process's own connection; says if another one dispatches.
+outbox::DeliverReport deliver_alone(const outbox::DestinationStatus& before,
+                                    const DrainFlags& flags, const Globals& globals,
+                                    milliseconds time_max, Progress& progress) {
+  require_not_foreign(before, flags.sending);
+  outbox::DispatcherOptions options = dispatcher_options_of(flags.sending, before.name);
+  options.pauses_foreign_database = false;  // it was asked
+  std::int64_t delivered = 0;
+  options.observer = [&](const outbox::Notice& notice) {
+    if (notice.kind != outbox::Notice::Kind::request) return;
+    if (notice.verdict != outbox::Verdict::delivered) return;
+    progress.show(delivered += static_cast<std::int64_t>(notice.events));
+  };
+  return outbox::deliver_once(outbox::DatabaseFile{globals.db}, endpoint_of(flags.sending), options,
+                              time_max);
+}
+
+outbox::DeliverReport deliver(SQLite::Database& db, const outbox::DestinationStatus& before,
+                              const DrainFlags& flags, const Globals& globals) {
   const auto deadline = SteadyClock::now() + duration_of(flags.timeout);
   const auto left = [&] {
     return std::max(std::chrono::ceil<milliseconds>(deadline - SteadyClock::now()),
                     milliseconds{0});
   };
-  outbox::DeliverReport report =
-      outbox::deliver_once(outbox::DatabaseFile{globals.db}, endpoint, options, left());
+  Progress progress{"delivered", before.counts.due};
+  outbox::DeliverReport report{.is_served_elsewhere = before.dispatcher.has_value()};
+  // Beside another dispatcher no token is needed here.
+  if (!before.dispatcher) report = deliver_alone(before, flags, globals, left(), progress);
   if (!report.is_served_elsewhere) return report;
-  report = wait_for_dispatcher(db, options.destination, deadline);
+  report = wait_for_dispatcher(db, before.name, deadline, progress);
   const bool is_orphaned = report.remaining > 0 && !report.is_served_elsewhere && !report.is_paused;
   if (!is_orphaned) return report;  // else the other one has gone, and the rest is ours
-  const outbox::DeliverReport rest =
-      outbox::deliver_once(outbox::DatabaseFile{globals.db}, endpoint, options, left());
+  const outbox::DeliverReport rest = deliver_alone(before, flags, globals, left(), progress);
   report.delivered += rest.delivered;
   report.dead += rest.dead;
   report.requests += rest.requests;
@@ -92,30 +100,40 @@ outbox::DeliverReport deliver(SQLite::Database& db, const DrainFlags& flags,
   return report;
 }
 
-void explain(const outbox::DeliverReport& report, bool has_suspects) {
+void explain(const outbox::DeliverReport& report, const outbox::DestinationStatus& now,
+             const Globals& globals) {
+  const std::string on = " --destination " + now.name;
   if (report.remaining > 0) {
     std::cerr << "! " << grouped(static_cast<std::int64_t>(report.remaining)) << " still pending: ";
     if (report.is_paused) {
-      std::cerr << "the destination is paused (`outbox resume` ends that)\n";
+      std::cerr << "the destination is paused:  " << hint(globals, "resume" + on) << "\n";
     } else if (!report.hold.empty()) {
-      std::cerr << escaped(report.hold) << "\n";
-    } else if (has_suspects) {
-      std::cerr << "refused, while nothing else was accepted:  outbox list --state retrying\n";
+      std::cerr << escaped(shown(report.hold, globals)) << "\n";
+    } else if (now.counts.retrying > 0) {
+      std::cerr << "refused, while nothing else was accepted:  "
+                << hint(globals, "list --state retrying") << "\n";
     } else {
       std::cerr << "time is up, or an earlier event of the same ordering key waits\n";
     }
   }
   if (report.dead > 0) {
     std::cerr << "! " << grouped(static_cast<std::int64_t>(report.dead))
-              << (report.dead == 1 ? " is" : " are") << " dead:  outbox list --state dead\n";
+              << (report.dead == 1 ? " is" : " are")
+              << " dead:  " << hint(globals, "list --state dead") << "\n";
   }
+}
+
+ExitCode code_of(const outbox::DeliverReport& report) {
+  if (report.is_unauthorized) return unauthorized;
+  if (report.remaining > 0) return failed;
+  return report.dead > 0 ? found_problems : done;
 }
 
 ExitCode drain(const DrainFlags& flags, const Globals& globals) {
   SQLite::Database db = open_database(globals, Access::write);
-  const std::string destination = globals.destination_to_send();
+  const outbox::DestinationStatus before = require_known(db, globals, flags.sending.is_new);
   if (globals.is_dry_run) {
-    const auto due = status_of(db, destination).counts.due;
+    const auto due = before.counts.due;
     if (globals.is_json) {
       std::cout << nlohmann::ordered_json{{"delivered", 0},
                                           {"dead", 0},
@@ -124,11 +142,11 @@ ExitCode drain(const DrainFlags& flags, const Globals& globals) {
                        .dump()
                 << "\n";
     } else {
-      std::cout << "would send " << grouped(due) << " due events of " << destination << "\n";
+      std::cout << "would send " << events_text(due) << " of " << before.name << "\n";
     }
     return done;
   }
-  const outbox::DeliverReport report = deliver(db, flags, globals);
+  const outbox::DeliverReport report = deliver(db, before, flags, globals);
   if (globals.is_json) {
     std::cout << nlohmann::ordered_json{{"delivered", report.delivered},
                                         {"dead", report.dead},
@@ -142,9 +160,8 @@ ExitCode drain(const DrainFlags& flags, const Globals& globals) {
               << number(report.remaining) << " remaining (" << number(report.requests)
               << (report.requests == 1 ? " request)\n" : " requests)\n");
   }
-  explain(report, status_of(db, destination).counts.retrying > 0);
-  if (report.is_unauthorized) return unauthorized;
-  return report.remaining == 0 ? done : failed;
+  explain(report, status_of(db, before.name), globals);
+  return code_of(report);
 }
 
 }  // namespace
@@ -154,13 +171,15 @@ void add_drain(CLI::App& app, const Globals& globals, Action& action) {
       "drain",
       "Deliver what is due, in the foreground, then exit\n\n"
       "Tries at once, whatever a hold says, but not through a pause. While another process\n"
-      "dispatches, waits for that one.\n\n"
+      "dispatches, waits for that one. Exit 0: nothing is due any more; 1: something still is;\n"
+      "4: credentials refused, or none; 7: some of what was due died.\n\n"
       "  OUTBOX_TOKEN=… outbox drain --db app.db\n"
       "  outbox drain --db app.db --token-file thrivestack.token --timeout 5m");
   const auto flags = std::make_shared<DrainFlags>();
   add_sending_options(*command, flags->sending);
-  command->add_option("--timeout", flags->timeout,
-                      "Give up after: 500ms, 30s (default), 5m, 2h, 7d");
+  command
+      ->add_option("--timeout", flags->timeout, "Give up after: 500ms, 30s (default), 5m, 2h, 7d")
+      ->check(not_empty);
   command->callback([&globals, &action, flags] {
     action = [&globals, flags] { return drain(*flags, globals); };
   });

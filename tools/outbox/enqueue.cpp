@@ -1,31 +1,39 @@
 #include <SQLiteCpp/Transaction.h>
 #include <unistd.h>
 
+#include <chrono>
+#include <filesystem>
 #include <fstream>
 #include <iostream>
-#include <iterator>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <sstream>
+#include <thread>
 #include <vector>
 
+#include "event_reader.hpp"
 #include "format.hpp"
 #include "globals.hpp"
 #include "outbox/enqueue.hpp"
+#include "outbox/errors.hpp"
 #include "outbox/migrate.hpp"
-#include "split_events.hpp"
+#include "progress.hpp"
 
 namespace cli {
 
 namespace {
 
-// All of it is in memory until it is committed, since it is all or nothing.
-constexpr std::size_t input_bytes_max = 256 * 1024 * 1024;
+// What comes through a pipe is read before the database is locked, since it may come slowly.
+constexpr std::size_t pipe_bytes_max = 256 * 1024 * 1024;
+constexpr std::size_t group_events = 500;  // in memory at once
+constexpr std::size_t large_events = 10'000;
 
 struct EnqueueFlags {
   std::string file = "-";
   std::string ordering_key;
   std::string dedupe_key;
   std::string delay;
+  std::size_t chunk_events = 0;  // 0: all or nothing
   bool creates = false;
 };
 
@@ -35,22 +43,26 @@ std::string read_all(std::istream& stream, const std::string& name) {
   while (stream.read(buffer.data(), static_cast<std::streamsize>(buffer.size())) ||
          stream.gcount() > 0) {
     text.append(buffer.data(), static_cast<std::size_t>(stream.gcount()));
-    if (text.size() > input_bytes_max) {
-      throw Failure{usage, name + " is larger than " + how_large(input_bytes_max)};
+    if (text.size() > pipe_bytes_max) {
+      throw Failure{usage, name + " is larger than " + how_large(pipe_bytes_max) +
+                               ": put it into a file, which may be of any size"};
     }
   }
   if (stream.bad()) throw Failure{usage, "cannot read " + name};
   return text;
 }
 
-std::string read_input(const std::string& file) {
+std::unique_ptr<std::istream> open_input(const std::string& file) {
   if (file == "-") {
     if (isatty(STDIN_FILENO) != 0) std::cerr << "reads events from standard input, to Ctrl-D\n";
-    return read_all(std::cin, "standard input");
+    return std::make_unique<std::istringstream>(read_all(std::cin, "standard input"));
   }
-  std::ifstream stream{file, std::ios::binary};
-  if (!stream) throw Failure{usage, "cannot open " + escaped(file)};
-  return read_all(stream, escaped(file));
+  const std::string name = escaped(file);
+  if (std::filesystem::is_directory(file)) throw Failure{usage, name + " is a folder"};
+  auto stream = std::make_unique<std::ifstream>(file, std::ios::binary);
+  if (!*stream) throw Failure{usage, "cannot open " + name + ": " + std::strerror(errno)};
+  if (std::filesystem::is_regular_file(file)) return stream;
+  return std::make_unique<std::istringstream>(read_all(*stream, name));
 }
 
 outbox::EnqueueOptions options_of(const EnqueueFlags& flags, const Globals& globals) {
@@ -63,57 +75,169 @@ outbox::EnqueueOptions options_of(const EnqueueFlags& flags, const Globals& glob
   return options;
 }
 
-// Throws for bad events before a database is made for them.
-void require_valid(const std::vector<outbox::Event>& events,
-                   const outbox::EnqueueOptions& options) {
-  SQLite::Database scratch{":memory:", SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE};
-  outbox::migrate(scratch);
-  const SQLite::Transaction transaction{scratch};
-  outbox::enqueue(scratch, events, options);
+// The next events of the input, at most `events_max`.
+std::vector<outbox::Event> read_group(EventReader& reader, std::size_t events_max) {
+  std::vector<outbox::Event> events;
+  while (events.size() < events_max) {
+    auto text = reader.next();
+    if (!text) break;
+    events.emplace_back(outbox::Payload{.text = *std::move(text)});
+  }
+  return events;
 }
 
-void report(const Globals& globals, const std::vector<outbox::Enqueued>& enqueued) {
-  const bool is_duplicate = enqueued.front().duplicate;  // only a single event can be one
-  const std::size_t count = is_duplicate ? 0 : enqueued.size();
+struct Result {
+  std::size_t enqueued = 0;
+  std::size_t duplicates = 0;  // only a single event can be one
+  std::int64_t first_id = 0;
+  std::int64_t last_id = 0;
+};
+
+// Enqueues one group after the other, and counts.
+class Queueing {
+ public:
+  Queueing(EventReader& reader, const outbox::EnqueueOptions& options)
+      : reader_{reader}, options_{options} {}
+
+  /// Reads the first group, so that bad events are known before anything is made for them.
+  void read_first() {
+    next_ = read_group(reader_, group_events);
+    if (next_.empty()) throw Failure{usage, "the input holds no event"};
+  }
+
+  bool has_more() const { return !next_.empty(); }
+
+  /// Enqueues up to about `events_max`, in the transaction that is open on `db`.
+  void run(SQLite::Database& db, std::size_t events_max) {
+    outbox::Writer writer{db};
+    for (std::size_t done = 0; done < events_max && has_more();) {
+      done += next_.size();
+      enqueue(writer);
+      next_ = read_group(reader_, std::min(group_events, events_max - std::min(done, events_max)));
+      if (next_.empty() && done >= events_max) next_ = read_group(reader_, group_events);
+    }
+  }
+
+  /// The first group, into a database of its own. Throws for bad events.
+  void try_first() const {
+    SQLite::Database scratch{":memory:", SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE};
+    outbox::migrate(scratch);
+    const SQLite::Transaction transaction{scratch};
+    outbox::enqueue(scratch, next_, options_);
+  }
+
+  const Result& result() const { return result_; }
+
+ private:
+  void enqueue(outbox::Writer& writer) try {
+    const std::vector<outbox::Enqueued> stored = writer.enqueue(next_, options_);
+    if (result_.first_id == 0) result_.first_id = stored.front().id;
+    result_.last_id = stored.back().id;
+    result_.duplicates += stored.front().duplicate ? 1 : 0;
+    result_.enqueued += stored.size() - (stored.front().duplicate ? 1 : 0);
+    seen_ += stored.size();
+    progress_.show(static_cast<std::int64_t>(seen_));
+  } catch (const outbox::invalid_event& error) {
+    throw outbox::invalid_event{error.element() + seen_, error.field(), error.reason()};
+  }
+
+  EventReader& reader_;
+  const outbox::EnqueueOptions& options_;
+  std::vector<outbox::Event> next_ = {};
+  std::size_t seen_ = 0;
+  Result result_ = {};
+  Progress progress_{"enqueued", 0};
+};
+
+void enqueue_at_once(SQLite::Database& db, Queueing& queueing) {
+  SQLite::Transaction transaction{db, SQLite::TransactionBehavior::IMMEDIATE};
+  queueing.run(db, large_events);
+  if (queueing.has_more()) {
+    std::cerr << "! more than " << grouped(large_events)
+              << " events in one transaction: other writers wait until it ends. "
+                 "--chunk-events 1000 commits in steps\n";
+    queueing.run(db, std::numeric_limits<std::size_t>::max());
+  }
+  transaction.commit();
+}
+
+// Lets other writers in for as long as the step took.
+void enqueue_in_chunks(SQLite::Database& db, Queueing& queueing, std::size_t chunk_events) {
+  using SteadyClock = std::chrono::steady_clock;
+  while (queueing.has_more()) {
+    const Result before = queueing.result();
+    try {
+      const auto begin = SteadyClock::now();
+      SQLite::Transaction transaction{db, SQLite::TransactionBehavior::IMMEDIATE};
+      queueing.run(db, chunk_events);
+      transaction.commit();
+      std::this_thread::sleep_for(SteadyClock::now() - begin);
+    } catch (const std::exception&) {
+      std::cerr << "! " << grouped(static_cast<std::int64_t>(before.enqueued))
+                << " events before it are enqueued";
+      if (before.enqueued > 0) std::cerr << ": " << before.first_id << " to " << before.last_id;
+      std::cerr << "\n";
+      throw;
+    }
+  }
+}
+
+// Without a lock on the app's database: into one in memory.
+void try_all(Queueing& queueing) {
+  SQLite::Database scratch{":memory:", SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE};
+  outbox::migrate(scratch);
+  while (queueing.has_more()) {
+    const SQLite::Transaction transaction{scratch};
+    queueing.run(scratch, group_events);
+  }
+}
+
+void report(const Globals& globals, const Result& result) {
+  const std::string count = grouped(static_cast<std::int64_t>(result.enqueued)) +
+                            (result.enqueued == 1 ? " event" : " events");
   if (globals.is_json) {
     using Json = nlohmann::ordered_json;
     const auto id = [&](std::int64_t stored) {
       return globals.is_dry_run ? Json(nullptr) : Json(stored);
     };
-    std::cout << Json{{"enqueued", globals.is_dry_run ? 0 : count},
-                      {"first_id", id(enqueued.front().id)},
-                      {"last_id", id(enqueued.back().id)}}
-                     .dump()
-              << "\n";
+    Json json{{"enqueued", globals.is_dry_run ? 0 : result.enqueued},
+              {"first_id", id(result.first_id)},
+              {"last_id", id(result.last_id)}};
+    if (globals.is_dry_run) json["would_enqueue"] = result.enqueued;
+    std::cout << json.dump() << "\n";
   } else if (globals.is_dry_run) {
-    std::cout << "would enqueue " << count << (count == 1 ? " event\n" : " events\n");
-  } else if (is_duplicate) {
-    std::cout << "0 events enqueued: event " << enqueued.front().id << " has this dedupe key\n";
-  } else if (count == 1) {
-    std::cout << "1 event enqueued: " << enqueued.front().id << "\n";
+    std::cout << "would enqueue " << count << "\n";
+  } else if (result.duplicates > 0) {
+    std::cout << "0 events enqueued: event " << result.first_id << " has this dedupe key\n";
+  } else if (result.enqueued == 1) {
+    std::cout << count << " enqueued: " << result.first_id << "\n";
   } else {
-    std::cout << count << " events enqueued: " << enqueued.front().id << " to "
-              << enqueued.back().id << "\n";
+    std::cout << count << " enqueued: " << result.first_id << " to " << result.last_id << "\n";
   }
 }
 
 ExitCode enqueue(const EnqueueFlags& flags, const Globals& globals) {
   const outbox::EnqueueOptions options = options_of(flags, globals);
-  const std::string text = read_input(flags.file);
-  std::vector<outbox::Event> events;
-  for (const std::string_view event : split_events(text)) {
-    events.emplace_back(outbox::Payload{.text = std::string{event}});
-  }
-  if (events.empty()) throw Failure{usage, "the input holds no event"};
-
+  const std::unique_ptr<std::istream> input = open_input(flags.file);
+  EventReader reader{*input};
+  Queueing queueing{reader, options};
+  queueing.read_first();
   const bool may_create = flags.creates && !globals.is_dry_run;
-  if (may_create) require_valid(events, options);
-  SQLite::Database db = open_database(globals, may_create ? Access::create : Access::write);
+  if (may_create) queueing.try_first();
+  const Access access = globals.is_dry_run ? Access::read
+                        : may_create       ? Access::create
+                                           : Access::write;
+  SQLite::Database db = open_database(globals, access);
   if (may_create) outbox::migrate(db);
-  SQLite::Transaction transaction{db, SQLite::TransactionBehavior::IMMEDIATE};
-  const std::vector<outbox::Enqueued> enqueued = outbox::enqueue(db, events, options);
-  if (!globals.is_dry_run) transaction.commit();
-  report(globals, enqueued);
+  if (globals.is_dry_run) {
+    outbox::Writer{db};  // says whether the schema is there
+    try_all(queueing);
+  } else if (flags.chunk_events > 0) {
+    enqueue_in_chunks(db, queueing, flags.chunk_events);
+  } else {
+    enqueue_at_once(db, queueing);
+  }
+  report(globals, queueing.result());
   return done;
 }
 
@@ -124,13 +248,20 @@ void add_enqueue(CLI::App& app, const Globals& globals, Action& action) {
       app.add_subcommand("enqueue",
                          "Queue Track events: JSON object, array or NDJSON; all or nothing\n\n"
                          "  outbox enqueue --db app.db invite.json\n"
-                         "  cat events.ndjson | outbox enqueue --db app.db -");
+                         "  cat events.ndjson | outbox enqueue --db app.db -\n"
+                         "  outbox enqueue --db app.db --chunk-events 1000 many.ndjson");
   const auto flags = std::make_shared<EnqueueFlags>();  // lives as long as the callback below
-  command->add_option("FILE", flags->file, "File to read; - (default): standard input");
-  command->add_option("--ordering-key", flags->ordering_key,
-                      "Deliver events with the same key one after the other");
-  command->add_option("--dedupe-key", flags->dedupe_key, "Store it only once; for a single event");
-  command->add_option("--delay", flags->delay, "Not before this time has passed: 30s, 5m, 2h, 7d");
+  const auto add = [&](const char* name, auto& value, const char* about) {
+    return command->add_option(name, value, about)->check(not_empty);
+  };
+  add("FILE", flags->file, "File to read; - (default): standard input");
+  add("--ordering-key", flags->ordering_key,
+      "Deliver events with the same key one after the other");
+  add("--dedupe-key", flags->dedupe_key, "Store it only once; for a single event");
+  add("--delay", flags->delay, "Not before this time has passed: 30s, 5m, 2h, 7d");
+  add("--chunk-events", flags->chunk_events,
+      "Commit after this many events, so that other writers need not wait: not all or nothing")
+      ->check(CLI::Range(1, 1'000'000));
   command->add_flag("--create", flags->creates, "Make and migrate the database if it is not there");
   command->callback([&globals, &action, flags] {
     action = [&globals, flags] { return enqueue(*flags, globals); };

@@ -13,11 +13,11 @@ Json time_or_null(const std::optional<Time>& time) {
   return time ? Json(rfc3339(*time)) : Json(nullptr);
 }
 
+}  // namespace
+
 Json text_or_null(const std::string& text, const Globals& globals) {
   return text.empty() ? Json(nullptr) : Json(shown(text, globals));
 }
-
-}  // namespace
 
 Json json_of(const outbox::EventSummary& event, const Globals& globals) {
   return {{"id", event.id},

@@ -12,6 +12,9 @@ namespace cli {
 nlohmann::ordered_json json_of(const outbox::EventSummary& event, const Globals& globals);
 nlohmann::ordered_json json_of(const outbox::RequestSummary& request, const Globals& globals);
 
+/// Null for an empty text; masked unless `--reveal`.
+nlohmann::ordered_json text_or_null(const std::string& text, const Globals& globals);
+
 /// One line of JSON; text that is not UTF-8 is replaced rather than refused.
 std::string line_of(const nlohmann::ordered_json& json);
 

@@ -9,12 +9,13 @@ namespace cli {
 
 enum ExitCode : int {
   done = 0,
-  failed = 1,        // for drain: something due could not be delivered in time
-  usage = 2,         // usage or invalid input
-  no_match = 3,      // nothing matched
-  unauthorized = 4,  // the endpoint refused the credentials
-  busy = 5,          // another connection held the database locked
-  schema = 6,        // not migrated, or newer than this program
+  failed = 1,          // for drain: something due could not be delivered in time
+  usage = 2,           // usage or invalid input
+  no_match = 3,        // nothing matched
+  unauthorized = 4,    // the endpoint refused the credentials, or there are none
+  busy = 5,            // another connection held the database locked
+  schema = 6,          // not migrated, or newer than this program
+  found_problems = 7,  // of doctor; for drain: some of what was due died
   interrupted = 130,
 };
 

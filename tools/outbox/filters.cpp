@@ -1,21 +1,39 @@
 #include "filters.hpp"
 
+#include <charconv>
+
 #include "format.hpp"
 
 namespace cli {
 
-void add_filter_options(CLI::App& command, FilterFlags& flags, const std::string& instant) {
+void add_filter_options(CLI::App& command, FilterFlags& flags, const FilterWords& words) {
   outbox::EventFilter& filter = flags.filter;
-  command.add_option("--state", filter.state,
-                     "pending, scheduled, waiting, retrying, delivered, dead or discarded");
-  command.add_option("--event", filter.event_name, "The event's name, e.g. invite_sent");
-  command.add_option("--user", filter.user_id, "Its user_id");
-  command.add_option("--group", filter.group_id, "Its group_id");
-  command.add_option("--error", filter.error, "A part of its last error");
-  command.add_option("--since", flags.since, instant + " since: RFC 3339, or 30m, 2h, 7d ago");
-  command.add_option("--until", flags.until, instant + " before: in the same way");
-  command.add_option("--limit", filter.limit, "At most this many");
+  const std::string instant = words.instant;
+  const auto add = [&command](const char* name, std::string& value, const std::string& about) {
+    command.add_option(name, value, about)->check(not_empty);
+  };
+  if (words.states != nullptr) add("--state", filter.state, words.states);
+  add("--event", filter.event_name, "The event's name, e.g. invite_sent");
+  add("--user", filter.user_id, "Its user_id");
+  add("--group", filter.group_id, "Its group_id");
+  if (words.states != nullptr) add("--error", filter.error, "A part of its last error");
+  add("--since", flags.since, instant + " since: RFC 3339, or 30m, 2h, 7d ago");
+  add("--until", flags.until, instant + " before: in the same way");
+  add_limit(command, flags.limit, "At most this many");
   command.add_flag("--all", flags.all, "All of them");
+}
+
+std::string event_id(const std::string& value) {
+  std::int64_t id = 0;
+  const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), id);
+  const bool is_one = error == std::errc{} && end == value.data() + value.size() && id > 0;
+  return is_one ? "" : "\"" + escaped(value.substr(0, 40)) + "\" is no event's id";
+}
+
+CLI::Option* add_limit(CLI::App& command, std::int64_t& limit, const std::string& description) {
+  return command.add_option("--limit", limit, description)->check([](const std::string& value) {
+    return event_id(value).empty() ? "" : "must be a number from 1";
+  });
 }
 
 outbox::EventFilter filter_of(const FilterFlags& flags, const Globals& globals) {
@@ -23,6 +41,7 @@ outbox::EventFilter filter_of(const FilterFlags& flags, const Globals& globals) 
   filter.destination = globals.destination;
   if (!flags.since.empty()) filter.since = time_of(flags.since);
   if (!flags.until.empty()) filter.until = time_of(flags.until);
+  if (flags.limit > 0) filter.limit = static_cast<std::size_t>(flags.limit);
   return filter;
 }
 

@@ -3,6 +3,7 @@
 // The options that choose events, of `list` and of the commands that change many.
 
 #include <CLI/CLI.hpp>
+#include <cstdint>
 #include <string>
 
 #include "globals.hpp"
@@ -14,11 +15,23 @@ struct FilterFlags {
   outbox::EventFilter filter = {.limit = std::nullopt};
   std::string since = {};
   std::string until = {};
+  std::int64_t limit = 0;  // 0: none was given
   bool all = false;
 };
 
-/// `instant` is what `--since` and `--until` are about, e.g. "Enqueued".
-void add_filter_options(CLI::App& command, FilterFlags& flags, const std::string& instant);
+/// What the filters of a command are about.
+struct FilterWords {
+  const char* instant = "Enqueued";  // what `--since` and `--until` are about
+  const char* states = nullptr;      // null: they are always the same, and have no error
+};
+
+void add_filter_options(CLI::App& command, FilterFlags& flags, const FilterWords& words);
+
+/// For `check`: an event's id.
+std::string event_id(const std::string& value);
+
+/// `--limit` with 1 as the least.
+CLI::Option* add_limit(CLI::App& command, std::int64_t& limit, const std::string& description);
 
 /// Throws: `Failure` with the usage code for what is no time.
 outbox::EventFilter filter_of(const FilterFlags& flags, const Globals& globals);

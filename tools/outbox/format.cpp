@@ -5,10 +5,8 @@
 #include <algorithm>
 #include <array>
 #include <cctype>
-#include <charconv>
 #include <cstdio>
 #include <cstdlib>
-#include <ctime>
 
 namespace cli {
 
@@ -21,47 +19,18 @@ std::string printed(const char* format, Values... values) {
   return text.data();
 }
 
-std::tm parts_of(Time time, bool is_utc) {
-  const std::time_t seconds =
-      std::chrono::system_clock::to_time_t(std::chrono::floor<std::chrono::seconds>(time));
-  std::tm parts{};
-  is_utc ? gmtime_r(&seconds, &parts) : localtime_r(&seconds, &parts);
-  return parts;
-}
-
-int ms_of(Time time) {
-  const auto ms = std::chrono::floor<std::chrono::milliseconds>(time.time_since_epoch()).count();
-  return static_cast<int>(((ms % 1000) + 1000) % 1000);
-}
-
 std::size_t letters_in(const std::string& text) {
   return static_cast<std::size_t>(
       std::count_if(text.begin(), text.end(), [](char c) { return (c & 0xC0) != 0x80; }));
 }
+
+}  // namespace
 
 bool wants_color(const Globals& globals) {
   const char* const term = std::getenv("TERM");
   const char* const no_color = std::getenv("NO_COLOR");
   return !globals.has_no_color && (no_color == nullptr || *no_color == '\0') && term != nullptr &&
          std::string_view{term} != "dumb" && isatty(STDOUT_FILENO) != 0;
-}
-
-}  // namespace
-
-std::string rfc3339(Time time) {
-  std::tm parts = parts_of(time, true);
-  std::array<char, 32> text{};
-  std::strftime(text.data(), text.size(), "%Y-%m-%dT%H:%M:%S", &parts);
-  return text.data() + printed(".%03dZ", ms_of(time));
-}
-
-std::string when(Time time, const Globals& globals) {
-  std::tm parts = parts_of(time, globals.is_utc);
-  const std::tm today = parts_of(std::chrono::system_clock::now(), globals.is_utc);
-  const bool is_today = parts.tm_yday == today.tm_yday && parts.tm_year == today.tm_year;
-  std::array<char, 48> text{};
-  std::strftime(text.data(), text.size(), is_today ? "%H:%M:%S" : "%Y-%m-%d %H:%M:%S", &parts);
-  return text.data() + std::string{globals.is_utc ? "Z" : ""};
 }
 
 std::string how_long(std::chrono::milliseconds duration) {
@@ -86,40 +55,6 @@ std::string how_large(std::uint64_t bytes) {
   if (bytes < 1024 * 1024) return printed("%.1f KiB", value / 1024);
   if (bytes < 1024 * 1024 * 1024) return printed("%.1f MiB", value / (1024 * 1024));
   return printed("%.1f GiB", value / (1024.0 * 1024 * 1024));
-}
-
-std::chrono::milliseconds duration_of(const std::string& text) {
-  std::int64_t number = 0;
-  const char* const end = text.data() + text.size();
-  const auto [unit_at, error] = std::from_chars(text.data(), end, number);
-  const std::string_view unit{unit_at, static_cast<std::size_t>(end - unit_at)};
-  constexpr std::int64_t day_ms = 86'400'000;
-  constexpr std::int64_t longest_ms = 3'650 * day_ms;  // ten years: beyond it, it is a slip
-  const std::int64_t unit_ms = unit == "ms"  ? 1
-                               : unit == "s" ? 1'000
-                               : unit == "m" ? 60'000
-                               : unit == "h" ? 3'600'000
-                               : unit == "d" ? day_ms
-                                             : 0;
-  if (error == std::errc{} && unit_ms > 0 && number >= 0 && number <= longest_ms / unit_ms) {
-    return std::chrono::milliseconds{number * unit_ms};
-  }
-  throw Failure{usage, "not a duration: " + escaped(text) +
-                           " (write 500ms, 30s, 5m, 2h or 7d; at most ten years)"};
-}
-
-Time time_of(const std::string& text) {
-  std::tm parts{};
-  const char* const rest = strptime(text.c_str(), "%Y-%m-%dT%H:%M:%S", &parts);
-  if (rest == nullptr) return std::chrono::system_clock::now() - duration_of(text);
-  double fraction = 0;
-  const char* zone = rest;
-  if (*rest == '.') fraction = std::strtod(rest, const_cast<char**>(&zone));
-  if (std::string_view{zone} != "Z") {
-    throw Failure{usage, "not a time: " + escaped(text) + " (write 2026-11-23T10:00:00Z or 2h)"};
-  }
-  return std::chrono::system_clock::from_time_t(timegm(&parts)) +
-         std::chrono::milliseconds{static_cast<int>(fraction * 1000)};
 }
 
 namespace {

@@ -28,8 +28,7 @@ std::string how_large(std::uint64_t bytes);
 /// "500ms", "30s", "5m", "2h", "7d". Throws: `Failure` with the usage code.
 std::chrono::milliseconds duration_of(const std::string& text);
 
-/// An instant: RFC 3339 with Z, or a duration for so long ago. Throws: `Failure` with the usage
-/// code.
+/// An instant: RFC 3339, or a duration for this long ago. Throws: `Failure` with the usage code.
 Time time_of(const std::string& text);
 
 /// JSON text with the characters that a terminal obeys written as \u escapes, so that it stays
@@ -42,6 +41,9 @@ std::string escaped(std::string_view text);
 /// Columns as wide as their widest cell; words flush left, numbers and times right. The first row
 /// is the header. Each line is indented by two.
 std::string table(const std::vector<std::vector<std::string>>& rows);
+
+/// On a terminal, unless NO_COLOR, TERM=dumb or --no-color say otherwise.
+bool wants_color(const Globals& globals);
 
 /// Marks a line that needs attention, in colour where colour is wanted.
 std::string attention(const std::string& text, const Globals& globals);

@@ -31,9 +31,21 @@ using Action = std::function<ExitCode()>;
 
 enum class Access { read, write, create };
 
-/// Opens the database that `--db` or OUTBOX_DB names. Only `Access::create` may make it, readable
-/// by its owner alone. Throws: `Failure`.
+/// Opens the database that `--db` or OUTBOX_DB names. Only `Access::create` may make it, in WAL
+/// mode and readable by its owner alone. Throws: `Failure`.
 SQLite::Database open_database(const Globals& globals, Access access);
+
+/// What to add to SQLite's own words about trouble with the database: a full disk; else empty.
+std::string cause_of_trouble(const Globals& globals);
+
+/// A command to paste, on the same database: "outbox list --state dead --db app.db".
+std::string hint(const Globals& globals, const std::string& command);
+
+/// `text` with each `outbox …` in backticks made such a command.
+std::string with_hints(const Globals& globals, const std::string& text);
+
+/// For `check`: an empty value is a shell variable that was not set, and no filter or URL.
+std::string not_empty(const std::string& value);
 
 // One file a command: each adds its subcommand to `app` and sets `action` when it is the one
 // chosen.
@@ -42,12 +54,17 @@ void add_list(CLI::App& app, const Globals& globals, Action& action);
 void add_show(CLI::App& app, const Globals& globals, Action& action);
 void add_explain(CLI::App& app, const Globals& globals, Action& action);
 void add_batches(CLI::App& app, const Globals& globals, Action& action);
+void add_audit(CLI::App& app, const Globals& globals, Action& action);
+void add_destinations(CLI::App& app, const Globals& globals, Action& action);
+void add_check(CLI::App& app, const Globals& globals, Action& action);
 void add_enqueue(CLI::App& app, const Globals& globals, Action& action);
 void add_drain(CLI::App& app, const Globals& globals, Action& action);
 void add_run(CLI::App& app, const Globals& globals, Action& action);
 void add_retry(CLI::App& app, const Globals& globals, Action& action);
 void add_discard(CLI::App& app, const Globals& globals, Action& action);
 void add_requeue(CLI::App& app, const Globals& globals, Action& action);
+void add_move(CLI::App& app, const Globals& globals, Action& action);
+void add_nudge(CLI::App& app, const Globals& globals, Action& action);
 void add_pause(CLI::App& app, const Globals& globals, Action& action);
 void add_resume(CLI::App& app, const Globals& globals, Action& action);
 void add_prune(CLI::App& app, const Globals& globals, Action& action);

@@ -2,6 +2,7 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 
+#include "format.hpp"
 #include "globals.hpp"
 #include "outbox/migrate.hpp"
 #include "outbox/version.hpp"
@@ -21,9 +22,12 @@ ExitCode report(const Globals& globals, int from, int to, bool is_change) {
     std::cout << "schema " << from << " is current\n";
   } else if (is_change) {
     std::cout << "schema " << from << " → " << to << "\n";
+  } else if (from > outbox::schema_version()) {
+    std::cout << "schema " << from << " is newer than this program, which knows "
+              << outbox::schema_version() << ": use a newer outbox\n";
   } else {
-    std::cout << "schema " << from << ", needed is " << outbox::schema_version()
-              << ": run `outbox migrate`\n";
+    std::cout << "schema " << from << ", needed is " << outbox::schema_version() << ": run `"
+              << hint(globals, "migrate") << "`\n";
   }
   return done;
 }
@@ -40,8 +44,11 @@ ExitCode migrate(const Globals& globals) {
   const int from = outbox::migrated_version(db);
   const int to = outbox::migrate(db);
   report(globals, from, to, true);
-  for (const outbox::HostProblem& problem : outbox::check_host(db)) {
-    if (problem.name == "journal_mode") std::cerr << "! " << problem.advice << "\n";
+  if (const std::string mode = db.execAndGet("pragma journal_mode").getString(); mode != "wal") {
+    std::cerr << "! journal_mode is " << mode
+              << ", and was left alone: the app and the dispatcher lock each other out. To change "
+                 "it:  sqlite3 "
+              << escaped(globals.db) << " 'PRAGMA journal_mode=WAL'\n";
   }
   return done;
 }

@@ -1,67 +1,90 @@
-// pause and resume.
+// pause, resume and nudge: what people tell a destination's dispatcher.
 
 #include <iostream>
 #include <memory>
 #include <nlohmann/json.hpp>
-#include <optional>
 
 #include "confirm.hpp"
+#include "destination.hpp"
 #include "format.hpp"
 #include "globals.hpp"
-#include "outbox/inspect.hpp"
+#include "mask.hpp"
 #include "outbox/operate.hpp"
 
 namespace cli {
 
 namespace {
 
-std::optional<outbox::DestinationStatus> status_of(SQLite::Database& db,
-                                                   const std::string& destination) {
-  outbox::Status status = outbox::status(db, destination);
-  if (status.destinations.empty()) return std::nullopt;
-  return std::move(status.destinations.front());
-}
-
-void report(const Globals& globals, const std::string& destination, bool is_paused) {
+void report(const Globals& globals, nlohmann::ordered_json json, const std::string& text) {
   if (globals.is_json) {
-    nlohmann::ordered_json json{{"destination", destination}, {"paused", is_paused}};
     if (globals.is_dry_run) json["dry_run"] = true;
     std::cout << json.dump() << "\n";
-    return;
+  } else {
+    std::cout << text << "\n";
   }
-  const std::string verb = is_paused ? "pause" : "resume";
-  std::cout << (globals.is_dry_run ? "would " + verb + " " + destination
-                                   : destination + " is " + verb + "d")
-            << (is_paused ? ": nothing is sent until `outbox resume`; events are kept\n" : "\n");
 }
 
-ExitCode pause(const std::string& reason, const Globals& globals) {
-  SQLite::Database db = open_database(globals, Access::write);
-  const std::string destination = globals.destination_to_send();
-  const auto before = status_of(db, destination);
-  if (!globals.is_dry_run) {
-    confirm(globals, "pause " + destination + "?");
-    const outbox::ChangeNote note = note_of(reason);
-    outbox::pause(db, destination, note.reason, note.actor);
+struct PauseFlags {
+  std::string reason = {};
+  bool is_new = false;
+};
+
+// A pause that is there stays as it is, unless it is given another reason; then the old one is
+// told.
+bool is_changed(const outbox::DestinationStatus& before, const PauseFlags& flags,
+                const Globals& globals) {
+  if (!before.paused) return true;
+  const std::string reason = shown(before.paused->reason, globals);
+  std::cerr << "! " << before.name << " is paused since " << when(before.paused->since, globals)
+            << (reason.empty() ? ", without a reason" : ", because: " + escaped(reason)) << "\n";
+  return !flags.reason.empty() && flags.reason != before.paused->reason;
+}
+
+ExitCode pause(const PauseFlags& flags, const Globals& globals) {
+  SQLite::Database db = open_database(globals, globals.is_dry_run ? Access::read : Access::write);
+  const outbox::DestinationStatus before = require_known(db, globals, flags.is_new);
+  if (is_changed(before, flags, globals) && !globals.is_dry_run) {
+    confirm(globals, (before.paused ? "give the pause of " : "pause ") + before.name +
+                         (before.paused ? " another reason?" : "?"));
+    const outbox::ChangeNote note = note_of(flags.reason);
+    outbox::pause(db, before.name, note.reason, note.actor);
   }
-  if (!before || (!before->was_ever_served && before->counts.enqueued == 0)) {
-    std::cerr << "! no dispatcher has ever served " << destination
-              << " and no event was queued for it: a typo?\n";
-  }
-  report(globals, destination, true);
+  report(globals, {{"destination", before.name}, {"paused", true}},
+         (globals.is_dry_run ? "would pause " + before.name : before.name + " is paused") +
+             ": nothing is sent until `" + hint(globals, "resume --destination " + before.name) +
+             "`; events are kept");
   return done;
 }
 
 ExitCode resume(const Globals& globals) {
-  SQLite::Database db = open_database(globals, Access::write);
-  const std::string destination = globals.destination_to_send();
-  const auto before = status_of(db, destination);
-  if (!globals.is_dry_run) {
-    confirm(globals, "resume " + destination + "?");
-    outbox::resume(db, destination, note_of().actor);
+  SQLite::Database db = open_database(globals, globals.is_dry_run ? Access::read : Access::write);
+  const outbox::DestinationStatus before = require_known(db, globals, false);
+  if (!before.paused) std::cerr << "! " << before.name << " was not paused\n";
+  if (before.paused && !globals.is_dry_run) {
+    confirm(globals, "resume " + before.name + "?");
+    outbox::resume(db, before.name, note_of().actor);
   }
-  if (!before || !before->paused) std::cerr << "! " << destination << " was not paused\n";
-  report(globals, destination, false);
+  report(globals, {{"destination", before.name}, {"paused", false}},
+         globals.is_dry_run ? "would resume " + before.name : before.name + " is resumed");
+  return done;
+}
+
+ExitCode nudge(const Globals& globals) {
+  SQLite::Database db = open_database(globals, globals.is_dry_run ? Access::read : Access::write);
+  const outbox::DestinationStatus before = require_known(db, globals, false);
+  if (!before.dispatcher) {
+    throw Failure{no_match, "no dispatcher of " + before.name + " is running; `" +
+                                hint(globals, "drain --destination " + before.name) +
+                                "` sends what is due"};
+  }
+  if (before.paused) {
+    std::cerr << "! " << before.name << " is paused: it sends nothing until `"
+              << hint(globals, "resume --destination " + before.name) << "`\n";
+  }
+  if (!globals.is_dry_run) outbox::nudge(db, before.name);
+  const std::string pid = std::to_string(before.dispatcher->pid);
+  report(globals, {{"destination", before.name}, {"pid", before.dispatcher->pid}},
+         globals.is_dry_run ? "would nudge pid " + pid : "pid " + pid + " tries now");
   return done;
 }
 
@@ -73,10 +96,11 @@ void add_pause(CLI::App& app, const Globals& globals, Action& action) {
       "Send nothing to a destination until `resume`; every process obeys at once\n\n"
       "  outbox pause --db app.db --reason 'their maintenance' --yes\n"
       "  outbox pause --db app.db --destination crm --yes");
-  const auto reason = std::make_shared<std::string>();
-  command->add_option("--reason", *reason, "Why, for people and the audit");
-  command->callback([&globals, &action, reason] {
-    action = [&globals, reason] { return pause(*reason, globals); };
+  const auto flags = std::make_shared<PauseFlags>();
+  command->add_option("--reason", flags->reason, "Why, for people and the audit")->check(not_empty);
+  add_new_flag(*command, flags->is_new);
+  command->callback([&globals, &action, flags] {
+    action = [&globals, flags] { return pause(*flags, globals); };
   });
 }
 
@@ -85,6 +109,16 @@ void add_resume(CLI::App& app, const Globals& globals, Action& action) {
                                            "End a pause\n\n"
                                            "  outbox resume --db app.db --yes");
   command->callback([&globals, &action] { action = [&globals] { return resume(globals); }; });
+}
+
+void add_nudge(CLI::App& app, const Globals& globals, Action& action) {
+  auto* const command =
+      app.add_subcommand("nudge",
+                         "Make the running dispatcher try now, whatever a hold says\n\n"
+                         "With one single event. A pause stays. Exit 3 when nobody dispatches.\n\n"
+                         "  outbox nudge --db app.db\n"
+                         "  outbox nudge --db app.db --destination crm");
+  command->callback([&globals, &action] { action = [&globals] { return nudge(globals); }; });
 }
 
 }  // namespace cli

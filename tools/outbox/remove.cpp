@@ -9,6 +9,7 @@
 #include "format.hpp"
 #include "globals.hpp"
 #include "outbox/operate.hpp"
+#include "progress.hpp"
 
 namespace cli {
 
@@ -33,7 +34,9 @@ ExitCode prune(const std::string& older_than, const Globals& globals) {
   if (count > 0 && !globals.is_dry_run) {
     confirm(globals,
             "remove " + events_text(count) + ", settled more than " + older_than + " ago?");
-    count = outbox::prune(file, options, note_of());
+    Progress progress{"pruned", count};
+    count = outbox::prune(file, options, note_of(), outbox::Mode::apply,
+                          [&progress](std::int64_t so_far) { progress.show(so_far); });
   }
   print(globals, {{"pruned", count}},
         globals.is_dry_run ? "would prune " + events_text(count) : events_text(count) + " pruned");
@@ -89,7 +92,8 @@ ExitCode erase(const EraseFlags& flags, const Globals& globals) {
                            : events_text(report.events) + " erased");
   explain(report);
   if (dispatcher || !report.is_wal_truncated) return failed;
-  return report.events > 0 ? done : no_match;
+  if (report.went_on) std::cerr << "an earlier erasure is finished\n";
+  return report.events > 0 || report.went_on ? done : no_match;
 }
 
 }  // namespace
@@ -102,8 +106,10 @@ void add_prune(CLI::App& app, const Globals& globals, Action& action) {
                          "  outbox prune --db app.db --older-than 30d --dry-run\n"
                          "  outbox prune --db app.db --older-than 1h --yes");
   const auto older_than = std::make_shared<std::string>("7d");
-  command->add_option("--older-than", *older_than,
-                      "Settled at least this long ago: 500ms … 7d (default)");
+  command
+      ->add_option("--older-than", *older_than,
+                   "Settled at least this long ago: 500ms … 7d (default)")
+      ->check(not_empty);
   command->callback([&globals, &action, older_than] {
     action = [&globals, older_than] { return prune(*older_than, globals); };
   });
@@ -120,12 +126,16 @@ void add_erase(CLI::App& app, const Globals& globals, Action& action) {
       "  outbox erase --db app.db --user user-1 --yes");
   const auto flags = std::make_shared<EraseFlags>();
   auto* const who = command->add_option_group("who");
-  who->add_option("--email", flags->subject.email,
-                  "Everything that holds this address; -: read it from standard input");
-  who->add_option("--user", flags->subject.user_id, "Everything of this user_id");
-  who->add_option("--group", flags->subject.group_id, "Everything of this group_id");
+  const auto add = [who](const char* name, std::string& value, const char* about) {
+    who->add_option(name, value, about)->check(not_empty);
+  };
+  add("--email", flags->subject.email,
+      "Everything that holds this address; -: read it from standard input");
+  add("--user", flags->subject.user_id, "Everything of this user_id");
+  add("--group", flags->subject.group_id, "Everything of this group_id");
   who->require_option(1);
-  command->add_option("--wait", flags->patience, "For requests under way: 5s (default)");
+  command->add_option("--wait", flags->patience, "For requests under way: 5s (default)")
+      ->check(not_empty);
   command->callback([&globals, &action, flags] {
     action = [&globals, flags] { return erase(*flags, globals); };
   });

@@ -4,80 +4,166 @@
 #include <iostream>
 #include <memory>
 
+#include "confirm.hpp"
+#include "destination.hpp"
+#include "files.hpp"
 #include "format.hpp"
-#include "globals.hpp"
-#include "mask.hpp"
 #include "outbox/dispatcher.hpp"
-#include "outbox/migrate.hpp"
-#include "sending.hpp"
+#include "run_config.hpp"
+#include "run_log.hpp"
+#include "status.hpp"
+#include "systemd.hpp"
 
 namespace cli {
 
 namespace {
 
-struct RunFlags {
-  SendingFlags sending;
-  std::string stop_timeout = "10s";
+using std::chrono::milliseconds;
+using SteadyClock = std::chrono::steady_clock;
+
+constexpr milliseconds between_looks{200};
+constexpr std::chrono::seconds between_metrics{15};
+
+// A dispatcher, and what was last said of it.
+struct Lane {
+  std::string name;
+  std::unique_ptr<outbox::Dispatcher> dispatcher;
+  bool was_paused = false;
 };
 
-// One line for each change that people care about; never a payload.
-class Log {
+class Service {
  public:
-  explicit Log(const Globals& globals) : globals_{globals} {}
+  Service(RunFlags flags, Globals globals)
+      : flags_{std::move(flags)}, globals_{std::move(globals)}, log_{flags_, globals_} {}
 
-  void look(const outbox::Stats& stats) {
-    if (stats.is_active != last_.is_active) {
-      say(stats.is_active ? "delivers" : "stands by: another dispatcher is at work");
+  /// Throws: `Failure` and the library's own for what could never be served.
+  void start(const std::vector<Served>& served) {
+    SQLite::Database db = open_database(globals_, Access::write);
+    std::vector<outbox::Endpoint> endpoints;
+    for (const Served& one : served) {
+      Globals own = globals_;
+      if (!flags_.config.empty()) own.destination = one.name;
+      require_not_foreign(require_known(db, own, one.sending.is_new), one.sending);
+      endpoints.push_back(endpoint_of(one.sending));
     }
-    if (stats.is_paused != last_.is_paused) say(stats.is_paused ? "paused" : "resumed");
-    if (stats.hold != last_.hold) say(stats.hold.empty() ? "hold ended" : "hold: " + stats.hold);
-    if (stats.database_trouble != last_.database_trouble && !stats.database_trouble.empty()) {
-      say("database: " + stats.database_trouble);
+    for (std::size_t i = 0; i < served.size(); ++i) {
+      outbox::DispatcherOptions options = dispatcher_options_of(served[i].sending, served[i].name);
+      options.observer = [this](const outbox::Notice& notice) { tell(notice); };
+      lanes_.push_back({served[i].name, std::make_unique<outbox::Dispatcher>(
+                                            outbox::DatabaseFile{globals_.db},
+                                            std::move(endpoints[i]), std::move(options))});
     }
-    for (std::size_t i = last_.warnings.size(); i < stats.warnings.size(); ++i) {
-      say("warning: " + stats.warnings[i]);
-    }
-    if (stats.dead > last_.dead) {
-      say(grouped(static_cast<std::int64_t>(stats.dead - last_.dead)) +
-          " dead:  outbox list --state dead");
-    }
-    last_ = stats;
+    write_metrics(db);
+    notify_systemd("READY=1\nSTATUS=serves " + grouped(static_cast<std::int64_t>(lanes_.size())) +
+                   (lanes_.size() == 1 ? " destination" : " destinations"));
   }
 
-  void say(const std::string& text) const {
-    std::cerr << rfc3339(std::chrono::system_clock::now()) << " " << escaped(shown(text, globals_))
-              << std::endl;
+  void run(const sigset_t& stop_signals) {
+    SQLite::Database db = open_database(globals_, Access::read);
+    auto metrics_at = SteadyClock::now() + between_metrics;
+    while (!is_signalled(stop_signals)) {
+      look();
+      notify_systemd("WATCHDOG=1");
+      if (SteadyClock::now() < metrics_at) continue;
+      write_metrics(db);
+      metrics_at = SteadyClock::now() + between_metrics;
+    }
+    notify_systemd("STOPPING=1");
+    const auto deadline = SteadyClock::now() + duration_of(flags_.grace);
+    const bool is_urgent = drain(db, stop_signals, deadline);
+    stop(is_urgent ? SteadyClock::now() : deadline);
+    write_metrics(db);
   }
 
  private:
-  const Globals& globals_;
-  outbox::Stats last_ = {};
+  void tell(const outbox::Notice& notice) {
+    using Kind = outbox::Notice::Kind;
+    if (notice.kind == Kind::active) {
+      std::cout << "outbox dispatches " + notice.destination + "\n" << std::flush;
+    } else if (notice.kind == Kind::standby) {
+      std::cout << "outbox stands by for " + notice.destination + ": another one dispatches\n"
+                << std::flush;
+    }
+    log_.tell(notice);
+  }
+
+  static bool is_signalled(const sigset_t& signals) {
+    const timespec wait{.tv_sec = 0, .tv_nsec = std::chrono::nanoseconds{between_looks}.count()};
+    return sigtimedwait(&signals, nullptr, &wait) > 0;
+  }
+
+  void look() {
+    for (Lane& lane : lanes_) {
+      const bool is_paused = lane.dispatcher->stats().is_paused;
+      if (is_paused != lane.was_paused) {
+        log_.say(lane.name, is_paused ? "paused" : "unpaused",
+                 is_paused ? "paused by a person" : "resumed by a person");
+      }
+      lane.was_paused = is_paused;
+    }
+  }
+
+  void write_metrics(SQLite::Database& db) {
+    if (flags_.metrics_file.empty()) return;
+    try {
+      write_whole(flags_.metrics_file, prometheus_text(outbox::status(db), globals_));
+    } catch (const std::exception& error) {  // deliveries matter more
+      log_.say("all", "metrics_trouble", error.what());
+    }
+  }
+
+  // Goes on while something is due that can be delivered. True: a second signal came.
+  bool drain(SQLite::Database& db, const sigset_t& signals, SteadyClock::time_point deadline) {
+    while (SteadyClock::now() < deadline && has_work(db)) {
+      if (is_signalled(signals)) return true;
+    }
+    return false;
+  }
+
+  bool has_work(SQLite::Database& db) try {
+    for (const Lane& lane : lanes_) {
+      const outbox::Stats stats = lane.dispatcher->stats();
+      if (!stats.is_active || stats.is_paused || !stats.hold.empty()) continue;
+      if (status_of(db, lane.name).counts.due > 0) return true;
+    }
+    return false;
+  } catch (const std::exception&) {  // a database in trouble is nothing to wait for
+    return false;
+  }
+
+  void stop(SteadyClock::time_point deadline) {
+    for (const Lane& lane : lanes_) {
+      const auto left = std::chrono::ceil<milliseconds>(deadline - SteadyClock::now());
+      const bool is_clean = lane.dispatcher->stop(std::max(left, milliseconds{0}));
+      const outbox::Stats stats = lane.dispatcher->stats();
+      const auto number = [](std::uint64_t n) { return grouped(static_cast<std::int64_t>(n)); };
+      log_.say(
+          lane.name, "stopped",
+          "stopped: " + number(stats.delivered) + " delivered, " + number(stats.dead) + " dead, " +
+              number(stats.requests) + " requests" +
+              (is_clean ? "" : "; requests under way were given up, their events stay pending"));
+    }
+  }
+
+  const RunFlags flags_;
+  const Globals globals_;
+  RunLog log_;
+  std::vector<Lane> lanes_ = {};  // their observers use the log, so they die first
 };
 
-ExitCode run(const RunFlags& flags, const Globals& globals) {
-  const auto stop_timeout = duration_of(flags.stop_timeout);
-  { open_database(globals, Access::write); }  // says what is wrong with the path or the owner
-
-  // Blocked before the dispatcher's thread is made, and waited for below.
+ExitCode run(const CLI::App& command, RunFlags flags, Globals globals) {
+  const std::vector<Served> served = read_config(command, flags, globals);
+  static_cast<void>(duration_of(flags.grace));
+  // Blocked before the dispatchers' threads are made, and waited for below.
   sigset_t stop_signals;
   sigemptyset(&stop_signals);
   sigaddset(&stop_signals, SIGTERM);
   sigaddset(&stop_signals, SIGINT);
   pthread_sigmask(SIG_BLOCK, &stop_signals, nullptr);
 
-  outbox::Dispatcher dispatcher{outbox::DatabaseFile{globals.db}, endpoint_of(flags.sending),
-                                dispatcher_options_of(flags.sending, globals)};
-  std::cout << "outbox dispatches " << globals.destination_to_send() << std::endl;
-  Log log{globals};
-  const timespec look_each{.tv_sec = 0, .tv_nsec = 200'000'000};
-  while (sigtimedwait(&stop_signals, nullptr, &look_each) < 0) log.look(dispatcher.stats());
-
-  const bool is_clean = dispatcher.stop(stop_timeout);
-  const outbox::Stats stats = dispatcher.stats();
-  log.say("stopped: " + grouped(static_cast<std::int64_t>(stats.delivered)) + " delivered, " +
-          grouped(static_cast<std::int64_t>(stats.dead)) + " dead, " +
-          grouped(static_cast<std::int64_t>(stats.requests)) + " requests" +
-          (is_clean ? "" : "; requests under way were given up, their events stay pending"));
+  Service service{std::move(flags), std::move(globals)};
+  service.start(served);
+  service.run(stop_signals);
   return done;
 }
 
@@ -87,14 +173,21 @@ void add_run(CLI::App& app, const Globals& globals, Action& action) {
   auto* const command = app.add_subcommand(
       "run",
       "A dispatcher as a process of its own, until SIGTERM or SIGINT\n\n"
-      "Stands by while another dispatcher is at work, and takes over when that one ends.\n\n"
-      "  outbox run --db app.db --token-file thrivestack.token");
+      "Stands by while another dispatcher is at work, and takes over when that one ends. SIGTERM\n"
+      "delivers what is due for --grace; a second one stops at once. The file has the same "
+      "options\n"
+      "without dashes, and a section for each destination.\n\n"
+      "  outbox run --db app.db --token-file thrivestack.token\n"
+      "  outbox run --config outbox.toml");
   const auto flags = std::make_shared<RunFlags>();
   add_sending_options(*command, flags->sending);
-  command->add_option("--stop-timeout", flags->stop_timeout,
-                      "How long requests under way may still take at the end (10s)");
-  command->callback(
-      [&globals, &action, flags] { action = [&globals, flags] { return run(*flags, globals); }; });
+  add_run_options(*command, *flags);
+  command->add_option("--config", flags->config, "Read the options from this file")
+      ->envname("OUTBOX_CONFIG")
+      ->check(not_empty);
+  command->callback([command, &globals, &action, flags] {
+    action = [command, &globals, flags] { return run(*command, *flags, globals); };
+  });
 }
 
 }  // namespace cli

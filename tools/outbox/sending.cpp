@@ -1,73 +1,105 @@
 #include "sending.hpp"
 
 #include <cstdlib>
-#include <iostream>
 
+#include "confirm.hpp"
+#include "destination.hpp"
 #include "format.hpp"
 
 namespace cli {
 
 namespace {
 
-// An empty value is a shell variable that was not set, and the default would be the real API.
-std::string not_empty(const std::string& value) {
-  return value.empty() ? "is empty" : "";
-}
-
-outbox::Credentials credentials_of(const SendingFlags& flags) {
+outbox::Credentials given_credentials(const SendingFlags& flags) {
   const bool is_key = flags.auth == "x-api-key";
   if (!flags.token_file.empty()) {
     return is_key ? outbox::x_api_key_from_file(flags.token_file)
                   : outbox::bearer_from_file(flags.token_file);
   }
-  if (std::getenv("OUTBOX_TOKEN") != nullptr) {
-    return is_key ? outbox::x_api_key_from_env("OUTBOX_TOKEN")
-                  : outbox::bearer_from_env("OUTBOX_TOKEN");
+  const std::string variable = flags.token_env.empty() ? "OUTBOX_TOKEN" : flags.token_env;
+  if (!flags.token_env.empty() || std::getenv(variable.c_str()) != nullptr) {
+    return is_key ? outbox::x_api_key_from_env(variable.c_str())
+                  : outbox::bearer_from_env(variable.c_str());
   }
-  std::cerr << "! no token: sends without credentials (give --token-file, or set OUTBOX_TOKEN)\n";
-  return {};
+  throw Failure{unauthorized,
+                "no token: give --token-file FILE or set OUTBOX_TOKEN; --auth none sends without "
+                "credentials. Nothing was sent"};
+}
+
+outbox::Credentials credentials_of(const SendingFlags& flags) {
+  if (flags.auth == "none") return {};
+  try {
+    outbox::Credentials credentials = given_credentials(flags);
+    // Says now what is wrong with the file.
+    if (credentials.secret().empty()) throw std::invalid_argument{"the token is empty"};
+    return credentials;
+  } catch (const Failure&) {
+    throw;
+  } catch (const std::exception& error) {
+    throw Failure{unauthorized, std::string{error.what()} + ". Nothing was sent"};
+  }
 }
 
 }  // namespace
 
 void add_sending_options(CLI::App& command, SendingFlags& flags) {
-  command.add_option("--url", flags.url, "Endpoint; default: the Track API's")
-      ->envname("OUTBOX_URL")
-      ->check(not_empty);
-  command
-      .add_option("--token-file", flags.token_file,
-                  "File with the token (or set OUTBOX_TOKEN); read again when it changes")
-      ->check(not_empty);
-  command.add_option("--auth", flags.auth, "bearer (default) or x-api-key")
-      ->check(CLI::IsMember({"bearer", "x-api-key"}));
-  command.add_option("--batch-events", flags.batch_events, "Most events in a request (100)");
-  command.add_option("--batch-bytes", flags.batch_bytes, "Most bytes in a request (1900000)");
-  command.add_option("--connections", flags.connections, "Requests under way at once (1)");
-  command.add_option("--give-up-after", flags.give_up_after,
-                     "Events pending for longer die as expired: 30s, 5m, 2h, 7d (never)");
-  command.add_option("--ca-file", flags.ca_file, "PEM file of the authorities to trust");
-  command.add_option("--proxy", flags.proxy, "URL of a proxy, or none");
+  const auto add = [&command](const char* name, auto& value, const char* about) {
+    return command.add_option(name, value, about)->check(not_empty);
+  };
+  add("--url", flags.url, "Endpoint; default: the Track API's")->envname("OUTBOX_URL");
+  add("--token-file", flags.token_file,
+      "File with the token (or set OUTBOX_TOKEN); read again when it changes");
+  add("--token-env", flags.token_env, "Another variable with the token than OUTBOX_TOKEN");
+  add("--auth", flags.auth, "bearer (default), x-api-key, or none: send without credentials")
+      ->check(CLI::IsMember({"bearer", "x-api-key", "none"}));
+  add("--batch-events", flags.batch_events, "Most events in a request (100)");
+  add("--batch-bytes", flags.batch_bytes, "Most bytes in a request (1900000)");
+  add("--connections", flags.connections, "Requests under way at once (1)");
+  add("--request-timeout", flags.request_timeout, "For one request: 500ms, 30s (default), 5m");
+  add("--give-up-after", flags.give_up_after,
+      "Events pending for longer die as expired: 30s, 5m, 2h, 7d (never)");
+  add("--ca-file", flags.ca_file, "PEM file of the authorities to trust");
+  add("--proxy", flags.proxy, "URL of a proxy, or none");
   command.add_flag("--allow-plain-http", flags.allows_plain_http,
                    "Allow http:// beyond loopback: shows the token to the network");
+  command.add_flag("--yes-send-copy", flags.sends_copy,
+                   "Send although the database is a copy or was restored");
+  add_new_flag(command, flags.is_new);
 }
 
 outbox::Endpoint endpoint_of(const SendingFlags& flags) {
-  outbox::TrackApi api{.credentials = credentials_of(flags),
-                       .ca_file = flags.ca_file,
+  outbox::TrackApi api{.ca_file = flags.ca_file,
                        .proxy = flags.proxy,
                        .plain_http = flags.allows_plain_http ? outbox::PlainHttp::to_anyone
                                                              : outbox::PlainHttp::to_loopback};
   if (!flags.url.empty()) api.url = flags.url;
+  if (!flags.request_timeout.empty()) {
+    api.timeout = duration_of(flags.request_timeout);
+    api.connect_timeout = std::min(api.connect_timeout, api.timeout);
+  }
+  api.credentials = credentials_of(flags);
   return outbox::track_api(std::move(api));
 }
 
-outbox::DispatcherOptions dispatcher_options_of(const SendingFlags& flags, const Globals& globals) {
-  return {.destination = globals.destination_to_send(),
+outbox::DispatcherOptions dispatcher_options_of(const SendingFlags& flags,
+                                                const std::string& destination) {
+  return {.destination = destination,
           .batch_events = flags.batch_events,
           .batch_bytes = flags.batch_bytes,
           .connections = flags.connections,
           .give_up_after = flags.give_up_after.empty() ? std::chrono::milliseconds{0}
-                                                       : duration_of(flags.give_up_after)};
+                                                       : duration_of(flags.give_up_after),
+          // One that is put in place meanwhile is nobody's decision.
+          .pauses_foreign_database = !flags.sends_copy};
+}
+
+void require_not_foreign(const outbox::DestinationStatus& destination, const SendingFlags& flags) {
+  if (!destination.is_foreign || flags.sends_copy) return;
+  const std::string what = "this database is a copy or was restored, and " +
+                           events_text(destination.counts.pending) + " of " + destination.name +
+                           " may have been delivered already";
+  if (!can_ask()) throw Failure{usage, what + ": give --yes-send-copy to send them"};
+  ask(what + ". Send them?");
 }
 
 }  // namespace cli

@@ -1,6 +1,7 @@
 #pragma once
 
-// The options of the commands that send, and the endpoint they make.
+// The options of the commands that send, the endpoint they make, and what must be right before the
+// first request.
 
 #include <CLI/CLI.hpp>
 #include <cstddef>
@@ -8,6 +9,7 @@
 
 #include "globals.hpp"
 #include "outbox/dispatcher.hpp"
+#include "outbox/inspect.hpp"
 #include "outbox/track_api.hpp"
 
 namespace cli {
@@ -15,6 +17,7 @@ namespace cli {
 struct SendingFlags {
   std::string url;
   std::string token_file;
+  std::string token_env;
   std::string auth = "bearer";
   std::size_t batch_events = outbox::DispatcherOptions{}.batch_events;
   std::size_t batch_bytes = outbox::DispatcherOptions{}.batch_bytes;
@@ -22,14 +25,23 @@ struct SendingFlags {
   std::string ca_file;
   std::string proxy;
   bool allows_plain_http = false;
-  std::string give_up_after = "";  // empty: never
+  std::string give_up_after = "";    // empty: never
+  std::string request_timeout = "";  // empty: the library's
+  bool is_new = false;
+  bool sends_copy = false;
 };
 
 void add_sending_options(CLI::App& command, SendingFlags& flags);
 
 /// The token is read from `--token-file` or OUTBOX_TOKEN, never from the arguments, which every
-/// user of the machine can see. Throws: `std::invalid_argument`.
+/// user of the machine can see. Throws: `Failure` without a token, unless `--auth none`;
+/// `std::invalid_argument`.
 outbox::Endpoint endpoint_of(const SendingFlags& flags);
-outbox::DispatcherOptions dispatcher_options_of(const SendingFlags& flags, const Globals& globals);
+outbox::DispatcherOptions dispatcher_options_of(const SendingFlags& flags,
+                                                const std::string& destination);
+
+/// Events of a copied or restored database are sent only when a person says so: a test system must
+/// not send the real ones. Throws: `Failure` when nobody does.
+void require_not_foreign(const outbox::DestinationStatus& destination, const SendingFlags& flags);
 
 }  // namespace cli

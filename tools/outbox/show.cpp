@@ -2,6 +2,7 @@
 #include <memory>
 
 #include "events_json.hpp"
+#include "filters.hpp"
 #include "format.hpp"
 #include "globals.hpp"
 #include "mask.hpp"
@@ -15,6 +16,9 @@ using Json = nlohmann::ordered_json;
 
 void print_json(const outbox::EventDetail& detail, const Globals& globals) {
   Json json = json_of(detail.event, globals);
+  json["ordering_key"] = text_or_null(detail.ordering_key, globals);
+  json["dedupe_key"] = text_or_null(detail.dedupe_key, globals);
+  json["kind"] = text_or_null(detail.kind, globals);
   json["payload"] = shown_payload(detail.payload, globals);
   json["batches"] = Json::array();
   for (const outbox::RequestSummary& request : detail.requests) {
@@ -42,6 +46,10 @@ void print_screen(const outbox::EventDetail& detail, const Globals& globals) {
             << "     enqueued " << when(event.enqueued_at, globals) << "\n"
             << "event_id  " << escaped(event.event_id) << "\n"
             << "to        " << escaped(event.destination) << "\n";
+  if (!detail.ordering_key.empty()) {
+    std::cout << "key       " << escaped(shown(detail.ordering_key, globals)) << "\n";
+  }
+  if (!detail.kind.empty()) std::cout << "kind      " << escaped(detail.kind) << "\n";
   if (event.due_at && !event.settled_at)
     std::cout << "due       " << when(*event.due_at, globals) << "\n";
   if (event.settled_at) std::cout << "settled   " << when(*event.settled_at, globals) << "\n";
@@ -59,7 +67,10 @@ void print_screen(const outbox::EventDetail& detail, const Globals& globals) {
   }
   if (event.state == "dead") {
     const std::string id = std::to_string(event.id);
-    std::cout << "fix       outbox retry " << id << ", or outbox discard " << id << " --reason …\n";
+    // It was set aside before it was ever sent; the same payload cannot fare better.
+    const bool can_be_sent = event.last_error.rfind("unsendable: ", 0) != 0;
+    std::cout << "fix       " << (can_be_sent ? hint(globals, "retry " + id) + "\n          " : "")
+              << hint(globals, "discard " + id + " --reason …") << "\n";
   }
 }
 
@@ -75,7 +86,7 @@ ExitCode explain(std::int64_t id, const Globals& globals) {
   SQLite::Database db = open_database(globals, Access::read);
   const auto explanation = outbox::explain(db, id);
   if (!explanation) throw Failure{no_match, "no event " + std::to_string(id)};
-  const std::string text = shown(explanation->text, globals);
+  const std::string text = with_hints(globals, shown(explanation->text, globals));
   if (globals.is_json) {
     std::cout << line_of(
         Json{{"id", explanation->id},
@@ -93,7 +104,7 @@ void add_for_one(CLI::App& app, const Globals& globals, Action& action, const ch
                  const char* description, ExitCode (*run)(std::int64_t, const Globals&)) {
   auto* const command = app.add_subcommand(name, description);
   const auto id = std::make_shared<std::int64_t>(0);
-  command->add_option("ID", *id, "The event's id")->required();
+  command->add_option("ID", *id, "The event's id")->required()->check(event_id);
   command->callback(
       [&globals, &action, id, run] { action = [&globals, id, run] { return run(*id, globals); }; });
 }

@@ -36,26 +36,29 @@ bool contains(const Ranges& ranges, std::int64_t id) {
   return after != ranges.begin() && id <= std::prev(after)->second;
 }
 
-std::int64_t queue_unqueued(sqlite3* db) {
+}  // namespace
+
+core::Ids unqueued(sqlite3* db) {
   const Ranges delivered = delivered_ranges(db);
   Statement rows{db,
                  "select id from main.outbox_events"
                  " where id not in (select event from main.outbox_queue)",
                  action};
+  core::Ids missing;
+  while (rows.step()) {
+    if (!contains(delivered, rows.integer(0))) missing.push_back(rows.integer(0));
+  }
+  return missing;
+}
+
+void queue_events(sqlite3* db, const core::Ids& ids) {
   Statement insert{db,
                    "insert into main.outbox_queue (destination, due_at_ms, event, ordering_key,"
                    " enqueued_at_ms) select destination, due_at_ms, id, ordering_key,"
                    " enqueued_at_ms from main.outbox_events where id = ?1",
                    action};
-  core::Ids missing;
-  while (rows.step()) {
-    if (!contains(delivered, rows.integer(0))) missing.push_back(rows.integer(0));
-  }
-  for (const std::int64_t id : missing) insert.bind(1, id).run();
-  return static_cast<std::int64_t>(missing.size());
+  for (const std::int64_t id : ids) insert.bind(1, id).run();
 }
-
-}  // namespace
 
 std::int64_t log_gap(sqlite3* db) {
   return query_integer(db,
@@ -70,7 +73,9 @@ std::int64_t log_gap(sqlite3* db) {
 
 std::int64_t queue_missing(sqlite3* db, const std::string& destination) {
   const std::int64_t gap = log_gap(db);
-  const std::int64_t queued = gap == 0 ? 0 : queue_unqueued(db);
+  const core::Ids missing = gap == 0 ? core::Ids{} : unqueued(db);
+  queue_events(db, missing);
+  const auto queued = static_cast<std::int64_t>(missing.size());
   Statement{db, "update main.outbox_destinations set log_gap = ?2 where name = ?1", action}
       .bind(1, destination)
       .bind(2, gap - queued)

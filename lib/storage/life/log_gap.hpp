@@ -6,6 +6,8 @@
 #include <cstdint>
 #include <string>
 
+#include "core/event/id_ranges.hpp"
+
 struct sqlite3;
 
 namespace outbox::storage {
@@ -13,6 +15,12 @@ namespace outbox::storage {
 /// By how many ids the log and the counters differ: 0 in a file in which every id was used and
 /// every event is queued, delivered, or removed and counted. Costs a count of the queue.
 std::int64_t log_gap(sqlite3* db);
+
+/// The events that are in the log alone. Reads the whole log.
+core::Ids unqueued(sqlite3* db);
+
+/// Puts events of the log into the queue. Requires: a write transaction is open.
+void queue_events(sqlite3* db, const core::Ids& ids);
 
 /// Queues the events of all destinations that are in the log alone, and notes in the row of
 /// `destination` the gap that is left, so that the log is read only when that changes. Of all,

@@ -32,8 +32,8 @@ core::Ids distinct(core::Ids ids) {
   return ids;
 }
 
-BulkChange::BulkChange(sqlite3* db, AuditNote note, Probe probe)
-    : db_{db}, note_{std::move(note)}, probe_{probe} {
+BulkChange::BulkChange(sqlite3* db, AuditNote note, Probe probe, Progress progress)
+    : db_{db}, note_{std::move(note)}, probe_{probe}, progress_{std::move(progress)} {
   while_busy([db] { require_schema(db); });
 }
 
@@ -60,6 +60,7 @@ void BulkChange::run(const std::function<Tally()>& work) {
   audit_id_ = audit_id;
   total_ += changed;
   for (const auto& [destination, moved] : tally) probed_.insert(destination);
+  if (progress_) progress_(total_);
   if (is_ours) pause_for(writing * pause_for_each_write);
 }
 

@@ -51,7 +51,7 @@ enum class Probe { none, asked };
 class BulkChange {
  public:
   /// Throws: `schema_error`.
-  BulkChange(sqlite3* db, AuditNote note, Probe probe = Probe::none);
+  BulkChange(sqlite3* db, AuditNote note, Probe probe = Probe::none, Progress progress = {});
 
   /// Runs `work`, which returns what it changed, in a transaction of its own (or as a savepoint of
   /// the caller's), and lets other writers in.
@@ -79,6 +79,7 @@ class BulkChange {
   sqlite3* db_;
   AuditNote note_;
   Probe probe_;
+  Progress progress_;
   std::int64_t audit_id_ = 0;
   std::int64_t total_ = 0;
   std::set<std::string> probed_ = {};

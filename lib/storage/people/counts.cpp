@@ -6,6 +6,7 @@
 
 #include "outbox/migrate.hpp"
 #include "storage/people/events.hpp"
+#include "storage/sqlite/database.hpp"
 #include "storage/sqlite/schema.hpp"
 #include "storage/sqlite/statement.hpp"
 #include "storage/sqlite/transaction.hpp"
@@ -18,12 +19,13 @@ using Destinations = std::map<std::string, DestinationStatus>;
 constexpr auto action = "read the status";
 
 void read_destinations(sqlite3* db, Destinations& destinations) {
-  Statement rows{
-      db,
-      "select name, first_served_at_ms is not null, paused_at_ms, paused_reason,"
-      " hold_reason, hold_since_ms, hold_until_ms, hold_tries, delivered,"
-      " delivered_total, removed, requests_total, hold_kind from main.outbox_destinations",
-      action};
+  Statement rows{db,
+                 "select name, first_served_at_ms is not null, paused_at_ms, paused_reason,"
+                 " hold_reason, hold_since_ms, hold_until_ms, hold_tries, delivered,"
+                 " delivered_total, removed, requests_total, hold_kind, database_identity"
+                 " from main.outbox_destinations",
+                 action};
+  const std::string identity = identity_of(path_of(db));
   while (rows.step()) {
     DestinationStatus& found = destinations[rows.text(0)];
     found.was_ever_served = rows.integer(1) != 0;
@@ -36,6 +38,8 @@ void read_destinations(sqlite3* db, Destinations& destinations) {
     found.counts.delivered_total = rows.integer(9);
     found.counts.removed = rows.integer(10);
     found.counts.requests_total = rows.integer(11);
+    // With events pending: see below.
+    found.is_foreign = !rows.is_null(13) && !identity.empty() && rows.text(13) != identity;
   }
 }
 
@@ -97,6 +101,7 @@ Status read_status(sqlite3* db, const std::string& destination, core::Instant no
       if (!destination.empty() && name != destination) continue;
       found.name = name;
       Counts& counts = found.counts;
+      found.is_foreign = found.is_foreign && counts.pending > 0;
       counts.enqueued =
           counts.pending + counts.delivered + counts.dead + counts.discarded + counts.removed;
       add(status.counts, counts);

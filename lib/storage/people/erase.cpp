@@ -68,14 +68,16 @@ Erasure::Erasure(sqlite3* db, const Subject& subject, const ChangeNote& note, Fo
       ids_{std::move(found.ids)},
       all_{ids_},
       have_keys_{found.have_keys} {
+  std::int64_t own_list = 0;
   if (!ids_.empty()) {
     const AuditNote list{
         .action = unfinished, .subject = core::ranges_text(ids_), .note = {note_.actor, {}}};
-    change_atomically(db_, action, [&] { write_audit(db_, list, 0); });
+    change_atomically(db_, action, [&] { own_list = write_audit(db_, list, 0); });
   }
   Statement lists{db_, "select id, subject from main.outbox_audit where action = ?1", action};
   lists.bind(1, std::string_view{unfinished});
   while (lists.step()) {
+    goes_on_ = goes_on_ || lists.integer(0) != own_list;
     work_list_ = std::max(work_list_, lists.integer(0));
     const core::Ids more = core::ids_in(lists.text(1), ids_max);
     all_.insert(all_.end(), more.begin(), more.end());

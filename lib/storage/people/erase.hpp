@@ -35,6 +35,8 @@ class Erasure {
   void rewrite_pages();
   /// Strikes the work list. What is left of the erasure in the audit is how many events there were.
   void finish();
+  /// Whether an earlier one had left something to do.
+  bool goes_on() const { return goes_on_; }
 
  private:
   sqlite3* db_;
@@ -44,6 +46,7 @@ class Erasure {
   core::Ids all_;            // and by erasures before
   core::Ids requests_ = {};  // that held one of them
   bool have_keys_;
+  bool goes_on_ = false;
   std::int64_t work_list_ = 0;  // the newest row that this one finishes
 };
 

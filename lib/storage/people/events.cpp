@@ -1,5 +1,7 @@
 #include "storage/people/events.hpp"
 
+#include <algorithm>
+
 #include "storage/people/requests.hpp"
 #include "storage/sqlite/statement.hpp"
 
@@ -11,7 +13,8 @@ constexpr auto action = "read events";
 
 // A row of the queue is found by its primary key, as `find_queued` does it, for many events at
 // once: a suspect's place holds the time of its next try, and the suspects are few.
-std::string select_from_log(const std::string& columns, const Chosen& events) {
+std::string select_from_log(const std::string& columns, const Chosen& events,
+                            Order order = Order::oldest_first) {
   return "with suspects (event, due_at_ms) as materialized (select event, due_at_ms"
          " from main.outbox_queue where destination in (select name from main.outbox_destinations)"
          " and state = 3) select " +
@@ -20,7 +23,7 @@ std::string select_from_log(const std::string& columns, const Chosen& events) {
          " left join main.outbox_queue q on q.destination = e.destination"
          " and q.state in (0, 1, 2, 3, 4, 5) and q.due_at_ms in (0, e.due_at_ms, s.due_at_ms)"
          " and q.event = e.id where e.id in (" +
-         events.sql() + ") order by e.id";
+         events.sql() + ") order by e.id" + (order == Order::newest_first ? " desc" : "");
 }
 
 std::optional<core::Instant> instant_or_none(const Statement& row, int column) {
@@ -55,40 +58,70 @@ EventSummary summary_at(const Statement& row, core::Instant now) {
   return event;
 }
 
-std::vector<EventSummary> read_chosen(sqlite3* db, const Chosen& chosen, core::Instant now) {
-  Statement rows{db, select_from_log(summary_columns(), chosen), action};
+// When an event was delivered is in the request log.
+template <class Events, class SummaryOf>
+void put_deliveries(sqlite3* db, Events& events, SummaryOf summary_of) {
+  core::Ids delivered;
+  for (auto& event : events) {
+    if (summary_of(event).state == "delivered") delivered.push_back(summary_of(event).id);
+  }
+  std::sort(delivered.begin(), delivered.end());
+  const auto deliveries = deliveries_of(db, delivered);
+  for (auto& event : events) {
+    const auto found = deliveries.find(summary_of(event).id);
+    if (found != deliveries.end()) summary_of(event).settled_at = found->second;
+  }
+}
+
+std::vector<EventSummary> read_chosen(sqlite3* db, const Chosen& chosen, core::Instant now,
+                                      Order order = Order::oldest_first) {
+  Statement rows{db, select_from_log(summary_columns(), chosen, order), action};
   chosen.bind(rows);
   std::vector<EventSummary> events;
-  core::Ids delivered;
-  while (rows.step()) {
-    events.push_back(summary_at(rows, now));
-    if (rows.is_null(6)) delivered.push_back(events.back().id);
-  }
-  const auto deliveries = deliveries_of(db, delivered);
-  for (EventSummary& event : events) {
-    const auto found = deliveries.find(event.id);
-    if (found != deliveries.end()) event.settled_at = found->second;
-  }
+  while (rows.step()) events.push_back(summary_at(rows, now));
+  put_deliveries(db, events, [](EventSummary& event) -> EventSummary& { return event; });
   return events;
+}
+
+constexpr auto detail_columns = ", e.payload, e.kind, e.headers, e.ordering_key, e.dedupe_key";
+constexpr int detail_column = 13;  // behind those of the summary
+
+std::vector<EventDetail> read_chosen_details(sqlite3* db, const Chosen& chosen, core::Instant now,
+                                             Order order = Order::oldest_first) {
+  Statement rows{db, select_from_log(summary_columns() + detail_columns, chosen, order), action};
+  chosen.bind(rows);
+  std::vector<EventDetail> events;
+  while (rows.step()) {
+    events.push_back({.event = summary_at(rows, now),
+                      .payload = rows.text(detail_column),
+                      .kind = rows.text(detail_column + 1),
+                      .headers = rows.text(detail_column + 2),
+                      .ordering_key = rows.text(detail_column + 3),
+                      .dedupe_key = rows.text(detail_column + 4)});
+  }
+  put_deliveries(db, events, [](EventDetail& detail) -> EventSummary& { return detail.event; });
+  return events;
+}
+
+StateNames wanted_states(const EventFilter& filter) {
+  if (filter.state.empty()) return {};
+  return {state_named(filter.state)};
 }
 
 }  // namespace
 
 std::vector<EventSummary> read_events(sqlite3* db, const EventFilter& filter, core::Instant now) {
-  StateNames names;
-  if (!filter.state.empty()) names.push_back(state_named(filter.state));
-  return read_chosen(db, Chosen{names, filter, now}, now);
+  return read_chosen(db, Chosen{wanted_states(filter), filter, now}, now, filter.order);
+}
+
+std::vector<EventDetail> read_details(sqlite3* db, const EventFilter& filter, core::Instant now) {
+  return read_chosen_details(db, Chosen{wanted_states(filter), filter, now}, now, filter.order);
 }
 
 std::optional<EventDetail> read_event(sqlite3* db, std::int64_t id, core::Instant now) {
-  std::vector<EventSummary> found = read_chosen(db, Chosen{core::Ids{id}}, now);
+  std::vector<EventDetail> found = read_chosen_details(db, Chosen{core::Ids{id}}, now);
   if (found.empty()) return std::nullopt;
-  EventDetail detail{.event = std::move(found.front())};
-  Statement row{db, "select payload, ordering_key from main.outbox_events where id = ?1", action};
-  if (row.bind(1, id).step()) {
-    detail.payload = row.text(0);
-    detail.ordering_key = row.text(1);
-  }
+  EventDetail detail = std::move(found.front());
   detail.requests = requests_with(db, detail.event);
   return detail;
 }

@@ -21,6 +21,7 @@ namespace outbox::storage {
 // Throws: `database_error`.
 
 std::vector<EventSummary> read_events(sqlite3* db, const EventFilter& filter, core::Instant now);
+std::vector<EventDetail> read_details(sqlite3* db, const EventFilter& filter, core::Instant now);
 std::optional<EventDetail> read_event(sqlite3* db, std::int64_t id, core::Instant now);
 
 /// The status of the queue but for the dispatchers, of which the database knows nothing. Checks the

@@ -100,7 +100,8 @@ Chosen::Chosen(const core::Ids& ids) {
 Chosen::Chosen(const StateNames& names, const EventFilter& filter, core::Instant now) {
   const bool are_delivered = !names.empty() && names.front() == StateName::delivered;
   // Only events in the queue have an error.
-  const bool are_queued = !are_delivered && (!names.empty() || !filter.error.empty());
+  const bool are_queued =
+      !are_delivered && (!names.empty() || !filter.error.empty() || filter.settled_since);
   sql_ = are_queued ? "select q.event from main.outbox_queue q"
                       " cross join main.outbox_events e on e.id = q.event where 1"
                     : "select e.id from main.outbox_events e where 1";
@@ -122,7 +123,15 @@ Chosen::Chosen(const StateNames& names, const EventFilter& filter, core::Instant
   }
   if (filter.since) say("e.enqueued_at_ms >= " + ms_text(*filter.since));
   if (filter.until) say("e.enqueued_at_ms < " + ms_text(*filter.until));
-  sql_ += " order by 1";
+  if (filter.settled_since) {
+    say(are_queued ? "q.settled_at_ms >= " + ms_text(*filter.settled_since) : "0");
+  }
+  const bool is_newest_first = filter.order == Order::newest_first;
+  if (filter.after_id) {
+    say((are_queued ? "q.event" : "e.id") + std::string{is_newest_first ? " < " : " > "} +
+        std::to_string(*filter.after_id));
+  }
+  sql_ += is_newest_first ? " order by 1 desc" : " order by 1";
   if (filter.limit) {
     constexpr std::size_t limit_max = std::numeric_limits<std::int64_t>::max();
     sql_ += " limit " + std::to_string(std::min(*filter.limit, limit_max));

@@ -61,7 +61,7 @@ std::int64_t prune_discarded(sqlite3* db, BulkChange& bulk, const std::string& d
 }  // namespace
 
 std::int64_t prune(sqlite3* db, const PruneOptions& options, const ChangeNote& note, Mode mode,
-                   core::Instant now) {
+                   core::Instant now, const Progress& progress) {
   if (!options.destination.empty()) core::require_destination_name(options.destination);
   if (options.older_than < std::chrono::milliseconds{0}) {
     throw std::invalid_argument{"outbox: prune: older_than must not be negative"};
@@ -71,7 +71,9 @@ std::int64_t prune(sqlite3* db, const PruneOptions& options, const ChangeNote& n
                    .destination = options.destination,
                    .subject = "settled " + std::to_string(options.older_than.count()) + " ms ago" +
                               (options.with_discarded ? ", discarded too" : ""),
-                   .note = note}};
+                   .note = note},
+                  Probe::none,
+                  progress};
   const core::Instant before = now - options.older_than;
   std::int64_t found = 0;
   for (const std::string& destination : destinations(db, options.destination)) {

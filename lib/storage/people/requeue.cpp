@@ -111,10 +111,11 @@ Tally requeue_chunk(sqlite3* db, const std::vector<Delivered>& chunk) {
 
 }  // namespace
 
-std::int64_t requeue(sqlite3* db, const Selection& selection, const ChangeNote& note, Mode mode) {
+std::int64_t requeue(sqlite3* db, const Selection& selection, const ChangeNote& note, Mode mode,
+                     const Progress& progress) {
   require_selection(selection, action);
   names_of(selection, {StateName::delivered}, {StateName::delivered}, action);
-  BulkChange bulk{db, note_of(action, selection, note), Probe::asked};
+  BulkChange bulk{db, note_of(action, selection, note), Probe::asked, progress};
   return bulk.run_all(
       while_busy([&] { return find_delivered(db, selection); }), mode,
       [&](const std::vector<Delivered>& chunk) { return requeue_chunk(db, chunk); });

@@ -71,11 +71,11 @@ Tally change_chunk(sqlite3* db, const Verb& verb, const StateNames& names, const
 }
 
 std::int64_t change_events(sqlite3* db, const Verb& verb, const Selection& selection,
-                           const ChangeNote& note, Mode mode) {
+                           const ChangeNote& note, Mode mode, const Progress& progress) {
   require_selection(selection, verb.action);
   const StateNames names = names_of(selection, verb.usual, verb.possible, verb.action);
   const core::Instant now = core::system_now();
-  BulkChange bulk{db, note_of(verb.action, selection, note), verb.probe};
+  BulkChange bulk{db, note_of(verb.action, selection, note), verb.probe, progress};
   const std::string reason = core::sanitised("discarded: " + note.reason, core::error_bytes_max);
   return bulk.run_all(resolve(db, selection, names, now), mode, [&](const core::Ids& chunk) {
     return change_chunk(db, verb, names, chunk, reason, now);
@@ -103,13 +103,15 @@ void change_destination(sqlite3* db, const std::string& name, const char* update
 
 }  // namespace
 
-std::int64_t retry(sqlite3* db, const Selection& selection, const ChangeNote& note, Mode mode) {
-  return change_events(db, retrying, selection, note, mode);
+std::int64_t retry(sqlite3* db, const Selection& selection, const ChangeNote& note, Mode mode,
+                   const Progress& progress) {
+  return change_events(db, retrying, selection, note, mode, progress);
 }
 
-std::int64_t discard(sqlite3* db, const Selection& selection, const ChangeNote& note, Mode mode) {
+std::int64_t discard(sqlite3* db, const Selection& selection, const ChangeNote& note, Mode mode,
+                     const Progress& progress) {
   if (note.reason.empty()) throw std::invalid_argument{"outbox: discard: a reason is required"};
-  return change_events(db, discarding, selection, note, mode);
+  return change_events(db, discarding, selection, note, mode, progress);
 }
 
 void nudge(sqlite3* db, const std::string& destination) {

@@ -17,14 +17,21 @@ namespace outbox::storage {
 void nudge(sqlite3* db, const std::string& destination);
 void pause(sqlite3* db, const std::string& destination, const ChangeNote& note);
 void resume(sqlite3* db, const std::string& destination, const ChangeNote& note);
-std::int64_t retry(sqlite3* db, const Selection& selection, const ChangeNote& note, Mode mode);
-std::int64_t discard(sqlite3* db, const Selection& selection, const ChangeNote& note, Mode mode);
+std::int64_t retry(sqlite3* db, const Selection& selection, const ChangeNote& note, Mode mode,
+                   const Progress& progress = {});
+std::int64_t discard(sqlite3* db, const Selection& selection, const ChangeNote& note, Mode mode,
+                     const Progress& progress = {});
 
 // requeue.cpp
-std::int64_t requeue(sqlite3* db, const Selection& selection, const ChangeNote& note, Mode mode);
+std::int64_t requeue(sqlite3* db, const Selection& selection, const ChangeNote& note, Mode mode,
+                     const Progress& progress = {});
+
+// move.cpp
+MoveReport move_events(sqlite3* db, const std::string& from, const std::string& to,
+                       const ChangeNote& note, Mode mode, const Progress& progress);
 
 // prune.cpp: on a connection of the library's own
 std::int64_t prune(sqlite3* db, const PruneOptions& options, const ChangeNote& note, Mode mode,
-                   core::Instant now);
+                   core::Instant now, const Progress& progress = {});
 
 }  // namespace outbox::storage

@@ -191,7 +191,7 @@ ProcessRun drain_by_cli(const std::string& cli, const std::string& path, const R
   const ProcessRun run =
       run_process({cli, "drain", "--db", path, "--url", receiver.url(), "--batch-events",
                    std::to_string(settings.batch_events), "--connections",
-                   std::to_string(settings.connections), "--timeout", "10m"});
+                   std::to_string(settings.connections), "--timeout", "10m", "--auth", "none"});
   received.require(events, "outbox drain, which ended with " + std::to_string(run.exit_code));
   return run;
 }

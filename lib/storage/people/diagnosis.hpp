@@ -1,0 +1,20 @@
+#pragma once
+
+// Is the file as it should be? What `outbox doctor` asks of the database.
+
+#include <vector>
+
+#include "outbox/inspect.hpp"
+#include "outbox/operate.hpp"
+
+struct sqlite3;
+
+namespace outbox::storage {
+
+/// As `outbox::diagnose`. Requires: the schema is there.
+std::vector<Finding> diagnose(sqlite3* db);
+
+/// As `outbox::repair`.
+RepairReport repair(sqlite3* db, const ChangeNote& note, Mode mode);
+
+}  // namespace outbox::storage

@@ -1,0 +1,121 @@
+// move: events that are still to be delivered go to another destination, with their ids.
+
+#include "storage/life/destination_row.hpp"
+#include "storage/people/change.hpp"
+#include "storage/people/selection.hpp"
+#include "storage/people/verbs.hpp"
+#include "storage/sqlite/statement.hpp"
+#include "storage/sqlite/transaction.hpp"
+
+namespace outbox::storage {
+
+namespace {
+
+constexpr auto action = "move";
+
+core::Ids movable(sqlite3* db, const std::string& from) {
+  Statement rows{db,
+                 "select event from main.outbox_queue where destination = ?1"
+                 " and state in (0, 1, 2, 3, 4) order by event",
+                 action};
+  rows.bind(1, std::string_view{from});
+  core::Ids ids;
+  while (rows.step()) ids.push_back(rows.integer(0));
+  return ids;
+}
+
+// A pending event is ready at its own time again; what waits for its key is found by the next take.
+Tally move_chunk(sqlite3* db, const std::string& from, const std::string& to,
+                 const core::Ids& chunk) {
+  // Nothing happens to one whose dedupe key is taken there.
+  Statement in_log{db,
+                   "update or ignore main.outbox_events set destination = ?2 where id = ?1"
+                   " and destination = ?3 returning due_at_ms",
+                   action};
+  Statement in_queue{db,
+                     "update main.outbox_queue set destination = ?1,"
+                     " state = iif(state = 4, 4, 0), due_at_ms = iif(state = 4, 0, ?6),"
+                     " refusals = null, solo_failures = null, refused_in = null, search = null"
+                     " where destination = ?2 and state = ?3 and due_at_ms = ?4 and event = ?5",
+                     action};
+  Tally tally;
+  for (const EventRow& row : read_rows(db, Chosen{chunk})) {
+    const bool is_there =
+        row.destination == from && row.queued && row.queued->state != core::QueueState::discarded;
+    if (!is_there) continue;
+    const ResetAtEnd end{in_log};
+    if (!in_log.bind(1, row.id)
+             .bind(2, std::string_view{to})
+             .bind(3, std::string_view{from})
+             .step()) {
+      continue;
+    }
+    // A retry has made a scheduled one due at once.
+    const std::int64_t due_at_ms = row.queued->due_at_ms == 0 ? 0 : in_log.integer(0);
+    in_log.run();
+    in_queue.bind(1, std::string_view{to})
+        .bind(2, std::string_view{from})
+        .bind(3, static_cast<std::int64_t>(row.queued->state))
+        .bind(4, row.queued->due_at_ms)
+        .bind(5, row.id)
+        .bind(6, due_at_ms)
+        .run();
+    ++tally[to].events;
+  }
+  return tally;
+}
+
+// Its counters go along, so that those of the file still add up.
+bool remove_if_empty(sqlite3* db, const std::string& from, const std::string& to) {
+  Statement any{db, "select 1 from main.outbox_events where destination = ?1 limit 1", action};
+  if (any.bind(1, std::string_view{from}).step()) return false;
+  make_destination(db, to, action);
+  Statement{
+      db,
+      "update main.outbox_destinations set removed = main.outbox_destinations.removed + f.removed,"
+      " delivered_total = main.outbox_destinations.delivered_total + f.delivered_total,"
+      " requests_total = main.outbox_destinations.requests_total + f.requests_total"
+      " from (select removed, delivered_total, requests_total from main.outbox_destinations"
+      " where name = ?1) f where name = ?2",
+      action}
+      .bind(1, std::string_view{from})
+      .bind(2, std::string_view{to})
+      .run();
+  Statement remove{db, "delete from main.outbox_destinations where name = ?1 returning 1", action};
+  const bool is_removed = remove.bind(1, std::string_view{from}).step();
+  remove.run();
+  return is_removed;
+}
+
+}  // namespace
+
+MoveReport move_events(sqlite3* db, const std::string& from, const std::string& to,
+                       const ChangeNote& note, Mode mode, const Progress& progress) {
+  BulkChange bulk{db,
+                  {.action = action, .destination = from, .subject = "to " + to, .note = note},
+                  Probe::asked,
+                  progress};
+  const core::Ids ids = while_busy([&] { return movable(db, from); });
+  MoveReport report{.events = bulk.run_all(ids, mode, [&](const core::Ids& chunk) {
+    return move_chunk(db, from, to, chunk);
+  })};
+  if (mode == Mode::dry_run) return report;
+  report.duplicates = static_cast<std::int64_t>(ids.size()) - report.events;
+  change_atomically(db, action, [&] {
+    // What was searched for there begins anew here.
+    Statement{db,
+              "update main.outbox_requests set search = null where destination = ?1"
+              " and search is not null",
+              action}
+        .bind(1, std::string_view{from})
+        .run();
+    report.is_removed = remove_if_empty(db, from, to);
+    if (report.is_removed && report.events == 0) {
+      write_audit(db, {.action = action, .destination = from, .subject = "to " + to, .note = note},
+                  0);
+    }
+  });
+  return report;
+}
+
+}  // namespace outbox::storage

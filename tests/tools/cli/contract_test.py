@@ -1,0 +1,667 @@
+"""Every command, flag and exit code of the CLI, as a program against a real file. What `--json` prints is
+validated against the schemas beside this file."""
+
+import json
+import os
+import pathlib
+import re
+import signal
+import socket
+import sqlite3
+import stat
+import subprocess
+import sys
+import unittest
+
+sys.path.insert(0, str(pathlib.Path(__file__).parent))
+from support import CLI, CliTest, event, eventually, stop  # noqa: E402
+
+
+def dead_event(test, id_):
+    test.sql("update outbox_queue set state = 4, due_at_ms = 0, settled_at_ms = 5,"
+             " last_error = 'refused: HTTP 400' where event = ?", id_)
+
+
+class Reading(CliTest):
+    def setUp(self):
+        super().setUp()
+        self.cli("migrate")
+        self.cli("enqueue", text=event("u1") + event("u2") + event("u3"))
+        self.cli("enqueue", "--destination", "crm", "--delay", "1h", text=event("u4"))
+        dead_event(self, 2)
+
+    def test_status(self):
+        (status,) = self.json("status", "status")
+        self.assertEqual((status["pending"], status["due"], status["scheduled"], status["dead"]),
+                         (3, 2, 1, 1))
+        self.assertEqual([d["name"] for d in status["destinations"]], ["crm", "track"])
+        (one,) = self.json("status", "status", "--destination", "crm")
+        self.assertEqual(one["pending"], 1)
+        screen = self.cli("status", "--utc", "--no-color").out
+        self.assertIn("! 1 dead event needs a decision:  outbox list --state dead --db", screen)
+        self.assertIn("no dispatcher has ever served track", screen)
+        self.cli("status", "--destination", "nosuch", code=3)
+
+    def test_hints_name_the_database_unless_the_environment_does(self):
+        named = self.environment(OUTBOX_DB=self.db)
+        screen = self.cli("status", db=False, environment=named).out
+        self.assertIn("outbox list --state dead\n", screen)
+
+    def test_prometheus(self):
+        text = self.cli("status", "--prometheus").out
+        self.assertIn('outbox_events{destination="track",state="due"} 2\n', text)
+        self.assertIn('outbox_events{destination="crm",state="scheduled"} 1\n', text)
+        self.assertIn('outbox_destination_hold{destination="track",kind="unauthorized"} 0\n', text)
+        for line in text.splitlines():
+            self.assertRegex(line, r'^(# (HELP|TYPE) outbox_\w+ .+|outbox_\w+(\{[^{}]*\})? [0-9.]+)$')
+        names = re.findall(r"^# TYPE (\S+) ", text, re.M)
+        self.assertEqual(len(names), len(set(names)))
+        for name in ("outbox_oldest_due_seconds", "outbox_events_enqueued_total",
+                     "outbox_events_delivered_total", "outbox_requests_total",
+                     "outbox_destination_paused", "outbox_database_bytes",
+                     "outbox_dispatcher_last_round_timestamp_seconds"):
+            self.assertIn(name, names)
+
+    def test_list(self):
+        self.assertEqual([e["id"] for e in self.json("list", "list")], [4, 3, 2, 1])
+        self.assertEqual([e["id"] for e in self.json("list", "list", "--oldest-first")], [1, 2, 3, 4])
+        for filters, ids in [
+                (["--state", "dead"], [2]), (["--state", "pending"], [4, 3, 1]),
+                (["--state", "scheduled"], [4]), (["--event", "signed_up"], [4, 3, 2, 1]),
+                (["--user", "u3"], [3]), (["--error", "HTTP 400"], [2]),
+                (["--destination", "crm"], [4]), (["--limit", "2"], [4, 3]),
+                (["--since", "1h", "--all"], [4, 3, 2, 1]),
+                (["--since", "2020-01-01T00:00:00+02:00"], [4, 3, 2, 1]),
+                (["--until", "9999-12-31T23:59:59.999Z"], [4, 3, 2, 1])]:
+            found = [e["id"] for e in self.json("list", "list", *filters)]
+            self.assertEqual(found, ids, filters)
+        self.cli("list", "--group", "nobody", code=3)
+        self.cli("list", "--until", "2020-01-01T00:00:00.5-05:30", code=3)
+        table = self.cli("list").out
+        self.assertIn("destination", table.splitlines()[0])
+        self.assertIn("crm", table)
+
+    def test_an_empty_or_impossible_value_is_never_a_wider_filter(self):
+        for command in (["list"], ["retry"], ["discard", "--reason", "x"], ["requeue"]):
+            for flag in ("--event", "--user", "--group", "--since", "--until", "--destination"):
+                self.cli(*command, flag, "", "--all", "--yes", code=2)
+            for limit in ("", "-1", "0", "1e3", "99999999999999999999"):
+                self.cli(*command, "--limit", limit, "--all", "--yes", code=2)
+            for time in ("yesterday", "2026-11-24", "1969-12-31T23:59:59Z", "2026-02-30T00:00:00Z",
+                         "2026-11-24T10:00:00", "2026-11-24T25:00:00Z", "-1h", "4000d"):
+                finished = self.cli(*command, "--since", time, "--all", "--yes", code=2)
+                self.assertIn("not a time", finished.err)
+        for command in (["list"], ["retry"], ["discard", "--reason", "x"]):
+            for flag in ("--state", "--error"):
+                self.cli(*command, flag, "", "--all", "--yes", code=2)
+        for who in ("--email", "--user", "--group"):
+            self.cli("erase", who, "", "--yes", code=2)
+        self.assertEqual(self.sql("select count(*) from outbox_queue where state = 0"), [(3,)])
+
+    def test_show_and_explain(self):
+        self.cli("enqueue", "--ordering-key", "order-7", text=event("amy@achme.com"))
+        (shown,) = self.json("show", "show", "5")
+        self.assertEqual(shown["ordering_key"], "order-7")
+        self.assertEqual(shown["user_id"], "a**@achme.com")
+        (revealed,) = self.json("show", "show", "5", "--reveal")
+        self.assertEqual(revealed["user_id"], "amy@achme.com")
+        self.assertIn("key       order-7\n", self.cli("show", "5").out)
+        (why,) = self.json("explain", "explain", "4")
+        self.assertEqual(why["waiting_for"], "schedule")
+        for command in ("show", "explain"):
+            self.cli(command, "77", code=3)
+            for not_an_id in ("99999999999999999999", "0", "-1", "x", ""):
+                self.cli(command, not_an_id, code=2)
+
+    def test_batches(self):
+        self.cli("batches", code=3)
+        endpoint = self.endpoint("--status", "500")
+        self.cli("drain", "--url", endpoint.url, "--timeout", "500ms", code=1)
+        requests = self.json("batches", "batches", "--limit", "1")
+        self.assertEqual(len(requests), 1)
+        self.assertEqual(requests[0]["outcome"], "failed")
+        self.cli("batches", "--limit", "-1", code=2)
+
+    def test_audit(self):
+        self.cli("audit", code=3)
+        self.cli("retry", "2", "--reason", "fixed", "--yes")
+        (entry,) = self.json("audit", "audit", "--limit", "5")
+        self.assertEqual((entry["action"], entry["subject"], entry["events"], entry["reason"]),
+                         ("retry", "ids 2", 1, "fixed"))
+        self.assertIn("fixed", self.cli("audit").out)
+
+    def test_destinations(self):
+        found = self.json("destinations", "destinations")
+        self.assertEqual([(d["name"], d["state"]) for d in found],
+                         [("crm", "never served"), ("track", "never served")])
+        self.assertEqual(self.cli("destinations", "--names").out, "crm\ntrack\n")
+
+    def test_check(self):
+        never = self.cli("check", code=2)  # nobody dispatches
+        self.assertRegex(never.out, r"^OUTBOX CRITICAL - track: no dispatcher has ever served it .*"
+                                    r"\| .*'track_dead'=1;1; ")
+        self.json("check", "check", code=2)
+        self.sql("delete from outbox_queue where state <> 4 and destination = 'track'")
+        self.assertTrue(self.cli("check", code=1).out.startswith("OUTBOX WARNING - track: 1 dead |"))
+        self.cli("check", "--warn-dead", "2", "--warn-pending", "2", "--crit-pending", "3",
+                 "--warn-age", "1h", "--crit-age", "2h", "--stale", "1h")
+        self.cli("check", "--crit-dead", "1", code=2)
+        self.cli("check", "--destination", "crm", "--crit-pending", "1", code=2)
+        metrics = self.folder / "outbox.prom"
+        self.cli("check", "--warn-dead", "0", "--textfile", metrics)
+        self.assertEqual(metrics.read_text(), self.cli("status", "--prometheus").out)
+        self.assertEqual(stat.S_IMODE(metrics.stat().st_mode), 0o644)
+        self.assertIn("# TYPE outbox_events gauge",
+                      self.cli("check", "--prometheus", "--warn-dead", "0").out)
+        for unknown in (["--textfile", self.folder / "none" / "x"], ["--destination", "nosuch"],
+                        ["--warn-age", "soon"], ["--nosuch"], ["--db", "/nosuch.db"]):
+            self.cli("check", *unknown, code=3, db=unknown[0] != "--db")
+
+
+class Changing(CliTest):
+    def setUp(self):
+        super().setUp()
+        self.cli("migrate")
+        self.good = self.endpoint()
+        self.cli("enqueue", text=event("u1"))
+        self.cli("drain", "--url", self.good.url)
+        self.cli("enqueue", text=event("u2") + event("u3"))
+        self.cli("enqueue", "--destination", "crm", text=event("u4"))
+        dead_event(self, 3)
+
+    def test_retry_discard_and_requeue(self):
+        for command, word, first, found in (
+                (["retry", "--state", "dead"], "retried", "retry", 1),
+                (["discard", "--all", "--reason", "x"], "discarded", "discard", 3),
+                (["requeue", "--since", "1h"], "requeued", "requeue", 1)):
+            (dry,) = self.json(first, *command, "--dry-run")
+            self.assertEqual(dry, {word: found, "dry_run": True})
+            self.assertIn("Nobody can answer here: give --yes", self.cli(*command, code=2).err)
+            (result,) = self.json(first, *command, "--yes")
+            self.assertEqual(result, {word: found})
+            self.cli(*command, "--yes", code=3)
+        self.cli("discard", "1", "--reason", "", "--yes", code=2)
+        self.cli("discard", "1", "--yes", code=2)
+        self.cli("retry", "--yes", code=2)
+
+    def test_a_change_of_several_destinations_names_them(self):
+        dry = self.cli("discard", "--all", "--reason", "x", "--dry-run")
+        self.assertEqual(dry.out, "would discard 3 events (crm 1, track 2)\n")
+        asked = self.cli("discard", "--all", "--reason", "x", code=2)
+        self.assertIn("discard 3 events (crm 1, track 2)?", asked.err)
+
+    def test_pause_resume_and_nudge(self):
+        self.cli("pause", code=2)
+        (paused,) = self.json("pause", "pause", "--reason", "theirs", "--yes")
+        self.assertEqual(paused, {"destination": "track", "paused": True})
+        since = self.sql("select paused_at_ms from outbox_destinations where name = 'track'")
+        again = self.cli("pause")  # changes nothing, so it does not ask
+        self.assertRegex(again.err, "^! track is paused since .*, because: theirs\n$")
+        other = self.cli("pause", "--reason", "ours", "--yes")
+        self.assertIn("because: theirs", other.err)
+        (status,) = self.json("status", "status", "--destination", "track")
+        self.assertEqual(status["destinations"][0]["paused"]["reason"], "ours")
+        self.assertEqual(since, self.sql("select paused_at_ms from outbox_destinations"
+                                         " where name = 'track'"))
+        self.assertIn("paused", self.cli("drain", "--url", self.good.url, code=1).err)
+        self.json("resume", "resume", "--dry-run")
+        self.json("resume", "resume", "--yes")
+        self.assertEqual(self.cli("resume").err, "! track was not paused\n")
+        self.cli("nudge", code=3)  # nobody dispatches
+        for command in ("pause", "resume", "nudge"):
+            typo = self.cli(command, "--destination", "trak", "--yes", code=2)
+            self.assertIn("did you mean track?", typo.err)
+        self.cli("pause", "--destination", "later", "--new", "--yes")
+
+    def test_move_renames_a_destination_and_removes_an_empty_one(self):
+        self.cli("enqueue", "--destination", "trak", text=event("u5") + event("u6"))
+        dead_event(self, 6)
+        (dry,) = self.json("move", "move", "--destination", "trak", "--to", "track", "--dry-run")
+        self.assertEqual(dry["moved"], 2)
+        self.cli("move", "--destination", "trak", "--to", "track", code=2)
+        (moved,) = self.json("move", "move", "--destination", "trak", "--to", "track",
+                             "--reason", "typo", "--yes")
+        self.assertEqual(moved, {"moved": 2, "duplicates": 0, "removed_destination": False})
+        self.assertEqual(self.cli("destinations", "--names").out, "crm\ntrack\n")
+        self.assertEqual(self.sql("select id, state from outbox_event_states where destination ="
+                                  " 'track' and id > 4 order by id"), [(5, "pending"), (6, "dead")])
+        self.cli("move", "--to", "track", "--yes", code=2)
+        self.cli("move", "--destination", "track", "--to", "track", "--yes", code=2)
+        self.cli("move", "--destination", "track", "--to", "Not A Name", "--yes", code=2)
+        # A row without events goes, and its counters go along.
+        self.cli("pause", "--destination", "old", "--new", "--yes")
+        (empty,) = self.json("move", "move", "--destination", "old", "--to", "track", "--yes")
+        self.assertEqual(empty, {"moved": 0, "duplicates": 0, "removed_destination": True})
+
+    def test_move_leaves_what_the_other_destination_has_already(self):
+        self.cli("enqueue", "--destination", "trak", "--dedupe-key", "k", text=event("u5"))
+        self.cli("enqueue", "--dedupe-key", "k", text=event("u6"))
+        (moved,) = self.json("move", "move", "--destination", "trak", "--to", "track", "--yes",
+                             code=3)
+        self.assertEqual((moved["moved"], moved["duplicates"]), (0, 1))
+
+    def test_prune_and_erase(self):
+        (dry,) = self.json("prune", "prune", "--older-than", "0ms", "--dry-run")
+        self.assertEqual(dry["pruned"], 1)
+        self.cli("prune", "--older-than", "", "--yes", code=2)
+        self.json("prune", "prune", "--older-than", "0ms", "--yes")
+        self.cli("prune", "--older-than", "1d", "--yes", code=3)
+        self.json("erase", "erase", "--user", "u2", "--dry-run")
+        (erased,) = self.json("erase", "erase", "--user", "u2", "--wait", "1s", "--yes")
+        self.assertEqual(erased["erased"], 1)
+        self.cli("erase", "--group", "nobody", "--yes", code=3)
+        self.cli("erase", "--email", "-", "--yes", text="nobody@achme.com\n", code=3)
+        self.cli("erase", "--yes", code=2)
+
+    def test_a_loop_of_erase_ends_when_an_earlier_one_is_finished(self):
+        reader = sqlite3.connect(self.db, isolation_level=None)
+        reader.execute("begin")
+        reader.execute("select count(*) from outbox_events").fetchall()
+        kept = self.cli("erase", "--user", "u2", "--wait", "0ms", "--yes", code=1)
+        self.assertIn("not yet gone from the -wal file", kept.err)
+        reader.close()
+        self.cli("erase", "--user", "u2", "--yes", code=0)
+        self.cli("erase", "--user", "u2", "--yes", code=3)
+
+
+class Databases(CliTest):
+    def test_a_database_is_only_made_by_migrate_and_enqueue_create(self):
+        for command in ("status", "list", "show 1", "explain 1", "batches", "audit", "destinations",
+                        "drain", "run", "nudge", "retry 1", "discard 1 --reason x", "requeue 1",
+                        "move --destination a --to b", "pause", "resume", "prune",
+                        "erase --user u", "migrate --check"):
+            finished = self.cli(*command.split(), "--yes", code=2)
+            self.assertIn("no database at", finished.err)
+        self.cli("enqueue", code=2, text=event("u"))
+        self.assertEqual(list(self.folder.iterdir()), [])
+        no_folder = self.folder / "none" / "app.db"
+        finished = self.cli("migrate", "--db", no_folder, db=False, code=2)
+        self.assertIn(f"the folder {no_folder.parent} does not exist", finished.err)
+
+    def test_a_new_database_is_in_wal_mode_and_private(self):
+        for command in (["migrate"], ["enqueue", "--create"]):
+            self.cli(*command, text=event("u"))
+            self.assertEqual(self.sql("pragma journal_mode"), [("wal",)])
+            self.assertEqual(stat.S_IMODE(os.stat(self.db).st_mode), 0o600)
+            os.remove(self.db)
+
+    def test_the_journal_mode_of_an_existing_one_is_named_and_left_alone(self):
+        self.sql("create table own (x)")
+        finished = self.cli("migrate")
+        self.assertIn("journal_mode is delete, and was left alone", finished.err)
+        self.assertIn("'PRAGMA journal_mode=WAL'", finished.err)
+        self.assertEqual(self.sql("pragma journal_mode"), [("delete",)])
+
+    def test_the_schema_decides_before_anything_else(self):
+        self.sql("create table own (x)")
+        for command in ("status", "list", "drain", "run", "retry 1", "pause", "migrate --check"):
+            self.cli(*command.split(), "--yes", code=6)
+        self.json("migrate", "migrate", "--check", code=6)
+        (made,) = self.json("migrate", "migrate")
+        self.assertEqual(made, {"from": 0, "to": 1, "needed": 1})
+        self.cli("migrate", "--check")
+        self.sql("insert into outbox_migrations values (99, '0099_future', 0, '9')")
+        newer = self.cli("migrate", "--check", code=6)
+        self.assertIn("newer than this program", newer.out)
+        self.assertNotIn("run `outbox migrate", newer.out)
+        self.cli("migrate", code=6)
+
+    def test_a_busy_database_exits_5(self):
+        self.cli("migrate")
+        connection = sqlite3.connect(self.db, isolation_level=None)
+        connection.execute("begin immediate")
+        self.cli("enqueue", text=event("u"), code=5)
+        connection.close()
+
+    def test_a_full_disk_is_named(self):
+        shm = pathlib.Path("/dev/shm")
+        if os.geteuid() != 0 or not shm.is_dir():
+            self.skipTest("only root can make a small disk")
+        disk = self.folder / "disk"
+        disk.mkdir()
+        if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=256k", "none", disk],
+                          capture_output=True).returncode != 0:
+            self.skipTest("cannot mount here")
+        self.addCleanup(subprocess.run, ["umount", disk])
+        db = str(disk / "app.db")
+        self.run_cli("migrate", "--db", db, db=False)
+        fill = os.open(disk / "fill", os.O_WRONLY | os.O_CREAT)
+        try:
+            while os.write(fill, b"x" * 4096):
+                pass
+        except OSError:  # full
+            os.close(fill)
+        finished = self.run_cli("enqueue", "--db", db, db=False, text=event("u") * 200)
+        self.assertEqual(finished.code, 1, finished.err)
+        self.assertIn("is full", finished.err)
+
+    def test_a_file_of_another_user_is_left_alone(self):
+        if os.geteuid() != 0:
+            self.skipTest("only root can make such a file")
+        self.cli("migrate")
+        os.chown(self.db, 12345, 12345)
+        self.assertIn("belongs to another user", self.cli("status", code=2).err)
+        self.cli("status", "--allow-other-user")
+
+
+class Enqueueing(CliTest):
+    def setUp(self):
+        super().setUp()
+        self.cli("migrate")
+
+    def count(self):
+        return self.sql("select count(*) from outbox_events")[0][0]
+
+    def test_enqueue(self):
+        (one,) = self.json("enqueue", "enqueue", text=event("u1"))
+        self.assertEqual(one, {"enqueued": 1, "first_id": 1, "last_id": 1})
+        (many,) = self.json("enqueue", "enqueue", "-", text=f"[{event('u2')},{event('u3')}]")
+        self.assertEqual(many, {"enqueued": 2, "first_id": 2, "last_id": 3})
+        (dry,) = self.json("enqueue", "enqueue", "--dry-run", text=event("u4"))
+        self.assertEqual(dry, {"enqueued": 0, "first_id": None, "last_id": None,
+                               "would_enqueue": 1})
+        bad = self.cli("enqueue", text=f"[{event('u5')},{{}}]", code=2)
+        self.assertIn("events[1].event_name: required", bad.err)
+        self.assertEqual(self.count(), 3)
+
+    def test_a_file_of_many_events_is_all_or_nothing_and_names_the_bad_one(self):
+        file = self.folder / "many.ndjson"
+        file.write_text("".join(event(f"u{i}") + "\n" for i in range(12_000)) + "{}\n")
+        bad = self.cli("enqueue", file, code=2)
+        self.assertIn("events[12000].event_name: required", bad.err)
+        self.assertIn("--chunk-events", bad.err)  # a warning: others wait
+        self.assertEqual(self.count(), 0)
+        in_steps = self.cli("enqueue", "--chunk-events", "5000", file, code=2)
+        self.assertIn("! 10,000 events before it are enqueued", in_steps.err)
+        self.assertEqual(self.count(), 10_000)
+        for number in ("0", "-1", ""):
+            self.cli("enqueue", "--chunk-events", number, file, code=2)
+
+    def test_what_is_no_utf8_is_named(self):
+        command = [CLI, "enqueue", "--db", self.db]
+        for text in (event("u").encode("utf-16"), event("u").encode("utf-16-be")):
+            done = subprocess.run(command, input=text, capture_output=True)
+            self.assertEqual(done.returncode, 2)
+            self.assertIn(b"UTF-16", done.stderr)
+        self.assertIn("No such file", self.cli("enqueue", self.folder / "none", code=2).err)
+        self.assertIn("is a folder", self.cli("enqueue", self.folder, code=2).err)
+
+
+class Sending(CliTest):
+    def setUp(self):
+        super().setUp()
+        self.cli("migrate")
+        self.cli("enqueue", text=event("u1"))
+
+    def test_drain(self):
+        endpoint = self.endpoint()
+        (report,) = self.json("drain", "drain", "--url", endpoint.url, "--batch-events", "10",
+                              "--batch-bytes", "100000", "--connections", "2", "--auth", "bearer",
+                              "--request-timeout", "5s", "--give-up-after", "7d", "--proxy", "none",
+                              "--ca-file", "/etc/ssl/certs/ca-certificates.crt", "--timeout", "30s")
+        self.assertEqual(report, {"delivered": 1, "dead": 0, "remaining": 0, "requests": 1})
+        self.assertEqual(endpoint.end(), 1)
+
+    def test_exit_codes(self):
+        refusing = self.endpoint("--status", "401")
+        self.cli("drain", "--url", refusing.url, code=4)
+        failing = self.endpoint("--status", "500")
+        self.cli("drain", "--url", failing.url, "--timeout", "500ms", code=1)
+        self.cli("drain", "--url", "http://example.com/", code=2)
+        self.cli("drain", "--url", "", code=2)
+        self.cli("drain", "--timeout", "", code=2)
+        self.cli("drain", "--dry-run")
+        self.sql("insert into outbox_events (payload) values ('{}')")
+        good = self.endpoint()
+        self.assertIn("is dead", self.cli("drain", "--url", good.url, code=7).err)
+        self.cli("drain", "--url", good.url, "--allow-plain-http")
+
+    def test_nothing_is_sent_without_credentials(self):
+        endpoint = self.endpoint()
+        without = self.environment()
+        del without["OUTBOX_TOKEN"]
+        empty = self.folder / "token"
+        empty.write_text("\n")
+        for command in ("drain", "run"):
+            for flags in ([], ["--token-file", self.folder / "none"], ["--token-file", empty],
+                          ["--token-env", "UNSET"]):
+                self.cli(command, "--url", endpoint.url, *flags, environment=without, code=4)
+        self.assertEqual(endpoint.end(), 0)
+        other = self.endpoint()
+        self.cli("drain", "--url", other.url, "--auth", "none", environment=without, code=4)
+        asked = self.sql("select count(*) from outbox_requests")[0][0]
+        self.assertGreater(asked, 0)
+        self.cli("enqueue", text=event("u2"))
+        key = self.folder / "key"
+        key.write_text("k3y\n")
+        self.cli("drain", "--url", other.url, "--auth", "x-api-key", "--token-file", key,
+                 environment=without)
+        self.assertGreater(other.end(), asked)
+
+    def test_a_copy_is_only_sent_from_when_a_person_says_so(self):
+        endpoint = self.endpoint()
+        self.cli("drain", "--url", endpoint.url)
+        self.cli("enqueue", text=event("u2"))
+        self.sql("vacuum into ?", self.db + ".copy")
+        os.rename(self.db + ".copy", self.db)
+        for side in ("-wal", "-shm"):
+            if os.path.exists(self.db + side):
+                os.remove(self.db + side)
+        (status,) = self.json("status", "status")
+        self.assertTrue(status["destinations"][0]["is_foreign"])
+        for command in ("drain", "run"):
+            for flags in ([], ["--yes"]):
+                refused = self.cli(command, *flags, "--url", endpoint.url, code=2)
+                self.assertIn("is a copy or was restored", refused.err)
+        self.cli("drain", "--yes-send-copy", "--url", endpoint.url)
+        self.cli("enqueue", text=event("u3"))
+        self.cli("drain", "--url", endpoint.url)
+        self.assertEqual(endpoint.end(), 3)
+
+    def test_an_unknown_destination_is_a_typo_unless_it_is_new(self):
+        endpoint = self.endpoint()
+        for command in ("drain", "run"):
+            typo = self.cli(command, "--destination", "trak", "--url", endpoint.url, code=2)
+            self.assertIn("did you mean track?", typo.err)
+        self.assertEqual(self.sql("select count(*) from outbox_destinations"), [(0,)])
+        self.cli("drain", "--destination", "later", "--new", "--url", endpoint.url)
+        self.assertEqual(endpoint.end(), 0)
+
+
+class Running(CliTest):
+    def setUp(self):
+        super().setUp()
+        self.cli("migrate")
+
+    def test_run_delivers_and_stands_by_and_is_nudged(self):
+        endpoint = self.endpoint()
+        first = self.start("run", "--url", endpoint.url, ready=b"outbox dispatches track")
+        second = self.start("run", "--url", endpoint.url, ready=b"outbox stands by for track")
+        self.cli("enqueue", text=event("u1") + event("u2"))
+        (report,) = self.json("drain", "drain", "--timeout", "30s")  # waits for the first one
+        self.assertEqual(report["remaining"], 0)
+        (nudged,) = self.json("nudge", "nudge")
+        self.assertEqual(nudged["pid"], first.pid)
+        self.assertIn("pause it first", self.cli("move", "--destination", "track", "--to", "x",
+                                                 "--yes", code=2).err)
+        self.assertEqual(stop(first).code, 0)
+        eventually(lambda: self.run_cli("nudge", "--dry-run").out == f"would nudge pid {second.pid}\n",
+                   "the second one takes over")
+        self.assertEqual(stop(second, signal.SIGINT).code, 0)
+        self.assertEqual(self.sql("select sum(delivered) from outbox_destinations"), [(2,)])
+
+    def test_run_reads_a_file_and_serves_several_destinations(self):
+        track, crm = self.endpoint(), self.endpoint()
+        metrics, token = self.folder / "outbox.prom", self.folder / "token"
+        token.write_text("t0ken\n")
+        config = self.folder / "outbox.toml"
+        config.write_text(f'''
+grace = "5s"
+log-format = "json"
+log-requests = true
+metrics-file = "{metrics}"
+[track]
+url = "{track.url}"
+token-file = "{token}"
+[crm]
+url = "{crm.url}"
+auth = "x-api-key"
+batch-events = 10
+new = true
+''')
+        self.cli("enqueue", text=event("u1"))
+        notify = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        notify.bind(str(self.folder / "notify"))
+        notify.settimeout(30)
+        self.addCleanup(notify.close)
+        environment = self.environment(NOTIFY_SOCKET=str(self.folder / "notify"))
+        del environment["OUTBOX_URL"]
+        process = self.start("run", "--config", config, environment=environment)
+        self.assertTrue(notify.recv(1000).startswith(b"READY=1\n"))
+        self.cli("enqueue", "--destination", "crm", text=event("u2"))
+        eventually(lambda: self.sql("select count(*) from outbox_queue") == [(0,)], "delivered")
+        stopped = stop(process)
+        self.assertEqual(stopped.code, 0, stopped.err)
+        lines = [json.loads(line) for line in stopped.err.splitlines()]
+        for line in lines:
+            self.validate("run", line)
+        self.assertEqual({line["destination"] for line in lines if line["event"] == "request"},
+                         {"crm", "track"})
+        self.assertIn('outbox_events_delivered_total{destination="crm"} 1\n', metrics.read_text())
+        self.assertEqual((track.end(), crm.end()), (1, 1))
+
+    def test_a_bad_file_names_the_section_and_the_option(self):
+        config = self.folder / "outbox.toml"
+        for text, problem in (("[track]\nurll = \"x\"\n", "[track]: no option --urll"),
+                              ("grase = \"5s\"\n", "did you mean --grace?"),
+                              ("[track]\nurl = \"\"\n", "[track]: --url"),
+                              ("[track]\nauth = \"basic\"\n", "--auth")):
+            config.write_text(text)
+            finished = self.cli("run", "--config", config, code=2)
+            self.assertIn(problem, finished.err)
+            self.assertIn(str(config), finished.err)
+        self.cli("run", "--config", self.folder / "none", code=2)
+        config.write_text("[track]\n")
+        self.cli("run", "--config", config, "--destination", "crm", code=2)
+
+    def test_sigterm_delivers_what_is_due_for_the_grace_and_a_second_one_stops(self):
+        slow = self.endpoint("--latency-ms", "300")
+        process = self.start("run", "--url", slow.url, "--batch-events", "1", "--grace", "60s",
+                             "--log-format", "text", "--metrics-file", self.folder / "m",
+                             "--log-requests")
+        self.cli("enqueue", text=event("u1") * 4)
+        eventually(lambda: self.sql("select count(*) from outbox_requests") != [(0,)], "one is sent")
+        stopped = stop(process)
+        self.assertEqual(stopped.code, 0)
+        self.assertIn("4 delivered", stopped.err)
+
+        process = self.start("run", "--url", slow.url, "--batch-events", "1", "--grace", "60s")
+        self.cli("enqueue", text=event("u1") * 500)
+        process.send_signal(signal.SIGTERM)
+        eventually(lambda: self.sql("select count(*) from outbox_requests")[0][0] > 4, "more is sent")
+        stopped = stop(process)
+        self.assertEqual(stopped.code, 0)
+        self.assertGreater(self.sql("select count(*) from outbox_queue")[0][0], 400)
+
+
+class Help(CliTest):
+    def test_a_misspelt_word_is_answered_with_the_right_one(self):
+        for words, meant in ((["statsu"], "did you mean status?"),
+                             (["status", "--jsn"], "did you mean --json?"),
+                             (["list", "--sate", "dead"], "did you mean --state?"),
+                             (["help", "dran"], "did you mean drain?")):
+            finished = self.cli(*words, code=2, db=False)
+            self.assertIn(meant, finished.err)
+        self.cli(code=2, db=False)
+        self.cli("status", "--destination", "", code=2)
+
+    def test_help_leads_with_examples_and_shows_the_options_of_all_commands(self):
+        for words in (["help"], ["--help"], ["help", "drain"], ["drain", "--help"]):
+            text = self.cli(*words, db=False).out
+            self.assertLess(text.index("  outbox "), text.index("Usage:"))
+            self.assertIn("--db", text)
+        for name in commands():
+            self.assertIn("--utc", self.cli("help", name, db=False).out)
+
+    def test_version(self):
+        self.json("version", "version", db=False)
+        self.assertRegex(self.cli("version", db=False).out, "^outbox [0-9.]+ ")
+        self.cli("--version", db=False)
+
+    def test_the_man_page_knows_every_command_and_flag(self):
+        page = self.cli("help", "--man", db=False).out
+        plain = page.replace("\\-", "-")
+        for name, flags in commands().items():
+            self.assertIn(f".SS outbox {name}\n", plain)
+            for flag in flags:
+                self.assertIn(flag, plain)
+        if not pathlib.Path("/usr/bin/groff").exists():
+            return
+        checked = subprocess.run(["groff", "-man", "-ww", "-z", "-K", "utf8"], input=page, text=True,
+                                 capture_output=True)
+        self.assertEqual((checked.returncode, checked.stderr), (0, ""))
+
+    def test_completion(self):
+        self.cli("completion", "tcsh", code=2, db=False)
+        for shell in ("bash", "zsh", "fish"):
+            script = self.cli("completion", shell, db=False).out
+            for name in commands():
+                self.assertIn(name, script)
+            program = pathlib.Path("/usr/bin") / shell
+            if program.exists():
+                checked = subprocess.run([program, "-n"], input=script, text=True,
+                                         capture_output=True)
+                self.assertEqual((checked.returncode, checked.stderr), (0, ""), shell)
+
+    def completed(self, *words):
+        """What bash offers for the last word."""
+        script = self.cli("completion", "bash", db=False).out
+        line = " ".join(f"'{word}'" for word in words)
+        done = subprocess.run(
+            ["bash", "-c", f"{script}\nCOMP_WORDS=({line}); COMP_CWORD={len(words) - 1}; _outbox;"
+             " printf '%s\\n' \"${COMPREPLY[@]}\""], capture_output=True, text=True,
+            env={"PATH": f"{pathlib.Path(CLI).parent}:{os.environ['PATH']}"})
+        self.assertEqual(done.stderr, "")
+        return done.stdout.split()
+
+    def test_bash_offers_commands_flags_states_and_destinations(self):
+        self.assertEqual(self.completed("outbox", "sta"), ["status"])
+        self.assertIn("--state", self.completed("outbox", "list", "--st"))
+        self.assertNotIn("--token-file", self.completed("outbox", "list", "--"))
+        self.assertEqual(self.completed("outbox", "list", "--state", "de"), ["delivered", "dead"])
+        self.cli("migrate")
+        self.cli("enqueue", "--destination", "crm", text=event("u"))
+        self.assertEqual(self.completed("outbox", "--db", self.db, "drain", "--destination", ""),
+                         ["crm"])
+
+
+def commands():
+    """Every command with its flags, as the man page tells them."""
+    page = subprocess.run([CLI, "help", "--man"], capture_output=True, text=True).stdout
+    found, name = {}, ""
+    for line in page.replace("\\-", "-").splitlines():
+        if line.startswith(".SS outbox "):
+            name = line.split()[-1]
+            found[name] = set()
+        elif line.startswith(".SH"):
+            name = ""
+        elif name and line.startswith("\\fB"):
+            found[name].update(re.findall(r"--[a-z-]+", line.split("\\fR")[0]))
+    return found
+
+
+class ZzzEverythingWasUsed(CliTest):
+    """Last, by its name: what no test above has used is in nobody's contract."""
+
+    def test_every_command_and_flag_was_used(self):
+        unused = []
+        for name, flags in commands().items():
+            used = CliTest.used.get(name, set())
+            if name not in CliTest.used:
+                unused.append(name)
+            unused += [f"{name} {flag}" for flag in sorted(flags - used)]
+        self.assertEqual([], unused)
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2 if "-v" in sys.argv else 1)

@@ -1,0 +1,70 @@
+#include <iostream>
+#include <memory>
+
+#include "events_json.hpp"
+#include "filters.hpp"
+#include "format.hpp"
+#include "globals.hpp"
+#include "mask.hpp"
+#include "outbox/operate.hpp"
+
+namespace cli {
+
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+Json json_of(const outbox::AuditEntry& entry, const Globals& globals) {
+  return {{"id", entry.id},
+          {"at", rfc3339(entry.at)},
+          {"action", entry.action},
+          {"actor", shown(entry.actor, globals)},
+          {"destination", text_or_null(entry.destination, globals)},
+          {"subject", text_or_null(entry.subject, globals)},
+          {"events", entry.events},
+          {"reason", text_or_null(entry.reason, globals)}};
+}
+
+void print_table(const std::vector<outbox::AuditEntry>& entries, const Globals& globals) {
+  std::vector<std::vector<std::string>> rows = {
+      {"when", "who", "action", "destination", "events", "which", "reason"}};
+  const auto cell = [&globals](const std::string& text) { return escaped(shown(text, globals)); };
+  for (const outbox::AuditEntry& entry : entries) {
+    rows.push_back({when(entry.at, globals), cell(entry.actor), cell(entry.action),
+                    entry.destination.empty() ? "all" : entry.destination, grouped(entry.events),
+                    cell(entry.subject), cell(entry.reason)});
+  }
+  std::cout << table(rows);
+}
+
+ExitCode audit(std::int64_t limit, const Globals& globals) {
+  SQLite::Database db = open_database(globals, Access::read);
+  std::vector<outbox::AuditEntry> entries = outbox::list_audit(db, static_cast<std::size_t>(limit));
+  if (!globals.destination.empty()) {
+    std::erase_if(entries, [&globals](const outbox::AuditEntry& entry) {
+      return entry.destination != globals.destination;
+    });
+  }
+  if (globals.is_json) {
+    for (const outbox::AuditEntry& entry : entries) std::cout << line_of(json_of(entry, globals));
+  } else if (!entries.empty()) {
+    print_table(entries, globals);
+  }
+  if (entries.empty()) std::cerr << "nobody has changed anything yet\n";
+  return entries.empty() ? no_match : done;
+}
+
+}  // namespace
+
+void add_audit(CLI::App& app, const Globals& globals, Action& action) {
+  auto* const command = app.add_subcommand("audit",
+                                           "What people changed: the newest changes first\n\n"
+                                           "  outbox audit --db app.db --limit 20");
+  const auto limit = std::make_shared<std::int64_t>(100);
+  add_limit(*command, *limit, "Look at this many changes (100)");
+  command->callback([&globals, &action, limit] {
+    action = [&globals, limit] { return audit(*limit, globals); };
+  });
+}
+
+}  // namespace cli

@@ -1,0 +1,34 @@
+#include "destination.hpp"
+
+#include "suggest.hpp"
+
+namespace cli {
+
+outbox::DestinationStatus status_of(SQLite::Database& db, const std::string& name) {
+  outbox::Status status = outbox::status(db, name);
+  if (status.destinations.empty()) return {.name = name};
+  return std::move(status.destinations.front());
+}
+
+void add_new_flag(CLI::App& command, bool& is_new) {
+  command.add_flag("--new", is_new, "The destination has no event yet, and that is right");
+}
+
+outbox::DestinationStatus require_known(SQLite::Database& db, const Globals& globals, bool is_new) {
+  const std::string name = globals.destination_to_send();
+  outbox::Status all = outbox::status(db);
+  std::vector<std::string> names;
+  for (outbox::DestinationStatus& destination : all.destinations) {
+    if (destination.name == name) return std::move(destination);
+    names.push_back(destination.name);
+  }
+  outbox::DestinationStatus unknown = status_of(db, name);  // refuses what can be no name
+  if (globals.destination.empty() || is_new) return unknown;
+  throw Failure{usage, "no event and no dispatcher has ever used the destination " + name +
+                           did_you_mean(nearest(name, names)) +
+                           (nearest(name, names).empty() ? "." : "") +
+                           " Give --new if it is a new one; `" + hint(globals, "destinations") +
+                           "` lists them"};
+}
+
+}  // namespace cli

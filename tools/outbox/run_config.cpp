@@ -1,0 +1,109 @@
+#include "run_config.hpp"
+
+#include <fstream>
+
+#include "format.hpp"
+#include "help.hpp"
+
+namespace cli {
+
+namespace {
+
+// An option as on the command line, so that a file is checked by the same rules.
+std::string argument_of(const CLI::ConfigItem& item) {
+  std::string values;
+  for (const std::string& value : item.inputs) values += (values.empty() ? "" : ",") + value;
+  return "--" + item.name + "=" + values;
+}
+
+[[noreturn]] void refuse(const RunFlags& flags, const std::string& section,
+                         const std::string& problem) {
+  throw Failure{usage, escaped(flags.config) + (section.empty() ? "" : ": [" + section + "]") +
+                           ": " + problem};
+}
+
+// Parses `arguments` as options that `add` adds.
+template <class Add>
+void parse(const RunFlags& flags, const std::string& section, std::vector<std::string> arguments,
+           Add add) {
+  CLI::App options{"", "run"};
+  options.set_help_flag();
+  add(options);
+  // What the environment says was heard on the command line already; the file is nearer.
+  for (CLI::Option* option : options.get_options()) option->envname("");
+  std::reverse(arguments.begin(), arguments.end());
+  try {
+    options.parse(arguments);
+  } catch (const CLI::ParseError& error) {
+    refuse(flags, section, usage_problem(options, error.what()));
+  }
+}
+
+std::vector<CLI::ConfigItem> items_in(const RunFlags& flags) {
+  std::ifstream file{flags.config};
+  if (!file) throw Failure{usage, "cannot open " + escaped(flags.config)};
+  try {
+    std::vector<CLI::ConfigItem> items = CLI::ConfigTOML{}.from_config(file);
+    // The marks of sections, which CLI11 leaves for commands.
+    std::erase_if(
+        items, [](const CLI::ConfigItem& item) { return item.name == "++" || item.name == "--"; });
+    return items;
+  } catch (const CLI::Error& error) {
+    refuse(flags, "", error.what());
+  }
+}
+
+bool was_given(const CLI::App& command, const std::string& flag) {
+  const CLI::Option* const option = command.get_option_no_throw(flag);
+  return option != nullptr && option->count() > 0;
+}
+
+}  // namespace
+
+void add_run_options(CLI::App& command, RunFlags& flags) {
+  command.add_option("--grace", flags.grace, "How long SIGTERM still delivers what is due (10s)")
+      ->check(not_empty);
+  command
+      .add_option("--metrics-file", flags.metrics_file,
+                  "Write the Prometheus metrics to this file, every 15 s")
+      ->check(not_empty);
+  command.add_option("--log-format", flags.log_format, "text (default), or json: an object a line")
+      ->check(CLI::IsMember({"text", "json"}));
+  command.add_flag("--log-requests", flags.logs_requests, "Log each request that delivers, too");
+}
+
+std::vector<Served> read_config(const CLI::App& command, RunFlags& flags, Globals& globals) {
+  if (flags.config.empty()) return {{globals.destination_to_send(), flags.sending}};
+  std::vector<std::string> top;
+  std::vector<std::pair<std::string, std::vector<std::string>>> sections;
+  for (const CLI::ConfigItem& item : items_in(flags)) {
+    if (item.parents.empty()) {
+      if (!was_given(command, "--" + item.name)) top.push_back(argument_of(item));
+      continue;
+    }
+    if (sections.empty() || sections.back().first != item.parents.front()) {
+      sections.push_back({item.parents.front(), {}});
+    }
+    sections.back().second.push_back(argument_of(item));
+  }
+  std::string db;
+  parse(flags, "", std::move(top), [&](CLI::App& options) {
+    options.add_option("--db", db);
+    add_run_options(options, flags);
+  });
+  if (globals.db.empty()) globals.db = db;
+  std::vector<Served> served;
+  for (auto& [name, arguments] : sections) {
+    if (!globals.destination.empty() && globals.destination != name) continue;
+    served.push_back({name, flags.sending});
+    parse(flags, name, std::move(arguments),
+          [&served](CLI::App& options) { add_sending_options(options, served.back().sending); });
+  }
+  if (!sections.empty() && served.empty()) {
+    refuse(flags, "", "has no section [" + globals.destination + "]");
+  }
+  if (served.empty()) served.push_back({globals.destination_to_send(), flags.sending});
+  return served;
+}
+
+}  // namespace cli

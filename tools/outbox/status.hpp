@@ -1,0 +1,31 @@
+#pragma once
+
+// The queue as a whole, in the forms in which several commands show it.
+
+#include <nlohmann/json.hpp>
+#include <string>
+
+#include "globals.hpp"
+#include "outbox/inspect.hpp"
+
+namespace cli {
+
+nlohmann::ordered_json json_of(const outbox::Status& status, const Globals& globals);
+nlohmann::ordered_json json_of(const outbox::DestinationStatus& destination,
+                               const Globals& globals);
+
+/// The columns of `outbox status`.
+std::string table_of(const outbox::Status& status);
+
+/// What is out of the ordinary at a destination, a line each, with the command that helps.
+std::vector<std::string> notes_on(const outbox::DestinationStatus& destination,
+                                  const Globals& globals);
+
+/// The Prometheus text exposition.
+std::string prometheus_text(const outbox::Status& status, const Globals& globals);
+
+/// "1.2 MiB" of WAL; 0: none. Asks the file system, never opens: closing it would drop SQLite's
+/// locks.
+std::uint64_t bytes_of_wal(const Globals& globals);
+
+}  // namespace cli

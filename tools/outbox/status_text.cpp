@@ -1,0 +1,118 @@
+// The notes below the table of `status`, and its table.
+
+#include <sys/stat.h>
+
+#include "format.hpp"
+#include "mask.hpp"
+#include "status.hpp"
+
+namespace cli {
+
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::system_clock;
+
+milliseconds since(Time time) {
+  return std::chrono::floor<milliseconds>(system_clock::now() - time);
+}
+
+std::string dispatcher_text(const outbox::DestinationStatus& destination) {
+  if (!destination.dispatcher) return destination.was_ever_served ? "none running" : "never served";
+  return "pid " + std::to_string(destination.dispatcher->pid) + ", for " +
+         how_long(since(destination.dispatcher->since));
+}
+
+std::string hold_text(const outbox::Hold& hold, const Globals& globals) {
+  const auto wait = std::chrono::floor<milliseconds>(hold.until - system_clock::now());
+  return escaped(shown(hold.reason, globals)) + " since " + when(hold.since, globals) + ", " +
+         (wait.count() > 0 ? "next try in " + how_long(wait) : "next try due");
+}
+
+// What the hold means, and what a person does about it.
+std::string hold_advice(const outbox::DestinationStatus& destination, const Globals& globals) {
+  const std::string on = " --destination " + destination.name;
+  const std::string& kind = destination.hold->kind;
+  if (kind == "unauthorized") {
+    return "the credentials are refused: renew the token; a changed token file is read at once. "
+           "No event is lost";
+  }
+  if (kind == "misconfigured") {
+    return "the URL or something before the endpoint is wrong: correct it and restart. No event is "
+           "lost";
+  }
+  if (kind == "refuses_everything") {
+    return "the endpoint refuses every event: see why:  " +
+           hint(globals, "batches --limit 20" + on);
+  }
+  return "the endpoint is in trouble; it is tried again by itself. To try now:  " +
+         hint(globals, "nudge" + on);
+}
+
+}  // namespace
+
+std::uint64_t bytes_of_wal(const Globals& globals) {
+  struct stat facts {};
+  if (stat((globals.db + "-wal").c_str(), &facts) != 0) return 0;
+  return static_cast<std::uint64_t>(facts.st_size);
+}
+
+std::string table_of(const outbox::Status& status) {
+  std::vector<std::vector<std::string>> rows = {{"destination", "pending", "due", "scheduled",
+                                                 "waiting", "retrying", "dead", "oldest due",
+                                                 "delivered total", "dispatcher"}};
+  for (const auto& destination : status.destinations) {
+    const outbox::Counts& counts = destination.counts;
+    rows.push_back({destination.name, grouped(counts.pending), grouped(counts.due),
+                    grouped(counts.scheduled), grouped(counts.waiting), grouped(counts.retrying),
+                    grouped(counts.dead),
+                    counts.oldest_due_age ? how_long(*counts.oldest_due_age) : "-",
+                    grouped(counts.delivered_total), dispatcher_text(destination)});
+  }
+  return table(rows);
+}
+
+std::vector<std::string> notes_on(const outbox::DestinationStatus& destination,
+                                  const Globals& globals) {
+  std::vector<std::string> notes;
+  const std::string& name = destination.name;
+  const std::string on = " --destination " + name;
+  if (const auto& paused = destination.paused) {
+    const std::string reason = escaped(shown(paused->reason, globals));
+    notes.push_back("  pause  " + name + ": since " + when(paused->since, globals) +
+                    (reason.empty() ? "" : ", " + reason));
+    notes.push_back("         events are kept. To go on:  " + hint(globals, "resume" + on));
+  }
+  if (destination.hold) {
+    notes.push_back("  hold   " + name + ": " + hold_text(*destination.hold, globals));
+    notes.push_back("         " + hold_advice(destination, globals));
+  }
+  if (const auto& dispatcher = destination.dispatcher) {
+    const std::string process = "pid " + std::to_string(dispatcher->pid);
+    if (!dispatcher->database_trouble.empty()) {
+      notes.push_back("! " + name + ": " + process + " cannot use the database: " +
+                      escaped(shown(dispatcher->database_trouble, globals)));
+    }
+    if (system_clock::now() - dispatcher->last_round > std::chrono::minutes{1}) {
+      notes.push_back("! " + name + ": the last round of " + process + " was at " +
+                      when(dispatcher->last_round, globals) + ": is it stopped or stuck?");
+    }
+  }
+  if (destination.counts.pending == 0) return notes;
+  if (!destination.was_ever_served) {
+    notes.push_back("! no dispatcher has ever served " + name +
+                    ": a typo, or is it still to be started?  " +
+                    hint(globals, "run" + on + " --token-file …"));
+  } else if (!destination.dispatcher) {
+    notes.push_back("! " + name + ": no dispatcher is running:  " +
+                    hint(globals, "run" + on + " --token-file …"));
+  }
+  if (destination.is_foreign) {
+    notes.push_back("! " + name +
+                    ": this file is a copy or was restored: its pending events may have been "
+                    "delivered already");
+  }
+  return notes;
+}
+
+}  // namespace cli
