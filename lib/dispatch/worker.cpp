@@ -287,12 +287,9 @@ void Worker::note(const RoundReport& report) {
 // Keeps `what` for people. Tells the observer of it, unless the database is only busy.
 void Worker::note_trouble(const std::string& what, bool is_busy) noexcept {
   try {
-    bool is_new = false;
-    {
-      const std::lock_guard guard{mutex_};
-      is_new = stats_.database_trouble != what;
-      stats_.database_trouble = what;
-    }
+    std::unique_lock guard{mutex_};
+    const bool is_new = std::exchange(stats_.database_trouble, what) != what;
+    guard.unlock();
     if (lock_ && !is_busy) lock_->tell_trouble(what);
     if (is_new && !is_busy && is_running_) tell(Notice::Kind::database_trouble, what);
   } catch (...) {  // no memory for a text

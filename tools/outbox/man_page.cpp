@@ -51,9 +51,10 @@ std::string options_text(const std::vector<const CLI::Option*>& options) {
 }
 
 constexpr auto end_of_page = R"(.SH EXIT STATUS
-0 done; 1 failed; 2 usage or invalid input; 3 nothing matched; 4 the endpoint refused the credentials, or
-there are none; 5 the database is busy; 6 the schema is not migrated, or newer; 7 doctor found problems, or
-some of what drain was to send died; 130 interrupted. check: 0 ok, 1 warning, 2 critical, 3 unknown.
+0 done; 1 failed; 2 usage or invalid input; 3 nothing matched; 4 the endpoint refused the
+credentials, or there are none; 5 the database is busy; 6 the schema is not migrated, or newer; 7
+doctor found problems, or some of what drain was to send died; 130 interrupted. check: 0 ok,
+1 warning, 2 critical, 3 unknown.
 .SH ENVIRONMENT
 .TP
 .B OUTBOX_DB
