@@ -188,10 +188,10 @@ void remove_backlogs(const Backlogs& backlogs) {
 ProcessRun drain_by_cli(const std::string& cli, const std::string& path, const Receiver& receiver,
                         const DrainSettings& settings, std::uint64_t events) {
   const Received received{receiver};
-  const ProcessRun run =
-      run_process({cli, "drain", "--db", path, "--url", receiver.url(), "--batch-events",
-                   std::to_string(settings.batch_events), "--connections",
-                   std::to_string(settings.connections), "--timeout", "10m", "--auth", "none"});
+  const ProcessRun run = run_process({cli, "drain", "--db", path, "--url", receiver.url(),
+                                      "--batch-events", std::to_string(settings.batch_events),
+                                      "--connections", std::to_string(settings.connections),
+                                      "--timeout", "10m", "--auth", "none", "--yes-send-copy"});
   received.require(events, "outbox drain, which ended with " + std::to_string(run.exit_code));
   return run;
 }
