@@ -57,5 +57,9 @@ struct TrackApi {
 /// fragment, or is plain HTTP where that is not allowed; or when a timeout is out of its range.
 OUTBOX_API Endpoint track_api(TrackApi options);
 
+/// Connects as a dispatcher would, TLS included, and sends nothing. Returns what is wrong; empty:
+/// nothing is. Throws: as `track_api`. Threads: any.
+OUTBOX_API std::string connection_problem(const TrackApi& options);
+
 }  // namespace v0
 }  // namespace outbox

@@ -217,4 +217,12 @@ std::size_t HttpTransfer::on_header(char* data, std::size_t size, std::size_t co
   return line.size();
 }
 
+std::string connection_problem(const HttpTarget& target) {
+  start_curl();
+  const HttpTransfer transfer{target};
+  curl_easy_setopt(transfer.handle(), CURLOPT_CONNECT_ONLY, 1L);
+  const CURLcode result = curl_easy_perform(transfer.handle());
+  return result == CURLE_OK ? std::string{} : curl_easy_strerror(result);
+}
+
 }  // namespace outbox::sinks

@@ -27,6 +27,9 @@ struct HttpTarget {
 /// libcurl too. Throws: `std::runtime_error`.
 void start_curl();
 
+/// Connects, TLS included, and sends nothing. Returns what is wrong; empty: nothing is.
+std::string connection_problem(const HttpTarget& target);
+
 /// What `require_url` found out.
 struct UrlFacts {
   bool is_https = false;

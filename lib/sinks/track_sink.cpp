@@ -151,5 +151,9 @@ Endpoint track_api(TrackApi options) {
   return Endpoint{std::make_unique<sinks::TrackSink>(std::move(options))};
 }
 
+std::string connection_problem(const TrackApi& options) {
+  return sinks::connection_problem(sinks::target_of(options));
+}
+
 }  // namespace v0
 }  // namespace outbox

@@ -27,6 +27,25 @@ struct Place {
 
 }  // namespace
 
+TEST_CASE("who looks learns why the database cannot be used, until it can again") {
+  Place place;
+  Lock lock{place.path, "track"};
+  REQUIRE(lock.try_acquire(now));
+  const auto trouble = [&place] {
+    return active_dispatcher(place.path, "track")->database_trouble;
+  };
+  CHECK(trouble().empty());
+  lock.tell_trouble("disk full\nsecond line");
+  CHECK(trouble() == "disk full");
+  CHECK_FALSE(active_dispatcher(place.path, "track")->in_flight_since);
+  REQUIRE(lock.keep(now));
+  CHECK(active_dispatcher(place.path, "track")->in_flight_since == now);
+  CHECK(trouble() == "disk full");
+  lock.tell_trouble("");
+  CHECK(trouble().empty());
+  CHECK(active_dispatcher(place.path, "track")->in_flight_since == now);
+}
+
 TEST_CASE("of two dispatchers of a destination one is elected, and the other when that one goes") {
   Place place;
   Lock first{place.path, "track"};

@@ -26,6 +26,8 @@ outbox::Credentials given_credentials(const SendingFlags& flags) {
                 "credentials. Nothing was sent"};
 }
 
+}  // namespace
+
 outbox::Credentials credentials_of(const SendingFlags& flags) {
   if (flags.auth == "none") return {};
   try {
@@ -40,9 +42,7 @@ outbox::Credentials credentials_of(const SendingFlags& flags) {
   }
 }
 
-}  // namespace
-
-void add_sending_options(CLI::App& command, SendingFlags& flags) {
+void add_endpoint_options(CLI::App& command, SendingFlags& flags) {
   const auto add = [&command](const char* name, auto& value, const char* about) {
     return command.add_option(name, value, about)->check(not_empty);
   };
@@ -52,22 +52,29 @@ void add_sending_options(CLI::App& command, SendingFlags& flags) {
   add("--token-env", flags.token_env, "Another variable with the token than OUTBOX_TOKEN");
   add("--auth", flags.auth, "bearer (default), x-api-key, or none: send without credentials")
       ->check(CLI::IsMember({"bearer", "x-api-key", "none"}));
-  add("--batch-events", flags.batch_events, "Most events in a request (100)");
-  add("--batch-bytes", flags.batch_bytes, "Most bytes in a request (1900000)");
-  add("--connections", flags.connections, "Requests under way at once (1)");
   add("--request-timeout", flags.request_timeout, "For one request: 500ms, 30s (default), 5m");
-  add("--give-up-after", flags.give_up_after,
-      "Events pending for longer die as expired: 30s, 5m, 2h, 7d (never)");
   add("--ca-file", flags.ca_file, "PEM file of the authorities to trust");
   add("--proxy", flags.proxy, "URL of a proxy, or none");
   command.add_flag("--allow-plain-http", flags.allows_plain_http,
                    "Allow http:// beyond loopback: shows the token to the network");
+}
+
+void add_sending_options(CLI::App& command, SendingFlags& flags) {
+  add_endpoint_options(command, flags);
+  const auto add = [&command](const char* name, auto& value, const char* about) {
+    command.add_option(name, value, about)->check(not_empty);
+  };
+  add("--batch-events", flags.batch_events, "Most events in a request (100)");
+  add("--batch-bytes", flags.batch_bytes, "Most bytes in a request (1900000)");
+  add("--connections", flags.connections, "Requests under way at once (1)");
+  add("--give-up-after", flags.give_up_after,
+      "Events pending for longer die as expired: 30s, 5m, 2h, 7d (never)");
   command.add_flag("--yes-send-copy", flags.sends_copy,
                    "Send although the database is a copy or was restored");
   add_new_flag(command, flags.is_new);
 }
 
-outbox::Endpoint endpoint_of(const SendingFlags& flags) {
+outbox::TrackApi track_api_of(const SendingFlags& flags) {
   outbox::TrackApi api{.ca_file = flags.ca_file,
                        .proxy = flags.proxy,
                        .plain_http = flags.allows_plain_http ? outbox::PlainHttp::to_anyone
@@ -77,6 +84,11 @@ outbox::Endpoint endpoint_of(const SendingFlags& flags) {
     api.timeout = duration_of(flags.request_timeout);
     api.connect_timeout = std::min(api.connect_timeout, api.timeout);
   }
+  return api;
+}
+
+outbox::Endpoint endpoint_of(const SendingFlags& flags) {
+  outbox::TrackApi api = track_api_of(flags);
   api.credentials = credentials_of(flags);
   return outbox::track_api(std::move(api));
 }

@@ -32,10 +32,15 @@ struct SendingFlags {
 };
 
 void add_sending_options(CLI::App& command, SendingFlags& flags);
+/// Those of them that say where to and how, for `doctor`.
+void add_endpoint_options(CLI::App& command, SendingFlags& flags);
 
 /// The token is read from `--token-file` or OUTBOX_TOKEN, never from the arguments, which every
-/// user of the machine can see. Throws: `Failure` without a token, unless `--auth none`;
-/// `std::invalid_argument`.
+/// user of the machine can see. Throws: `Failure` without a token, unless `--auth none`.
+outbox::Credentials credentials_of(const SendingFlags& flags);
+/// The endpoint without its credentials. Throws: `Failure`.
+outbox::TrackApi track_api_of(const SendingFlags& flags);
+/// Throws: as both; `std::invalid_argument`.
 outbox::Endpoint endpoint_of(const SendingFlags& flags);
 outbox::DispatcherOptions dispatcher_options_of(const SendingFlags& flags,
                                                 const std::string& destination);

@@ -119,6 +119,13 @@ Explanation explain(const ExplainFacts& facts) {
     const bool is_dead = event.state == "dead";
     explanation.text = subject + (is_dead ? " died" : " was " + event.state);
     if (event.settled_at) explanation.text += " " + in_words(facts.now, *event.settled_at) + " ago";
+    const auto& requests = facts.event.requests;
+    const auto last = std::find_if(requests.rbegin(), requests.rend(), [](const auto& request) {
+      return request.outcome == "delivered";
+    });
+    if (event.state == "delivered" && last != requests.rend()) {
+      explanation.text += " in request " + std::to_string(last->id);
+    }
     explanation.text += event.last_error.empty() ? "." : ": " + event.last_error + ".";
     return explanation;
   }

@@ -65,6 +65,9 @@ TEST_CASE("a settled event waits for nothing") {
   facts.event.event.state = "delivered";
   CHECK(core::explain(facts).waiting_for.empty());
   CHECK(core::explain(facts).text == "8812 invite_sent was delivered 3 s ago.");
+  facts.event.requests = {{.id = 6, .outcome = "failed"}, {.id = 7, .outcome = "delivered"}};
+  CHECK(core::explain(facts).text == "8812 invite_sent was delivered 3 s ago in request 7.");
+  facts.event.requests = {};
   facts.event.event.state = "dead";
   facts.event.event.last_error = "unsendable: user_id: required";
   CHECK(core::explain(facts).text ==

@@ -1,6 +1,8 @@
 """Every command, flag and exit code of the CLI, as a program against a real file. What `--json` prints is
 validated against the schemas beside this file."""
 
+import base64
+import csv
 import json
 import os
 import pathlib
@@ -562,6 +564,187 @@ new = true
         stopped = stop(process)
         self.assertEqual(stopped.code, 0)
         self.assertGreater(self.sql("select count(*) from outbox_queue")[0][0], 400)
+
+
+class Looking(CliTest):
+    def setUp(self):
+        super().setUp()
+        self.cli("migrate")
+        self.cli("enqueue", text=event("u1") + event("tom@achme.com"))
+
+    def test_watch_prints_a_line_each_time_when_it_has_no_terminal(self):
+        lines = self.json("watch", "watch", "--count", "2", "--interval", "50ms")
+        self.assertEqual(len(lines), 2)
+        self.validate("status", lines[1]["status"])
+        self.assertRegex(self.cli("watch", "--count", "1").out, r" 2 due  oldest .* 0 dead\n$")
+        self.cli("watch", "--count", "0", code=2)
+        self.cli("watch", "--interval", "", code=2)
+
+    def test_tail_follows_requests_and_deaths(self):
+        endpoint = self.endpoint()
+        words = ["tail", "--json", "--lines", "0", "--interval", "20ms", "--for", "60s"]
+        self.note_use(words)
+        process = subprocess.Popen([CLI, *words, "--db", self.db], stdout=subprocess.PIPE, text=True)
+        self.addCleanup(lambda: (process.kill(), process.communicate()))
+        eventually(lambda: os.path.exists(f"/proc/{process.pid}/fd/3"), "tail has opened the file")
+        self.sql("insert into outbox_events (payload) values ('{}')")
+        self.cli("drain", "--url", endpoint.url, code=7)
+        seen = {}
+        while seen.keys() != {"request", "dead"}:
+            line = json.loads(process.stdout.readline())
+            self.validate("tail", line)
+            seen[line["type"]] = line
+        self.assertEqual(seen["request"]["events"], 2)
+        self.assertEqual(seen["dead"]["id"], 3)
+        self.assertEqual(len(self.json("tail", "tail", "--for", "1ms")), 1)
+        self.assertIn("delivered", self.cli("tail", "--for", "1ms").out)
+
+    def test_export(self):
+        rows = self.json("export", "export", "--all")
+        self.assertEqual([row["id"] for row in rows], [1, 2])
+        self.assertEqual(rows[1]["payload"]["user_id"], "t**@achme.com")
+        (open_,) = self.json("export", "export", "--user", "tom@achme.com", "--reveal")
+        self.assertEqual(open_["payload"]["user_id"], "tom@achme.com")
+        file = self.folder / "all.csv"
+        self.cli("export", "--format", "csv", "--output", file, "--destination", "track",
+                 "--state", "pending", "--event", "signed_up", "--since", "1h", "--until", "0ms")
+        with open(file, newline="") as stream:
+            table = list(csv.DictReader(stream))
+        self.assertEqual([row["id"] for row in table], ["1", "2"])
+        self.assertEqual(json.loads(table[1]["payload"])["user_id"], "t**@achme.com")
+        self.cli("enqueue", text=event("=cmd()"))
+        self.assertIn(",'=cmd(),", self.cli("export", "--format", "csv", "--limit", "9").out)
+        for nothing in (["--group", "nobody"], ["--error", "none"]):
+            self.cli("export", *nothing, code=3)
+        self.cli("export", "--format", "xml", code=2)
+        self.cli("export", "--state", "lost", "--output", self.folder / "none", code=2)
+        self.assertFalse((self.folder / "none").exists())
+
+    def test_an_export_of_many_pages_has_each_event_once(self):
+        self.cli("enqueue", text=event("u") * 1200)
+        ids = [row["id"] for row in self.cli("export", "--all").lines()]
+        self.assertEqual(ids, list(range(1, 1203)))
+
+
+class Doctor(CliTest):
+    def setUp(self):
+        super().setUp()
+        self.cli("migrate")
+        self.endpoint_ = self.endpoint()
+        self.cli("enqueue", text=event("u1") + event("u2"))
+        self.cli("drain", "--url", self.endpoint_.url)
+        self.cli("enqueue", text=event("u3"))
+
+    def findings(self, *flags, code=0):
+        (report,) = self.json("doctor", "doctor", *flags, code=code)
+        return report, {finding["name"]: finding for finding in report["findings"]}
+
+    def problem(self, name, code=7):
+        report, found = self.findings(code=code)
+        self.assertEqual(found[name]["level"], "problem", report)
+        return found[name]["text"]
+
+    def test_a_healthy_database(self):
+        process = self.start("run", "--url", self.endpoint_.url)
+        eventually(lambda: self.sql("select count(*) from outbox_queue") == [(0,)], "delivered")
+        report, found = self.findings()
+        self.assertEqual(report["problems"], 0, report)
+        for name in ("integrity", "schema", "plans", "queue", "counters", "settings", "files", "wal",
+                     "token", "clock", "destination track"):
+            self.assertEqual(found[name]["level"], "ok", found[name])
+        self.assertIn("enqueued 3 = pending 0 + dead 0 + discarded 0 + delivered 3 + removed 0",
+                      found["counters"]["text"])
+        self.assertIn(f"pid {process.pid} holds the lock", found["destination track"]["text"])
+        self.assertIn(f"pid {process.pid} (outbox)", found["wal"]["text"])
+        self.assertIn("✓ integrity", self.cli("doctor").out)
+
+    def test_no_dispatcher(self):
+        self.assertIn("no dispatcher is running", self.problem("destination track"))
+
+    def test_it_repairs_what_can_be_repaired(self):
+        self.sql("delete from outbox_queue")  # of an event that was never delivered
+        self.assertIn("1 event in the log, neither queued nor delivered", self.problem("queue"))
+        self.sql("insert into outbox_queue (destination, event, enqueued_at_ms) values"
+                 " ('track', 77, 1)")
+        self.sql("update outbox_destinations set delivered = 9")
+        self.cli("doctor", "--fix", code=2)  # asks
+        self.cli("doctor", "--fix", "--dry-run", code=7)
+        (report,) = self.json("doctor", "doctor", "--fix", "--yes", code=7)  # no dispatcher runs
+        self.assertEqual(report["repaired"], {"queued": 1, "unqueued": 1, "recounted": 1})
+        found = {finding["name"]: finding["level"] for finding in report["findings"]}
+        self.assertEqual((found["queue"], found["counters"]), ("ok", "ok"))
+        self.assertEqual(self.sql("select event, state from outbox_queue"), [(3, 0)])
+        self.assertEqual(self.sql("select delivered from outbox_destinations"), [(2,)])
+        self.assertEqual(self.sql("select action, reason from outbox_audit"),
+                         [("repair", "doctor --fix")])
+
+    def test_rows_that_somebody_deleted_are_a_warning_with_its_size(self):
+        self.sql("delete from outbox_events where id = 1")
+        self.sql("update outbox_destinations set delivered = 1")
+        _, found = self.findings(code=7)
+        self.assertEqual(found["counters"]["level"], "warning")
+        self.assertIn("differ by 1", found["counters"]["text"])
+
+    def test_a_schema_that_somebody_changed(self):
+        self.sql("create trigger own after insert on outbox_events begin select 1; end")
+        _, found = self.findings(code=7)
+        self.assertEqual(found["schema"]["level"], "warning")
+        self.sql("drop trigger own")
+        self.sql("drop index outbox_queue_keys")
+        self.assertIn("index outbox_queue_keys is missing", self.problem("schema"))
+
+    def test_a_damaged_file(self):
+        self.sql("pragma wal_checkpoint(truncate)")
+        with open(self.db, "r+b") as file:
+            file.seek(3 * 4096)
+            file.write(os.urandom(4096 * 4))
+        finished = self.run_cli("doctor")
+        self.assertIn(finished.code, (1, 7), finished.err)
+
+    def test_files_and_settings(self):
+        os.chmod(self.db, 0o644)
+        _, found = self.findings(code=7)
+        self.assertEqual(found["files"]["level"], "warning")
+        self.sql("pragma journal_mode = delete")
+        self.assertIn("journal_mode is delete", self.problem("settings"))
+
+    def test_tokens(self):
+        def token(claims):
+            part = base64.urlsafe_b64encode(json.dumps(claims).encode()).rstrip(b"=").decode()
+            file = self.folder / "token"
+            file.write_text(f"e30.{part}.x")
+            return file
+        _, found = self.findings("--token-file", token({"exp": 4000000000}), code=7)
+        self.assertEqual(found["token"]["level"], "ok")
+        self.assertIn("expires 2096-10-02T07:06:40.000Z", found["token"]["text"])
+        _, found = self.findings("--token-file", token({"exp": 1700000000}), "--auth", "bearer",
+                                 code=7)
+        self.assertIn("expired 2023-11-14", found["token"]["text"])
+        self.assertEqual(found["token"]["level"], "problem")
+        for broken in ({"exp": "x"}, {"exp": 1e300}, {"exp": -1}, []):
+            _, found = self.findings("--token-file", token(broken), code=7)
+            self.assertEqual(found["token"]["level"], "ok")
+        _, found = self.findings("--token-file", self.folder / "none", code=7)
+        self.assertEqual(found["token"]["level"], "problem")
+        report, _ = self.findings("--token-env", "UNSET", code=7)
+        self.assertNotIn("e30.", json.dumps(report))
+
+    def test_it_connects_when_asked_to_and_sends_nothing(self):
+        _, found = self.findings("--online", "--url", self.endpoint_.url, code=7)
+        self.assertEqual(found["connection"]["level"], "ok")
+        self.assertEqual(self.endpoint_.end(), 1)  # the drain of setUp
+        _, found = self.findings("--online", "--url", self.endpoint_.url, code=7)
+        self.assertEqual(found["connection"]["level"], "problem")
+
+    def test_a_test_event_is_sent_only_when_asked_for(self):
+        self.cli("doctor", "--send-test-event", "--url", self.endpoint_.url, code=2)
+        _, found = self.findings("--send-test-event", "--yes", "--url", self.endpoint_.url,
+                                 "--request-timeout", "5s", "--proxy", "none", "--allow-plain-http",
+                                 "--ca-file", "/etc/ssl/certs/ca-certificates.crt", code=7)
+        self.assertEqual(found["endpoint"]["level"], "ok")
+        self.assertIn("HTTP 200", found["endpoint"]["text"])
+        self.assertEqual(self.endpoint_.end(), 2)  # and the drain of setUp
+        self.assertEqual(self.sql("select count(*) from outbox_events"), [(3,)])
 
 
 class Help(CliTest):

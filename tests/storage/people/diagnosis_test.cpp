@@ -1,0 +1,127 @@
+// What somebody with SQL can do to the tables is found, and repaired where nothing is lost by it.
+
+#include <doctest/doctest.h>
+
+#include <map>
+
+#include "support/database.hpp"
+
+namespace {
+
+using outbox::Finding;
+
+std::map<std::string, Finding> findings(support::AppDatabase& app) {
+  std::map<std::string, Finding> found;
+  for (Finding& finding : outbox::diagnose(app.db())) found[finding.name] = std::move(finding);
+  return found;
+}
+
+// Three delivered events, and two that wait.
+struct Desk {
+  Desk() {
+    app.enqueue_many(5);
+    app.mark_delivered(1, 3);
+  }
+  support::AppDatabase app;
+};
+
+}  // namespace
+
+TEST_CASE("a database as the library leaves it has no findings") {
+  Desk desk;
+  const auto found = findings(desk.app);
+  CHECK(found.size() == 5);
+  for (const auto& [name, finding] : found) {
+    CAPTURE(name);
+    CAPTURE(finding.text);
+    CHECK(finding.level == Finding::Level::good);
+  }
+  const outbox::RepairReport report = outbox::repair(desk.app.db());
+  CHECK(report.queued + report.unqueued + report.recounted == 0);
+  CHECK(desk.app.number("select count(*) from outbox_audit") == 0);
+}
+
+TEST_CASE("each kind of damage is named") {
+  struct Row {
+    const char* damage;
+    const char* name;
+    Finding::Level level;
+    bool is_repairable;
+    const char* text;
+  };
+  const Row rows[] = {
+      {"delete from outbox_queue where event = 4", "queue", Finding::Level::problem, true,
+       "1 event in the log, neither queued nor delivered, the first is 4"},
+      {"insert into outbox_queue (destination, event, enqueued_at_ms) values ('track', 99, 1)",
+       "queue", Finding::Level::problem, true, "have no event in the log"},
+      {"update outbox_queue set destination = 'other' where event = 4", "queue",
+       Finding::Level::problem, false, "another destination or ordering key"},
+      {"update outbox_destinations set delivered = 5", "counters", Finding::Level::problem, true,
+       "of track is 2 too high"},
+      {"insert into outbox_events (id, payload) values (100, '{}')", "counters",
+       Finding::Level::warning, false, "differ by 94"},
+      {"drop index outbox_dedupe", "schema", Finding::Level::problem, false,
+       "index outbox_dedupe is missing"},
+      {"drop trigger outbox_enqueue; create trigger outbox_enqueue after insert on outbox_events"
+       " begin select 1; end",
+       "schema", Finding::Level::problem, false, "trigger outbox_enqueue is not as"},
+      {"create index own on outbox_events (kind)", "schema", Finding::Level::warning, false,
+       "index own is not the library's"},
+  };
+  for (const Row& row : rows) {
+    CAPTURE(row.damage);
+    Desk desk;
+    desk.app.db().exec(row.damage);
+    const Finding finding = findings(desk.app)[row.name];
+    CAPTURE(finding.text);
+    CHECK(finding.level == row.level);
+    CHECK(finding.is_repairable == row.is_repairable);
+    CHECK(finding.text.find(row.text) != std::string::npos);
+  }
+}
+
+TEST_CASE("a repair does what it says, once, and a dry run nothing") {
+  Desk desk;
+  desk.app.db().exec(
+      "delete from outbox_queue where event = 4;"
+      "insert into outbox_queue (destination, event, enqueued_at_ms) values ('track', 99, 1);"
+      "update outbox_destinations set delivered = 5");
+
+  const auto dry = outbox::repair(desk.app.db(), {}, outbox::Mode::dry_run);
+  CHECK(desk.app.number("select count(*) from outbox_queue") == 2);
+  const auto report = outbox::repair(desk.app.db(), {.actor = "ann", .reason = "doctor"});
+
+  for (const outbox::RepairReport& each : {dry, report}) {
+    CHECK(each.queued == 1);
+    CHECK(each.unqueued == 1);
+    CHECK(each.recounted == 1);
+  }
+  for (const auto& [name, finding] : findings(desk.app)) {
+    CAPTURE(name);
+    CAPTURE(finding.text);
+    CHECK(finding.level == Finding::Level::good);
+  }
+  CHECK(desk.app.text("select group_concat(event) from outbox_queue") == "4,5");
+  CHECK(desk.app.text("select action || actor || reason from outbox_audit") == "repairanndoctor");
+}
+
+TEST_CASE("events are listed page by page, from either end") {
+  support::AppDatabase app;
+  app.enqueue_many(5);
+  const auto ids = [&app](const outbox::EventFilter& filter) {
+    std::string text;
+    for (const auto& detail : outbox::list_details(app.db(), filter)) {
+      text += std::to_string(detail.event.id);
+    }
+    return text;
+  };
+  CHECK(ids({.limit = 2}) == "12");
+  CHECK(ids({.limit = 2, .after_id = 2}) == "34");
+  CHECK(ids({.limit = 2, .order = outbox::Order::newest_first}) == "54");
+  CHECK(ids({.limit = 2, .order = outbox::Order::newest_first, .after_id = 4}) == "32");
+  CHECK(ids({.state = "pending", .order = outbox::Order::newest_first, .after_id = 4}) == "321");
+  app.db().exec("update outbox_queue set state = 4, settled_at_ms = event * 1000 where event > 2");
+  const std::chrono::system_clock::time_point four{std::chrono::seconds{4}};
+  CHECK(ids({.settled_since = four}) == "45");
+  CHECK(ids({.state = "dead", .settled_since = four}) == "45");
+}

@@ -1,0 +1,90 @@
+// Events go to another destination, with their ids, their keys' order and their counters.
+
+#include <doctest/doctest.h>
+
+#include "dispatch/lock.hpp"
+#include "support/database.hpp"
+
+namespace {
+
+using outbox::MoveReport;
+
+std::string states(support::AppDatabase& app, const std::string& destination) {
+  return app.text(
+      "select group_concat(id || ' ' || state || coalesce(' ' || waits_as, ''), ', ') from (select "
+      "*"
+      " from outbox_event_states where destination = '" +
+      destination + "' order by id)");
+}
+
+}  // namespace
+
+TEST_CASE("pending events begin anew at the other destination, and dead ones stay dead") {
+  support::AppDatabase app;
+  const auto tomorrow = std::chrono::system_clock::now() + std::chrono::hours{24};
+  for (int i = 0; i < 5; ++i) app.enqueue(support::event_of("u"), {.destination = "from"});
+  app.enqueue(support::event_of("u"), {.destination = "from", .not_before = tomorrow});
+  app.db().exec(
+      "insert into outbox_destinations (name) values ('from');"  // a dispatcher has been there
+      "update outbox_queue set state = 1 where event = 2;"
+      "update outbox_queue set state = 3, refusals = 1, due_at_ms = 4000000000000 where event = 3;"
+      "update outbox_queue set state = 4, settled_at_ms = 1, last_error = 'why' where event = 4;"
+      "update outbox_queue set state = 5, settled_at_ms = 1 where event = 5");
+
+  const MoveReport report = outbox::move_events(app.db(), "from", "to", {.reason = "typo"});
+
+  CHECK(report.events == 5);
+  CHECK_FALSE(report.is_removed);
+  CHECK(states(app, "to") ==
+        "1 pending ready, 2 pending ready, 3 pending ready, 4 dead, 6 pending ready");
+  CHECK(states(app, "from") == "5 discarded");
+  CHECK(app.count("id = 3 and refusals = 0 and due_at_ms = 0") == 1);
+  CHECK(app.count("id = 4 and last_error = 'why'") == 1);
+  CHECK(app.count("id = 6 and due_at_ms > 0") == 1);
+  CHECK(app.text("select action || destination || subject || events || reason from outbox_audit") ==
+        "movefromto to5typo");
+  CHECK(outbox::status(app.db(), "to").counts.pending == 4);
+}
+
+TEST_CASE("a destination without events is removed, and its counters go along") {
+  support::AppDatabase app;
+  app.enqueue(support::event_of("u"), {.destination = "from"});
+  app.db().exec(
+      "insert into outbox_destinations (name, removed, delivered_total) values"
+      " ('from', 7, 9), ('to', 1, 2)");
+
+  CHECK(outbox::move_events(app.db(), "from", "to", {}, outbox::Mode::dry_run).events == 1);
+  CHECK(states(app, "from") == "1 pending ready");
+  CHECK(outbox::move_events(app.db(), "from", "to").is_removed);
+
+  CHECK(app.text("select group_concat(name || removed || delivered_total) from"
+                 " outbox_destinations") == "to811");
+}
+
+TEST_CASE("what the other destination has already is left where it is") {
+  support::AppDatabase app;
+  app.enqueue(support::event_of("u"), {.destination = "from", .dedupe_key = "k"});
+  app.enqueue(support::event_of("u"), {.destination = "to", .dedupe_key = "k"});
+
+  const MoveReport report = outbox::move_events(app.db(), "from", "to");
+
+  CHECK(report.events == 0);
+  CHECK(report.duplicates == 1);
+  CHECK(states(app, "from") == "1 pending ready");
+}
+
+TEST_CASE("nothing is moved from under a dispatcher that may have it under way") {
+  support::AppDatabase app;
+  app.enqueue(support::event_of("u"), {.destination = "from"});
+  outbox::dispatch::Lock lock{app.path(), "from"};
+  REQUIRE(lock.try_acquire(outbox::core::system_now()));
+
+  CHECK_THROWS_AS(outbox::move_events(app.db(), "from", "to"), std::invalid_argument);
+  CHECK_THROWS_AS(outbox::move_events(app.db(), "from", "from"), std::invalid_argument);
+  outbox::pause(app.db(), "from", "");
+  REQUIRE(lock.keep(outbox::core::system_now()));
+  CHECK_THROWS_AS(outbox::move_events(app.db(), "from", "to"), std::invalid_argument);
+
+  lock.release();
+  CHECK(outbox::move_events(app.db(), "from", "to").events == 1);
+}

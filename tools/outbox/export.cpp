@@ -1,0 +1,164 @@
+// export: events with their payloads, as NDJSON or CSV.
+
+#include <algorithm>
+#include <fstream>
+#include <iostream>
+#include <limits>
+#include <memory>
+
+#include "events_json.hpp"
+#include "filters.hpp"
+#include "format.hpp"
+#include "globals.hpp"
+#include "mask.hpp"
+#include "outbox/inspect.hpp"
+#include "progress.hpp"
+
+namespace cli {
+
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+// Each page is a short read, so that the WAL can be checkpointed between them.
+constexpr std::size_t page_events = 500;
+
+struct ExportFlags : FilterFlags {
+  std::string format = "ndjson";
+  std::string output = {};
+};
+
+Json headers_of(const std::string& headers, const Globals& globals) {
+  if (headers.empty()) return nullptr;
+  const Json json = shown_payload(headers, globals);
+  return json.is_object() ? json : Json(nullptr);
+}
+
+Json row_of(const outbox::EventDetail& detail, const Globals& globals) {
+  Json json = json_of(detail.event, globals);
+  json["ordering_key"] = text_or_null(detail.ordering_key, globals);
+  json["dedupe_key"] = text_or_null(detail.dedupe_key, globals);
+  json["kind"] = text_or_null(detail.kind, globals);
+  json["headers"] = headers_of(detail.headers, globals);
+  json["payload"] = shown_payload(detail.payload, globals);
+  return json;
+}
+
+// RFC 4180. A cell that a spreadsheet would take for a formula begins with an apostrophe
+// (CWE-1236).
+std::string csv_cell(const Json& value) {
+  if (value.is_null()) return {};
+  std::string text =
+      json_escaped(value.is_string() ? value.get<std::string>()
+                                     : value.dump(-1, ' ', false, Json::error_handler_t::replace));
+  const bool is_formula =
+      value.is_string() && !text.empty() && std::string_view{"=+-@"}.find(text[0]) < 4;
+  if (is_formula) text.insert(0, "'");
+  if (text.find_first_of(",\"\n\r") == std::string::npos) return text;
+  std::string quoted = "\"";
+  for (const char c : text) quoted += c == '"' ? "\"\"" : std::string{c};
+  return quoted + "\"";
+}
+
+class Table {
+ public:
+  Table(std::ostream& out, const ExportFlags& flags) : out_{out}, is_csv_{flags.format == "csv"} {}
+
+  void put(const Json& row) {
+    if (!is_csv_) {
+      out_ << line_of(row);
+      return;
+    }
+    if (is_first_) put_line(row, [](const auto& member) { return member.key(); });
+    is_first_ = false;
+    put_line(row, [](const auto& member) { return csv_cell(member.value()); });
+  }
+
+ private:
+  template <class CellOf>
+  void put_line(const Json& row, CellOf cell_of) {
+    const char* separator = "";
+    for (const auto& member : row.items()) {
+      out_ << separator << cell_of(member);
+      separator = ",";
+    }
+    out_ << "\r\n";
+  }
+
+  std::ostream& out_;
+  bool is_csv_;
+  bool is_first_ = true;
+};
+
+// How many there are, if that is told without reading them.
+std::int64_t total_of(SQLite::Database& db, const outbox::EventFilter& filter) {
+  const bool is_plain = filter.state.empty() && filter.event_name.empty() &&
+                        filter.user_id.empty() && filter.group_id.empty() && filter.error.empty() &&
+                        !filter.since && !filter.until && !filter.limit;
+  if (!is_plain) return 0;
+  const outbox::Counts counts = outbox::status(db, filter.destination).counts;
+  return counts.pending + counts.dead + counts.discarded + counts.delivered;
+}
+
+std::size_t write_all(SQLite::Database& db, outbox::EventFilter filter, Table& table,
+                      const Globals& globals) {
+  std::size_t left = filter.limit.value_or(std::numeric_limits<std::size_t>::max());
+  Progress progress{"exported", total_of(db, filter)};
+  std::size_t count = 0;
+  while (left > 0) {
+    filter.limit = std::min(left, page_events);
+    const auto page = outbox::list_details(db, filter);
+    for (const outbox::EventDetail& detail : page) table.put(row_of(detail, globals));
+    count += page.size();
+    left -= page.size();
+    progress.show(static_cast<std::int64_t>(count));
+    if (page.size() < *filter.limit) break;
+    filter.after_id = page.back().event.id;
+  }
+  return count;
+}
+
+ExitCode export_events(const ExportFlags& flags, const Globals& globals) {
+  SQLite::Database db = open_database(globals, Access::read);
+  const outbox::EventFilter filter = filter_of(flags, globals);
+  static_cast<void>(outbox::list_events(db, [&] {
+    outbox::EventFilter one = filter;
+    one.after_id = std::numeric_limits<std::int64_t>::max();  // costs nothing
+    return one;
+  }()));  // refuses bad filters before a file is made for them
+  std::ofstream file;
+  if (!flags.output.empty()) {
+    file.open(flags.output, std::ios::binary | std::ios::trunc);
+    if (!file) throw Failure{usage, "cannot write " + escaped(flags.output)};
+  }
+  std::ostream& out = flags.output.empty() ? std::cout : file;
+  Table table{out, flags};
+  const std::size_t count = write_all(db, filter, table, globals);
+  out.flush();
+  if (!out) throw Failure{failed, "cannot write all of it: is the disk full?"};
+  if (count == 0) std::cerr << "no event matches\n";
+  return count > 0 ? done : no_match;
+}
+
+}  // namespace
+
+void add_export(CLI::App& app, const Globals& globals, Action& action) {
+  auto* const command =
+      app.add_subcommand("export",
+                         "Events with their payloads, as NDJSON or CSV; masked unless --reveal\n\n"
+                         "  outbox export --db app.db --state dead > dead.ndjson\n"
+                         "  outbox export --db app.db --since 7d --format csv --output week.csv");
+  const auto flags = std::make_shared<ExportFlags>();
+  add_filter_options(
+      *command, *flags,
+      {.states = "pending, scheduled, waiting, retrying, delivered, dead or discarded"});
+  command->add_option("--format", flags->format, "ndjson (default) or csv")
+      ->check(CLI::IsMember({"ndjson", "csv"}));
+  command->add_option("--output", flags->output, "Write to this file; default: standard output")
+      ->check(not_empty);
+  command->callback([&globals, &action, flags] {
+    action = [&globals, flags] { return export_events(*flags, globals); };
+  });
+}
+
+}  // namespace cli
