@@ -40,18 +40,21 @@ class Service {
   void start(const std::vector<Served>& served) {
     SQLite::Database db = open_database(globals_, Access::write);
     std::vector<outbox::Endpoint> endpoints;
+    std::vector<outbox::DispatcherOptions> options;
     for (const Served& one : served) {
       Globals own = globals_;
       if (!flags_.config.empty()) own.destination = one.name;
-      require_not_foreign(require_known(db, own, one.sending.is_new), one.sending);
+      const outbox::DestinationStatus before = require_known(db, own, one.sending.is_new);
+      require_not_foreign(before, one.sending);
       endpoints.push_back(endpoint_of(one.sending));
+      options.push_back(dispatcher_options_of(one.sending, one.name));
+      if (before.is_foreign) options.back().pauses_foreign_database = false;  // it was asked
+      options.back().observer = [this](const outbox::Notice& notice) { tell(notice); };
     }
     for (std::size_t i = 0; i < served.size(); ++i) {
-      outbox::DispatcherOptions options = dispatcher_options_of(served[i].sending, served[i].name);
-      options.observer = [this](const outbox::Notice& notice) { tell(notice); };
       lanes_.push_back({served[i].name, std::make_unique<outbox::Dispatcher>(
                                             outbox::DatabaseFile{globals_.db},
-                                            std::move(endpoints[i]), std::move(options))});
+                                            std::move(endpoints[i]), std::move(options[i]))});
     }
     write_metrics(db);
     notify_systemd("READY=1\nSTATUS=serves " + grouped(static_cast<std::int64_t>(lanes_.size())) +

@@ -7,6 +7,7 @@ import json
 import os
 import pathlib
 import re
+import shutil
 import signal
 import socket
 import sqlite3
@@ -56,6 +57,10 @@ class Reading(CliTest):
         self.assertIn('outbox_destination_hold{destination="track",kind="unauthorized"} 0\n', text)
         for line in text.splitlines():
             self.assertRegex(line, r'^(# (HELP|TYPE) outbox_\w+ .+|outbox_\w+(\{[^{}]*\})? [0-9.]+)$')
+        if shutil.which("promtool"):
+            checked = subprocess.run(["promtool", "check", "metrics"], input=text, text=True,
+                                     capture_output=True)
+            self.assertEqual((checked.returncode, checked.stderr), (0, ""))
         names = re.findall(r"^# TYPE (\S+) ", text, re.M)
         self.assertEqual(len(names), len(set(names)))
         for name in ("outbox_oldest_due_seconds", "outbox_events_enqueued_total",
