@@ -1,5 +1,7 @@
 // tail: requests and deaths, as they are recorded.
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <chrono>
 #include <iostream>
@@ -128,7 +130,9 @@ class Tail {
   std::set<std::int64_t> known_dead_ = {};
 };
 
-ExitCode tail(const TailFlags& flags, const Globals& globals) {
+ExitCode tail(const TailFlags& flags, const Globals& given) {
+  Globals globals = given;
+  globals.is_json = given.is_json || isatty(STDOUT_FILENO) == 0;  // for a program
   const milliseconds interval = std::max(duration_of(flags.interval), milliseconds{10});
   const auto stop_at = flags.until.empty()
                            ? std::chrono::steady_clock::time_point::max()
@@ -149,8 +153,9 @@ void add_tail(CLI::App& app, const Globals& globals, Action& action) {
   auto* const command =
       app.add_subcommand("tail",
                          "Follow requests and deaths as they are recorded, until Ctrl-C\n\n"
+                         "NDJSON unless it goes to a terminal.\n\n"
                          "  outbox tail --db app.db\n"
-                         "  outbox tail --db app.db --json | jq 'select(.type == \"dead\")'");
+                         "  outbox tail --db app.db | jq 'select(.type == \"dead\")'");
   const auto flags = std::make_shared<TailFlags>();
   command->add_option("--lines", flags->lines, "Begin with this many past requests (10)")
       ->check(CLI::Range(0, 10'000));

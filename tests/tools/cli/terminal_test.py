@@ -141,6 +141,13 @@ class OnTerminal(CliTest):
         self.assertEqual(screen.end(), 0)
         self.assertEqual(endpoint.end(), 2)
 
+    def test_tail_is_for_people_on_a_terminal(self):
+        endpoint = self.endpoint()
+        self.cli("drain", "--url", endpoint.url)
+        screen = self.screen("tail", "--for", "1ms")
+        self.assertEqual(screen.end(), 0)
+        self.assertRegex(screen.seen.decode(), r"track  2 events 1 to 2  200  \d+ ms  delivered")
+
     def test_watch_takes_the_screen_and_gives_it_back(self):
         for leave in ("q", "\x03", "term"):
             screen = self.screen("watch", "--interval", "100ms")
