@@ -31,8 +31,8 @@ void print_table(const std::vector<outbox::AuditEntry>& entries, const Globals& 
   const auto cell = [&globals](const std::string& text) { return escaped(shown(text, globals)); };
   for (const outbox::AuditEntry& entry : entries) {
     rows.push_back({when(entry.at, globals), cell(entry.actor), cell(entry.action),
-                    entry.destination.empty() ? "all" : entry.destination, grouped(entry.events),
-                    cell(entry.subject), cell(entry.reason)});
+                    entry.destination.empty() ? "all" : cell(entry.destination),
+                    grouped(entry.events), cell(entry.subject), cell(entry.reason)});
   }
   std::cout << table(rows);
 }

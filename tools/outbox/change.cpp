@@ -78,7 +78,7 @@ std::string spread_text(SQLite::Database& db, const Verb& verb, outbox::Selectio
     selection.filter.destination = destination.name;
     const std::int64_t found = count(db, verb, selection, note);
     if (found == 0) continue;
-    text += (destinations++ == 0 ? "" : ", ") + destination.name + " " + grouped(found);
+    text += (destinations++ == 0 ? "" : ", ") + escaped(destination.name) + " " + grouped(found);
   }
   return destinations > 1 ? " (" + text + ")" : "";
 }

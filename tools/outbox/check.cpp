@@ -83,7 +83,7 @@ class Checks {
 
  private:
   void say(Health health, const outbox::DestinationStatus& destination, const std::string& text) {
-    problems_.push_back({health, destination.name + ": " + text});
+    problems_.push_back({health, escaped(destination.name) + ": " + text});
   }
 
   void look_at_counts(const outbox::DestinationStatus& destination) {
@@ -152,7 +152,7 @@ std::string performance_of(const outbox::Status& status, const CheckFlags& flags
   std::string text;
   for (const outbox::DestinationStatus& destination : status.destinations) {
     const outbox::Counts& counts = destination.counts;
-    const std::string& name = destination.name;
+    const std::string name = escaped(destination.name);
     text += " '" + name +
             "_oldest_due'=" + seconds(counts.oldest_due_age.value_or(milliseconds{0})) + "s;" +
             seconds(duration_of(flags.warn_age)) + ";" + seconds(duration_of(flags.crit_age));
@@ -205,7 +205,8 @@ ExitCode check(const CheckFlags& flags, const Globals& globals) try {
 void add_check(CLI::App& app, const Globals& globals, Action& action) {
   auto* const command = app.add_subcommand(
       "check",
-      "Health for Nagios and Prometheus: exit 0 ok, 1 warning, 2 critical, 3 unknown\n\n"
+      "Health for Nagios and Prometheus\n\n"
+      "Exit 0: ok; 1: warning; 2: critical; 3: unknown.\n\n"
       "  outbox check --db app.db --warn-age 1m --crit-age 10m\n"
       "  outbox check --db app.db --textfile /var/lib/node_exporter/outbox.prom");
   const auto flags = std::make_shared<CheckFlags>();

@@ -38,14 +38,14 @@ ExitCode destinations(const DestinationsFlags& flags, const Globals& globals) {
       {"destination", "state", "pending", "dead", "discarded", "stored", "delivered total"}};
   for (const outbox::DestinationStatus& destination : status.destinations) {
     if (flags.names_only) {
-      std::cout << destination.name << "\n";
+      std::cout << escaped(destination.name) << "\n";
     } else if (globals.is_json) {
       Json json = json_of(destination, globals);
       json["state"] = state_of(destination);
       std::cout << line_of(json);
     }
     const outbox::Counts& counts = destination.counts;
-    rows.push_back({destination.name, state_of(destination), grouped(counts.pending),
+    rows.push_back({escaped(destination.name), state_of(destination), grouped(counts.pending),
                     grouped(counts.dead), grouped(counts.discarded), grouped(counts.delivered),
                     grouped(counts.delivered_total)});
   }

@@ -167,8 +167,9 @@ ExitCode doctor(const DoctorFlags& flags, const Globals& globals) {
 void add_doctor(CLI::App& app, const Globals& globals, Action& action) {
   auto* const command = app.add_subcommand(
       "doctor",
-      "Look at everything: file, schema, queue, counters, token, dispatchers; exit 7: problems\n\n"
-      "Reads every row, and sends nothing unless it is asked to.\n\n"
+      "Look at everything that can be wrong, and say what helps\n\n"
+      "File, schema, query plans, log, queue and counters, token, clock, dispatchers. Exit 7:\n"
+      "problems. Reads every row, and sends nothing unless it is asked to.\n\n"
       "  outbox doctor --db app.db\n"
       "  outbox doctor --db app.db --token-file thrivestack.token\n"
       "  outbox doctor --db app.db --fix");

@@ -120,11 +120,11 @@ void look_at_token(const SendingFlags& flags, Findings& findings) {
 void look_at_destinations(SQLite::Database& db, const Globals& globals, Findings& findings) {
   const outbox::Status status = outbox::status(db, globals.destination);
   for (const outbox::DestinationStatus& destination : status.destinations) {
-    const std::string name = "destination " + destination.name;
+    const std::string name = "destination " + escaped(destination.name);
     bool is_well = true;
     for (const std::string& note : notes_on(destination, globals)) {
       // A hold or pause is two lines: what it is, and what to do.
-      std::string text = text_of(note, destination.name);
+      std::string text = text_of(note, escaped(destination.name));
       const bool is_second = note.rfind("         ", 0) == 0;
       if (is_second) {
         findings.back().text += "; " + text;
@@ -148,7 +148,7 @@ void look_at_destinations(SQLite::Database& db, const Globals& globals, Findings
       findings.push_back(
           {name, Level::warning,
            grouped(destination.counts.dead) + " dead; to see why:  " +
-               hint(globals, "list --state dead --destination " + destination.name)});
+               hint(globals, "list --state dead --destination " + escaped(destination.name))});
     }
   }
 }

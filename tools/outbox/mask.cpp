@@ -62,8 +62,8 @@ std::string mask_addresses(std::string_view text) {
   std::string result;
   std::size_t word = 0;  // where in `result` the current address-like word begins
   for (const char c : text) {
-    if (c == '@' && result.size() > word + 1 && result.back() == '"') {
-      // A quoted local part (RFC 5322, 3.4.1): from its first quote on this line.
+    if (c == '@' && result.size() > 1 && result.back() == '"') {
+      // A quoted local part (RFC 5322, 3.4.1): from the quote before it.
       const std::size_t quote = result.rfind('"', result.size() - 2);
       if (quote != std::string::npos) result.replace(quote + 1, std::string::npos, "**");
     } else if (c == '@' && result.size() > word) {

@@ -6,6 +6,7 @@
 #include <cstdio>
 #include <functional>
 
+#include "format.hpp"
 #include "status.hpp"
 
 namespace cli {
@@ -46,7 +47,13 @@ class Exposition {
     }
   }
   static std::string label(const DestinationStatus& destination) {
-    return "destination=\"" + destination.name + "\"";
+    std::string name = escaped(destination.name);  // a name has no such byte, unless by force
+    for (const char special : {'\\', '"'}) {
+      for (std::size_t at = 0; (at = name.find(special, at)) != std::string::npos; at += 2) {
+        name.insert(at, 1, '\\');
+      }
+    }
+    return "destination=\"" + name + "\"";
   }
   const std::string& text() const { return text_; }
 

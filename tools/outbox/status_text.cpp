@@ -31,7 +31,7 @@ std::string hold_text(const outbox::Hold& hold, const Globals& globals) {
 
 // What the hold means, and what a person does about it.
 std::string hold_advice(const outbox::DestinationStatus& destination, const Globals& globals) {
-  const std::string on = " --destination " + destination.name;
+  const std::string on = " --destination " + escaped(destination.name);
   const std::string& kind = destination.hold->kind;
   if (kind == "unauthorized") {
     return "the credentials are refused: renew the token; a changed token file is read at once. "
@@ -63,7 +63,7 @@ std::string table_of(const outbox::Status& status) {
                                                  "delivered total", "dispatcher"}};
   for (const auto& destination : status.destinations) {
     const outbox::Counts& counts = destination.counts;
-    rows.push_back({destination.name, grouped(counts.pending), grouped(counts.due),
+    rows.push_back({escaped(destination.name), grouped(counts.pending), grouped(counts.due),
                     grouped(counts.scheduled), grouped(counts.waiting), grouped(counts.retrying),
                     grouped(counts.dead),
                     counts.oldest_due_age ? how_long(*counts.oldest_due_age) : "-",
@@ -75,7 +75,7 @@ std::string table_of(const outbox::Status& status) {
 std::vector<std::string> notes_on(const outbox::DestinationStatus& destination,
                                   const Globals& globals) {
   std::vector<std::string> notes;
-  const std::string& name = destination.name;
+  const std::string name = escaped(destination.name);
   const std::string on = " --destination " + name;
   if (const auto& paused = destination.paused) {
     const std::string reason = escaped(shown(paused->reason, globals));

@@ -131,8 +131,9 @@ class Watch {
                        (counts.oldest_due_age ? how_long(*counts.oldest_due_age) : "-") + "  " +
                        grouped(counts.dead) + " dead";
     for (const auto& destination : look.status.destinations) {
-      if (destination.paused) text += "  " + destination.name + " paused";
-      if (destination.hold) text += "  " + destination.name + " on hold: " + destination.hold->kind;
+      if (destination.paused) text += "  " + escaped(destination.name) + " paused";
+      if (destination.hold)
+        text += "  " + escaped(destination.name) + " on hold: " + destination.hold->kind;
     }
     return text + "\n";
   }

@@ -69,6 +69,17 @@ class Reading(CliTest):
                      "outbox_dispatcher_last_round_timestamp_seconds"):
             self.assertIn(name, names)
 
+    def test_a_hostile_name_in_the_file_is_escaped_everywhere(self):
+        self.sql("insert into outbox_destinations (name, paused_at_ms) values (?, 1)",
+                 'x"\x1b]0;owned\x07\u202e\n')
+        for command in (["status"], ["status", "--prometheus"], ["destinations"], ["check"],
+                        ["destinations", "--names"], ["doctor"], ["watch", "--count", "1"]):
+            for form in ([], ["--json"]):
+                out = self.run_cli(*command, *form).out
+                self.assertIn("owned", out)
+                for raw in ("\x1b", "\x07", "\u202e"):
+                    self.assertNotIn(raw, out, command)
+
     def test_list(self):
         self.assertEqual([e["id"] for e in self.json("list", "list")], [4, 3, 2, 1])
         self.assertEqual([e["id"] for e in self.json("list", "list", "--oldest-first")], [1, 2, 3, 4])

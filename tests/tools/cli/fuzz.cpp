@@ -152,6 +152,9 @@ bool holds_address(const std::string& text) {
     std::size_t begin = at;
     while (begin > 0 && is_local(text[begin - 1])) --begin;
     if (at - begin > 1) return true;
+    // A quoted one.
+    const std::size_t quote = at > 1 && text[at - 1] == '"' ? text.rfind('"', at - 2) : at;
+    if (quote != std::string::npos && quote < at) return true;
   }
   return false;
 }
