@@ -25,7 +25,7 @@ namespace {
 
 // What comes through a pipe is read before the database is locked, since it may come slowly.
 constexpr std::size_t pipe_bytes_max = 256 * 1024 * 1024;
-constexpr std::size_t group_events = 500;  // in memory at once
+constexpr std::size_t group_events_max = 500;  // in memory at once
 constexpr std::size_t large_events = 10'000;
 
 struct EnqueueFlags {
@@ -96,25 +96,24 @@ struct Result {
 // Enqueues one group after the other, and counts.
 class Queueing {
  public:
-  Queueing(EventReader& reader, const outbox::EnqueueOptions& options)
-      : reader_{reader}, options_{options} {}
+  Queueing(EventReader& reader, const outbox::EnqueueOptions& options, std::size_t group_events)
+      : reader_{reader}, options_{options}, group_events_{group_events} {}
 
   /// Reads the first group, so that bad events are known before anything is made for them.
   void read_first() {
-    next_ = read_group(reader_, group_events);
+    next_ = read_group(reader_, group_events_);
     if (next_.empty()) throw Failure{usage, "the input holds no event"};
   }
 
   bool has_more() const { return !next_.empty(); }
 
-  /// Enqueues up to about `events_max`, in the transaction that is open on `db`.
-  void run(SQLite::Database& db, std::size_t events_max) {
+  /// Enqueues groups, until there are `events_min`, in the transaction that is open on `db`.
+  void run(SQLite::Database& db, std::size_t events_min) {
     outbox::Writer writer{db};
-    for (std::size_t done = 0; done < events_max && has_more();) {
+    for (std::size_t done = 0; done < events_min && has_more();) {
       done += next_.size();
       enqueue(writer);
-      next_ = read_group(reader_, std::min(group_events, events_max - std::min(done, events_max)));
-      if (next_.empty() && done >= events_max) next_ = read_group(reader_, group_events);
+      next_ = read_group(reader_, group_events_);
     }
   }
 
@@ -143,6 +142,7 @@ class Queueing {
 
   EventReader& reader_;
   const outbox::EnqueueOptions& options_;
+  std::size_t group_events_;
   std::vector<outbox::Event> next_ = {};
   std::size_t seen_ = 0;
   Result result_ = {};
@@ -188,7 +188,7 @@ void try_all(Queueing& queueing) {
   outbox::migrate(scratch);
   while (queueing.has_more()) {
     const SQLite::Transaction transaction{scratch};
-    queueing.run(scratch, group_events);
+    queueing.run(scratch, 1);
   }
 }
 
@@ -220,7 +220,10 @@ ExitCode enqueue(const EnqueueFlags& flags, const Globals& globals) {
   const outbox::EnqueueOptions options = options_of(flags, globals);
   const std::unique_ptr<std::istream> input = open_input(flags.file);
   EventReader reader{*input};
-  Queueing queueing{reader, options};
+  // A chunk is whole groups.
+  const std::size_t group_events =
+      flags.chunk_events > 0 ? std::min(flags.chunk_events, group_events_max) : group_events_max;
+  Queueing queueing{reader, options, group_events};
   queueing.read_first();
   const bool may_create = flags.creates && !globals.is_dry_run;
   if (may_create) queueing.try_first();
@@ -260,7 +263,8 @@ void add_enqueue(CLI::App& app, const Globals& globals, Action& action) {
   add("--dedupe-key", flags->dedupe_key, "Store it only once; for a single event");
   add("--delay", flags->delay, "Not before this time has passed: 30s, 5m, 2h, 7d");
   add("--chunk-events", flags->chunk_events,
-      "Commit after this many events, so that other writers need not wait: not all or nothing")
+      "Commit after this many events, so that others need not wait: not all or nothing. From "
+      "500 on it is rounded up to whole 500s")
       ->check(CLI::Range(1, 1'000'000));
   command->add_flag("--create", flags->creates, "Make and migrate the database if it is not there");
   command->callback([&globals, &action, flags] {

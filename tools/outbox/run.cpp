@@ -64,7 +64,9 @@ class Service {
   void run(const sigset_t& stop_signals) {
     SQLite::Database db = open_database(globals_, Access::read);
     auto metrics_at = SteadyClock::now() + between_metrics;
-    while (!is_signalled(stop_signals)) {
+    const auto end_at = flags_.timeout.empty() ? SteadyClock::time_point::max()
+                                               : SteadyClock::now() + duration_of(flags_.timeout);
+    while (SteadyClock::now() < end_at && !is_signalled(stop_signals)) {
       look();
       notify_systemd("WATCHDOG=1");
       if (SteadyClock::now() < metrics_at) continue;
@@ -157,6 +159,7 @@ class Service {
 ExitCode run(const CLI::App& command, RunFlags flags, Globals globals) {
   const std::vector<Served> served = read_config(command, flags, globals);
   static_cast<void>(duration_of(flags.grace));
+  if (!flags.timeout.empty()) static_cast<void>(duration_of(flags.timeout));
   // Blocked before the dispatchers' threads are made, and waited for below.
   sigset_t stop_signals;
   sigemptyset(&stop_signals);

@@ -64,6 +64,10 @@ void add_run_options(CLI::App& command, RunFlags& flags) {
   command.add_option("--grace", flags.grace, "How long SIGTERM still delivers what is due (10s)")
       ->check(not_empty);
   command
+      .add_option("--timeout", flags.timeout,
+                  "End by itself after this time, as at SIGTERM (never)")
+      ->check(not_empty);
+  command
       .add_option("--metrics-file", flags.metrics_file,
                   "Write the Prometheus metrics to this file, every 15 s")
       ->check(not_empty);

@@ -15,6 +15,7 @@ struct RunFlags {
   SendingFlags sending = {};
   std::string config = {};
   std::string grace = "10s";
+  std::string timeout = {};  // empty: never
   std::string metrics_file = {};
   std::string log_format = "text";
   bool logs_requests = false;

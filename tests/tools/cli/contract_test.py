@@ -392,6 +392,8 @@ class Enqueueing(CliTest):
         in_steps = self.cli("enqueue", "--chunk-events", "5000", file, code=2)
         self.assertIn("! 10,000 events before it are enqueued", in_steps.err)
         self.assertEqual(self.count(), 10_000)
+        small = self.cli("enqueue", "--chunk-events", "7", text=event("u") * 10 + "{}", code=2)
+        self.assertIn("! 7 events before it are enqueued: 10001 to 10007", small.err)
         for number in ("0", "-1", ""):
             self.cli("enqueue", "--chunk-events", number, file, code=2)
 
@@ -507,6 +509,13 @@ class Running(CliTest):
                    "the second one takes over")
         self.assertEqual(stop(second, signal.SIGINT).code, 0)
         self.assertEqual(self.sql("select sum(delivered) from outbox_destinations"), [(2,)])
+
+    def test_run_ends_by_itself_after_its_timeout(self):
+        endpoint = self.endpoint()
+        self.cli("enqueue", text=event("u1"))
+        self.cli("run", "--url", endpoint.url, "--timeout", "500ms")
+        self.assertEqual(endpoint.end(), 1)
+        self.cli("run", "--url", endpoint.url, "--timeout", "", code=2)
 
     def test_run_reads_a_file_and_serves_several_destinations(self):
         track, crm = self.endpoint(), self.endpoint()
