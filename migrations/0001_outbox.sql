@@ -41,6 +41,7 @@ create table main.outbox_queue (
   solo_failures  integer,  -- the endpoint failed at it alone this often, while it accepted others
   refused_in     integer,  -- the newest request in which it was refused or failed alone
   search         integer,  -- the request with which the search for it began
+  suspected_at_ms integer, -- when it became a suspect
   settled_at_ms  integer,  -- when it died or was discarded
   last_error     text,
   primary key (destination, state, due_at_ms, event)
@@ -75,6 +76,8 @@ create table main.outbox_destinations (
   batch_events_max   integer,                     -- slow start after a hold; null: full speed
   batch_bytes_max    integer,                     -- learned from 413; null: the configured one
   suspects           integer not null default 0,  -- refused alone since the last acceptance
+  failures           integer not null default 0,  -- failed requests since the last acceptance
+  selective          integer not null default 0,  -- it fails at some events while it accepts others
   accepted_request   integer,                     -- the newest request with an acceptance
   database_identity  text,                        -- notices a restored or copied database
   log_gap            integer,                     -- ids that the log was last found to lack

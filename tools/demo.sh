@@ -18,15 +18,17 @@ if [ "$live" = yes ] && [ -z "${OUTBOX_TOKEN:-}" ]; then
   exit 2
 fi
 
-tools/install_packages.sh
-echo "Building …"
+tools/install_packages.sh run
+echo "Building the demo, the stand-in and the CLI; the first time that takes a few minutes."
 build_log=$(mktemp)
-if ! { cmake --preset release -DOUTBOX_BUILD_TESTS=OFF &&
-       cmake --build --preset release --target demo track_server outbox_cli; } >"$build_log" 2>&1; then
+# --fresh: a build folder that was copied along with the tree remembers another place.
+if ! cmake --preset release --fresh -DOUTBOX_BUILD_TESTS=OFF >"$build_log" 2>&1; then
   cat "$build_log" >&2
   exit 1
 fi
 rm -f "$build_log"
+# Ninja's own lines say how far it is: one that is rewritten on a terminal.
+cmake --build --preset release --target demo track_server outbox_cli
 bin=$PWD/build/release/tools
 
 folder=$(mktemp -d)
@@ -124,9 +126,10 @@ fi
 
 say "Look for yourself"
 cat <<TEXT
-  outbox status  --db app.db                  the queue on one screen
-  outbox enqueue --db app.db event.json       queue events by hand
-  outbox explain --db app.db 2                why an event is not delivered yet, or when it was
-  outbox drain   --db app.db --url URL --token-file FILE   deliver what is due, now
+This demo's database is removed now. With a database of your own, APP.DB:
+  outbox migrate --db APP.DB                  make the outbox's tables in it
+  outbox enqueue --db APP.DB event.json       queue events by hand
+  outbox status  --db APP.DB                  the queue on one screen
+  outbox explain --db APP.DB 1                why an event is not delivered yet, or when it was
 The CLI is build/release/tools/outbox/outbox; the server to copy from is tools/demo/main.cpp.
 TEXT

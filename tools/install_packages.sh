@@ -1,13 +1,20 @@
 #!/usr/bin/env bash
-# Installs what outbox is built and tested with: Debian's packages, and only those that are missing.
+# Installs what outbox is built with: Debian's packages, and only those that are missing.
+#
+#     tools/install_packages.sh run     what the CLI and the demo are built with
+#     tools/install_packages.sh test    what the tests need beyond that, too (the default)
 set -euo pipefail
 
 packages=(
-  g++ clang cmake ninja-build pkg-config
-  libsqlite3-dev libsqlitecpp-dev nlohmann-json3-dev libcurl4-openssl-dev
-  doctest-dev libcli11-dev libcpp-httplib-dev
-  curl sqlite3 python3 python3-jsonschema
+  g++ cmake ninja-build pkg-config
+  libsqlite3-dev libsqlitecpp-dev nlohmann-json3-dev libcurl4-openssl-dev libcli11-dev libcpp-httplib-dev
+  curl sqlite3
 )
+case "${1:-test}" in
+  run) ;;
+  test) packages+=(clang doctest-dev python3 python3-jsonschema) ;;
+  *) echo "usage: tools/install_packages.sh [run|test]" >&2; exit 2 ;;
+esac
 
 missing=()
 for package in "${packages[@]}"; do

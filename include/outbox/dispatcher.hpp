@@ -46,6 +46,11 @@ struct DispatcherOptions {
   /// An event dies after this many failures (5xx, no answer) when it is sent alone, if others are
   /// accepted meanwhile. Defaults to 10; at least 1.
   std::int64_t solo_failures_max = 10;
+  /// An event that is refused alone again and again, while all that could be accepted waits behind
+  /// it in its ordering key, dies after 5 refusals over 3 minutes, although nothing proves that it
+  /// is to blame rather than the endpoint. At most one event a key dies so, and ten in all, until
+  /// something is accepted. Defaults to true; false: its key waits until a person decides.
+  bool buries_cornered = true;
   /// A dead event holds back the later ones of its ordering key until a person retries or discards
   /// it. Defaults to false: the others go on.
   bool block_on_dead = false;

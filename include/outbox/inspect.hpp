@@ -61,6 +61,19 @@ struct ActiveDispatcher {
   std::optional<std::chrono::system_clock::time_point> in_flight_since = {};
   /// Why it cannot use the database now; empty: it can.
   std::string database_trouble = {};
+  /// Why it does nothing, in words: its process is stopped, or there was no round for 10 s. Empty:
+  /// it works.
+  std::string trouble = {};
+};
+
+/// An event that holds later ones of its ordering key back: a suspect, or a dead one where death
+/// blocks.
+struct Holder {
+  std::int64_t id = 0;
+  bool is_dead = false;
+  std::int64_t refusals = 0;       ///< It was refused alone this often.
+  std::int64_t solo_failures = 0;  ///< The endpoint failed at it alone, while it accepted others.
+  std::int64_t holds = 0;          ///< Later events of its key; above 1,000: 1,001.
 };
 
 struct DestinationStatus {
@@ -69,6 +82,7 @@ struct DestinationStatus {
   std::optional<Pause> paused = {};
   std::optional<Hold> hold = {};
   std::optional<ActiveDispatcher> dispatcher = {};
+  std::vector<Holder> holders = {};  ///< Those that hold most, of the first 100; at most 3.
   /// False: no dispatcher has ever served it; perhaps a typo in someone's SQL.
   bool was_ever_served = false;
   /// True: events are pending that were last served from another file. This one is a copy, or was

@@ -20,12 +20,13 @@ inline namespace v0 {
 /// endpoint, which may quote any of them: those are in the request log.
 struct Notice {
   enum class Kind {
-    request,           ///< A request has ended: `events`, `status`, `verdict`, `took`.
-    dead,              ///< An event has died: `id`.
-    hold,              ///< The destination waits, or waits for another reason.
-    resumed,           ///< It does not wait any more.
-    active,            ///< This dispatcher was elected: it delivers from here on.
-    standby,           ///< Another one delivers; this one will take over when that ends.
+    request,  ///< A request has ended: `events`, `status`, `verdict`, `took`.
+    dead,     ///< An event has died: `id`.
+    suspect,  ///< An event was refused or failed alone, for the 1st, 2nd, 4th, 8th … time: `id`.
+    hold,     ///< The destination waits, or waits for another reason.
+    resumed,  ///< It does not wait any more.
+    active,   ///< This dispatcher was elected: it delivers from here on.
+    standby,  ///< Another one delivers; this one will take over when that ends.
     database_trouble,  ///< The database cannot be used now; it is opened again.
     warning,           ///< Something about the database or the process that may cost events.
   };

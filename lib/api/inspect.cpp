@@ -3,6 +3,8 @@
 
 #include "outbox/inspect.hpp"
 
+#include <fstream>
+
 #include "core/decide/explain.hpp"
 #include "core/event/names.hpp"
 #include "dispatch/lock.hpp"
@@ -30,6 +32,30 @@ sqlite3* readable(ConnectionRef connection, const std::string& destination) {
   return connection.handle();
 }
 
+// A round comes every second at least: the longest sleep of a dispatcher is 250 ms.
+constexpr std::chrono::seconds silent_max{10};
+
+// 'T' in the third field: stopped by a signal or a debugger (man 5 proc).
+bool is_stopped(std::int64_t pid) {
+  std::ifstream file{"/proc/" + std::to_string(pid) + "/stat"};
+  std::string text;
+  std::getline(file, text);
+  const std::size_t name_end = text.rfind(')');  // the name may hold anything
+  return name_end != std::string::npos && name_end + 2 < text.size() && text[name_end + 2] == 'T';
+}
+
+std::string trouble_of(const ActiveDispatcher& dispatcher,
+                       std::chrono::system_clock::time_point now) {
+  const std::string pid = std::to_string(dispatcher.pid);
+  if (is_stopped(dispatcher.pid)) {
+    return "process " + pid + " is stopped (`kill -CONT " + pid + "` lets it go on)";
+  }
+  const auto silent = std::chrono::floor<std::chrono::seconds>(now - dispatcher.last_round);
+  if (silent < silent_max) return {};
+  return "process " + pid + " has done nothing for " + std::to_string(silent.count()) +
+         " s; it waits for the database, or hangs";
+}
+
 }  // namespace
 
 Status status(ConnectionRef connection, const std::string& destination,
@@ -39,6 +65,7 @@ Status status(ConnectionRef connection, const std::string& destination,
   const std::string path = storage::path_of(db);
   for (DestinationStatus& found : status.destinations) {
     found.dispatcher = dispatch::active_dispatcher(path, found.name);
+    if (found.dispatcher) found.dispatcher->trouble = trouble_of(*found.dispatcher, now);
   }
   return status;
 }

@@ -56,7 +56,9 @@ class OpenLocks {
   /// Opens with no fork in between, so that no child has a copy that is not known here.
   int open_file(const std::string& path, mode_t mode) {
     const std::lock_guard guard{mutex_};
-    const int file = open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, mode);
+    // O_NONBLOCK: someone may have put a pipe in its place.
+    constexpr int flags = O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK;
+    const int file = open(path.c_str(), flags, mode);
     const int error = errno;
     if (file >= 0) files_.push_back(file);
     errno = error;
@@ -84,10 +86,23 @@ class OpenLocks {
   std::vector<int> files_;
 };
 
-// The lock file may be opened by whoever may open the database, and by nobody else.
-mode_t mode_of(const std::string& database_path) {
-  struct stat facts {};
-  return stat(database_path.c_str(), &facts) == 0 ? facts.st_mode & 0666U : 0600U;
+// Who may open the lock file can hold the lock, and stop all deliveries: only the owner of the
+// database may. Whoever else may write the database must be served by that user's dispatcher.
+constexpr mode_t lock_mode = 0600;
+
+// Why `file` cannot be the lock of `database_path`; null: it can. When root has made it, it is
+// given to the database's owner.
+const char* lock_problem(int file, const std::string& database_path) {
+  struct stat lock {};
+  struct stat database {};
+  if (fstat(file, &lock) != 0) return "cannot be looked at";
+  if (!S_ISREG(lock.st_mode)) return "is no plain file";
+  if (lock.st_nlink > 1) return "has another name, too: remove it";
+  if (stat(database_path.c_str(), &database) != 0) return nullptr;
+  if (lock.st_uid == database.st_uid) return nullptr;
+  const bool is_given =
+      lock.st_uid == geteuid() && fchown(file, database.st_uid, database.st_gid) == 0;
+  return is_given ? nullptr : "belongs to another user than the database: remove it";
 }
 
 std::string host_name() {
@@ -120,20 +135,22 @@ bool Lock::try_acquire(core::Instant now) {
 }
 
 bool Lock::try_once(core::Instant now) {
-  const mode_t mode = mode_of(database_path_);
-  file_ = OpenLocks::of_process().open_file(path_, mode);
+  file_ = OpenLocks::of_process().open_file(path_, lock_mode);
   if (file_ < 0) {
     throw std::runtime_error{"outbox: cannot open " + path_ + ": " + std::strerror(errno)};
   }
   pid_ = getpid();
+  if (const char* const problem = lock_problem(file_, database_path_)) {
+    release();
+    throw std::runtime_error{"outbox: " + path_ + " " + problem};
+  }
   // Removed between open and flock, it would not be the file that others lock.
   if (flock(file_, LOCK_EX | LOCK_NB) != 0 || !is_same_file()) {
     release();
     return false;
   }
-  // The umask may have narrowed it. Not ours to change if another user made it: then it is as it
-  // is.
-  static_cast<void>(fchmod(file_, mode));
+  static_cast<void>(
+      fchmod(file_, lock_mode));  // an earlier version made it as open as the database
   since_ = now;
   touched_ = {};
   in_flight_since_.reset();
@@ -198,9 +215,9 @@ void Lock::write_owner() const {
 std::optional<ActiveDispatcher> active_dispatcher(const std::string& database_path,
                                                   const std::string& destination) {
   if (database_path.empty()) return std::nullopt;
-  const Descriptor file{
-      open(lock_path(database_path, destination).c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW)};
-  if (file.get() < 0) return std::nullopt;
+  const Descriptor file{open(lock_path(database_path, destination).c_str(),
+                             O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK)};
+  if (file.get() < 0 || lock_problem(file.get(), database_path) != nullptr) return std::nullopt;
   if (flock(file.get(), LOCK_SH | LOCK_NB) == 0) {
     flock(file.get(), LOCK_UN);  // by hand: a child forked right now would keep it
     return std::nullopt;

@@ -1,6 +1,7 @@
 #include "dispatch/notices.hpp"
 
 #include <algorithm>
+#include <bit>
 
 #include "core/event/reader.hpp"
 
@@ -52,6 +53,16 @@ void tell_of(const Observer& observer, const std::string& destination,
                       .text = without_quotation(death.reason),
                       .events = 1,
                       .id = death.id});
+    }
+    for (const core::Suspect& suspect : settlement.suspects) {
+      const std::int64_t times = suspect.suspicion.refusals + suspect.suspicion.solo_failures;
+      if (!std::has_single_bit(static_cast<std::uint64_t>(times))) continue;  // not each time
+      tell(observer, {.kind = Notice::Kind::suspect,
+                      .destination = destination,
+                      .text = "refused or failed alone (" + std::to_string(times) +
+                              "): " + without_quotation(suspect.reason),
+                      .events = 1,
+                      .id = suspect.id});
     }
     const auto& hold = settlement.endpoint.hold;
     if (settlement.hold_change == core::HoldChange::begun) {

@@ -18,7 +18,8 @@ Round::Round(Sink& sink, const core::Clock& clock, const DispatcherOptions& opti
       options_{options},
       policy_{.backoff = {.min = options.backoff_min, .max = options.backoff_max},
               .batch_events = options.batch_events,
-              .solo_failures_max = options.solo_failures_max},
+              .solo_failures_max = options.solo_failures_max,
+              .buries_cornered = options.buries_cornered},
       random_{seed} {
   require_options(options);
 }

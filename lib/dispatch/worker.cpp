@@ -1,5 +1,4 @@
 #include "dispatch/worker.hpp"
-
 #include <algorithm>
 #include <random>
 #include <thread>
@@ -190,7 +189,8 @@ void Worker::make_room(std::chrono::microseconds recording) {
 
 // Closes what is broken, so that the next pass opens it again. What the round could not record it
 // keeps, and records first.
-milliseconds Worker::recover(const std::string& what, bool is_busy) {
+// Called in handlers, also of `bad_alloc`: it must get by without memory.
+milliseconds Worker::recover(const char* what, bool is_busy) noexcept {
   note_trouble(what, is_busy);
   const milliseconds wait = is_busy ? after_busy : after_trouble;
   quiet_until_ = SteadyClock::now() + wait;  // no notify makes it come sooner
@@ -285,8 +285,9 @@ void Worker::note(const RoundReport& report) {
 }
 
 // Keeps `what` for people. Tells the observer of it, unless the database is only busy.
-void Worker::note_trouble(const std::string& what, bool is_busy) noexcept {
+void Worker::note_trouble(const char* what_text, bool is_busy) noexcept {
   try {
+    const std::string what = what_text;
     std::unique_lock guard{mutex_};
     const bool is_new = std::exchange(stats_.database_trouble, what) != what;
     guard.unlock();

@@ -51,7 +51,7 @@ class Worker {
   void serve();
   milliseconds deliver();
   void make_room(std::chrono::microseconds recording);
-  milliseconds recover(const std::string& what, bool is_busy);
+  milliseconds recover(const char* what, bool is_busy) noexcept;
   void pause_for(milliseconds wait);
   void wait_for_commit(SteadyClock::time_point deadline);
   bool is_disturbed() const { return is_notified_.load() || is_stopping_.load(); }
@@ -61,7 +61,7 @@ class Worker {
   void tell(Notice::Kind kind, std::string text) const;
   void warn(std::string text);
   void note(const RoundReport& report);
-  void note_trouble(const std::string& what, bool is_busy) noexcept;
+  void note_trouble(const char* what_text, bool is_busy) noexcept;
 
   const SystemClock clock_;
   DatabaseFile file_;

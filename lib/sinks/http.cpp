@@ -1,8 +1,14 @@
 #include "sinks/http.hpp"
 
+#include <poll.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#ifdef __linux__
+#include <linux/sockios.h>
+#endif
+
 #include <algorithm>
 #include <cctype>
-#include <mutex>
 #include <new>
 #include <optional>
 #include <stdexcept>
@@ -17,33 +23,7 @@ namespace {
 constexpr std::size_t kept_bytes_max = 64 * 1024;        // of an answer's body
 constexpr std::size_t received_bytes_max = 1024 * 1024;  // then the transfer is cut
 constexpr std::size_t header_value_bytes_max = 256;
-
-struct CleanUrl {
-  void operator()(CURLU* url) const { curl_url_cleanup(url); }
-};
-
-std::string part_of(CURLU* url, CURLUPart part) {
-  char* text = nullptr;
-  if (curl_url_get(url, part, &text, 0) != CURLUE_OK) return {};
-  std::string result{text};
-  curl_free(text);
-  return result;
-}
-
-bool is_loopback_host(const std::string& host) {
-  const bool is_ipv4 =
-      host.rfind("127.", 0) == 0 && host.find_first_not_of("0123456789.") == std::string::npos;
-  return is_ipv4 || host == "[::1]" || host == "localhost";
-}
-
-void erase_all(std::string& text, const std::string& secret) {
-  if (secret.empty()) return;
-  constexpr std::string_view mark = "***";
-  for (std::size_t at = text.find(secret); at != std::string::npos;
-       at = text.find(secret, at + mark.size())) {
-    text.replace(at, secret.size(), mark);
-  }
-}
+constexpr std::size_t header_bytes_max = 128 * 1024;  // libcurl keeps them all
 
 core::Arrival arrival_of(CURLcode result, CURL* easy) {
   switch (result) {
@@ -69,36 +49,8 @@ core::Arrival arrival_of(CURLcode result, CURL* easy) {
 
 }  // namespace
 
-void start_curl() {
-  static std::once_flag once;
-  std::call_once(once, [] {
-    if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) {
-      throw std::runtime_error{"outbox: libcurl cannot be started"};
-    }
-  });
-}
-
-UrlFacts require_url(const std::string& url) {
-  const std::unique_ptr<CURLU, CleanUrl> parsed{curl_url()};
-  if (!parsed) throw std::bad_alloc{};
-  if (curl_url_set(parsed.get(), CURLUPART_URL, url.c_str(), 0) != CURLUE_OK) {
-    throw std::invalid_argument{"outbox: url: not a URL"};
-  }
-  const std::string scheme = part_of(parsed.get(), CURLUPART_SCHEME);
-  if (scheme != "https" && scheme != "http") {
-    throw std::invalid_argument{"outbox: url: must begin with https:// or http://"};
-  }
-  const bool has_user = !part_of(parsed.get(), CURLUPART_USER).empty() ||
-                        !part_of(parsed.get(), CURLUPART_PASSWORD).empty();
-  if (has_user) throw std::invalid_argument{"outbox: url: must not hold a user or password"};
-  if (!part_of(parsed.get(), CURLUPART_FRAGMENT).empty()) {
-    throw std::invalid_argument{"outbox: url: must not have a fragment"};
-  }
-  return {.is_https = scheme == "https",
-          .is_loopback = is_loopback_host(part_of(parsed.get(), CURLUPART_HOST))};
-}
-
-HttpTransfer::HttpTransfer(const HttpTarget& target) : easy_{curl_easy_init()} {
+HttpTransfer::HttpTransfer(const HttpTarget& target)
+    : has_proxy_{require_proxy(target)}, easy_{curl_easy_init()} {
   if (!easy_) throw std::bad_alloc{};
   set_target(target);
 }
@@ -134,6 +86,10 @@ void HttpTransfer::set_target(const HttpTarget& target) {
   } else if (!target.proxy.empty()) {
     set(CURLOPT_PROXY, target.proxy.c_str());
   }
+  // A proxy's own headers are not the endpoint's: its Retry-After says nothing.
+  set(CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
+  // Asks for a body as it is, and still reads what an endpoint or a proxy compresses unasked.
+  set(CURLOPT_ACCEPT_ENCODING, "identity");
   set(CURLOPT_HEADEROPT, long{CURLHEADER_SEPARATE});  // a proxy does not see the token
   set(CURLOPT_USERAGENT, "outbox/" OUTBOX_VERSION);
   set(CURLOPT_ERRORBUFFER, static_cast<char*>(error_));
@@ -149,7 +105,12 @@ void HttpTransfer::prepare(std::uint64_t token, std::string body,
   token_ = token;
   body_ = std::move(body);
   secret_ = std::move(secret);
+  sent_bytes_ = body_.size();
   received_ = 0;
+  header_bytes_ = 0;
+  has_headers_ended_ = false;
+  is_early_ = false;
+  ends_by_close_ = true;
   answer_ = {};
   error_[0] = '\0';
   curl_slist* list = nullptr;
@@ -167,6 +128,49 @@ void HttpTransfer::prepare(std::uint64_t token, std::string body,
   curl_easy_setopt(easy_.get(), CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(body_.size()));
 }
 
+bool HttpTransfer::has_unasked_bytes() const {
+  curl_socket_t socket = CURL_SOCKET_BAD;
+  curl_easy_getinfo(easy_.get(), CURLINFO_ACTIVESOCKET, &socket);
+  if (socket == CURL_SOCKET_BAD) return false;  // its connection is gone
+  char byte = 0;
+  return recv(socket, &byte, 1, MSG_PEEK | MSG_DONTWAIT) >= 0;
+}
+
+void HttpTransfer::avoid_idle_connections(bool avoids) {
+  curl_easy_setopt(easy_.get(), CURLOPT_FRESH_CONNECT, avoids ? 1L : 0L);
+}
+
+// A "yes" counts only when the endpoint can have read all and has said all.
+bool HttpTransfer::is_complete(CURLcode result) const {
+  const bool is_cut_by_us = result == CURLE_WRITE_ERROR && received_ > received_bytes_max;
+  if (!has_headers_ended_ || (result != CURLE_OK && !is_cut_by_us)) return false;
+  curl_off_t uploaded = 0;
+  curl_easy_getinfo(easy_.get(), CURLINFO_SIZE_UPLOAD_T, &uploaded);
+  return static_cast<std::size_t>(uploaded) >= sent_bytes_ && !is_early_;
+}
+
+// What libcurl has handed over may still be in this machine: the other one cannot have read it.
+// Only while the transfer runs: afterwards another one may use its connection.
+bool HttpTransfer::has_unsent_bytes() const {
+#ifdef SIOCOUTQ  // Linux (tcp(7)); an answer acknowledges what was received before it
+  curl_socket_t socket = CURL_SOCKET_BAD;
+  curl_easy_getinfo(easy_.get(), CURLINFO_ACTIVESOCKET, &socket);
+  if (socket == CURL_SOCKET_BAD) return false;
+  pollfd look{.fd = socket, .events = 0, .revents = 0};
+  if (poll(&look, 1, 0) > 0) return true;  // reset: what was still to be sent is thrown away
+  int bytes = 0;
+  return ioctl(socket, SIOCOUTQ, &bytes) == 0 && bytes > 0;
+#else
+  return false;
+#endif
+}
+
+// libcurl's own words quote URLs, and with a proxy its password.
+std::string HttpTransfer::words_for(CURLcode result) const {
+  const bool is_quoted = has_proxy_ || result == CURLE_URL_MALFORMAT || error_[0] == '\0';
+  return core::sanitised(is_quoted ? curl_easy_strerror(result) : error_, core::error_bytes_max);
+}
+
 core::Answer HttpTransfer::answer(CURLcode result) {
   CURL* const easy = easy_.get();
   long status = 0;
@@ -176,18 +180,21 @@ core::Answer HttpTransfer::answer(CURLcode result) {
   curl_easy_getinfo(easy, CURLINFO_TOTAL_TIME_T, &took_us);
   curl_easy_getinfo(easy, CURLINFO_CONTENT_TYPE, &content_type);
   answer_.took = std::chrono::milliseconds{took_us / 1000};
-  if (status >= 200) {  // a status that was received counts, whatever became of the body
+  const bool is_success = status >= 200 && status < 300;
+  if (status >= 200 && (!is_success || is_complete(result))) {
     answer_.arrival = core::Arrival::answered;
     answer_.status = static_cast<int>(status);
+    answer_.may_be_cut = ends_by_close_;
     if (content_type != nullptr) answer_.content_type = content_type;
+  } else if (is_success) {
+    answer_.arrival = core::Arrival::lost;
+    answer_.error = "HTTP " + std::to_string(status) + ", but the exchange broke off";
   } else {
     answer_.arrival = arrival_of(result, easy);
-    const char* const why = error_[0] != '\0' ? error_ : curl_easy_strerror(result);
-    answer_.error = core::sanitised(why, core::error_bytes_max);
+    answer_.error = words_for(result);
   }
   body_.clear();
-  erase_all(answer_.body, secret_);
-  erase_all(answer_.error, secret_);
+  answer_.secret = std::move(secret_);
   return std::move(answer_);
 }
 
@@ -200,9 +207,27 @@ std::size_t HttpTransfer::on_body(char* data, std::size_t size, std::size_t coun
   return transfer.received_ > received_bytes_max ? 0 : bytes;
 }
 
+// Called for each line: of answers before the final one (1xx), of the final one, and of trailers.
 std::size_t HttpTransfer::on_header(char* data, std::size_t size, std::size_t count, void* self) {
   auto& transfer = *static_cast<HttpTransfer*>(self);
   const std::string_view line{data, size * count};
+  transfer.header_bytes_ += line.size();
+  if (transfer.header_bytes_ > header_bytes_max) return 0;  // a flood: the answer is lost
+  if (line.rfind("HTTP/", 0) == 0) {  // what was said before belongs to another answer
+    transfer.answer_.retry_after.clear();
+    transfer.answer_.date.clear();
+    transfer.has_headers_ended_ = false;
+    transfer.ends_by_close_ = true;
+    return line.size();
+  }
+  if (transfer.has_headers_ended_) return line.size();  // a trailer
+  if (line == "\r\n" || line == "\n") {
+    long status = 0;
+    curl_easy_getinfo(transfer.easy_.get(), CURLINFO_RESPONSE_CODE, &status);
+    transfer.has_headers_ended_ = status >= 200;
+    transfer.is_early_ = transfer.has_unsent_bytes();
+    return line.size();
+  }
   const auto value_of = [line](std::string_view name) -> std::optional<std::string> {
     const bool is_it = line.size() > name.size() && line[name.size()] == ':' &&
                        std::equal(name.begin(), name.end(), line.begin(), [](char a, char b) {
@@ -214,6 +239,7 @@ std::size_t HttpTransfer::on_header(char* data, std::size_t size, std::size_t co
   };
   if (auto value = value_of("retry-after")) transfer.answer_.retry_after = std::move(*value);
   if (auto value = value_of("date")) transfer.answer_.date = std::move(*value);
+  if (value_of("content-length") || value_of("transfer-encoding")) transfer.ends_by_close_ = false;
   return line.size();
 }
 

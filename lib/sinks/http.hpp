@@ -40,6 +40,12 @@ struct UrlFacts {
 /// or fragment.
 UrlFacts require_url(const std::string& url);
 
+/// Whether a proxy is used for `target`: its own or the environment's. The error names the setting
+/// and never its value, which may hold a password.
+///
+/// Throws: `std::invalid_argument` when that proxy is no URL.
+bool require_proxy(const HttpTarget& target);
+
 /// A POST under way, from its body to its answer.
 /// Lifetime: must be out of every multi handle before it is destroyed. Does not move: libcurl
 /// points into it.
@@ -54,6 +60,12 @@ class HttpTransfer {
   void prepare(std::uint64_t token, std::string body, const std::vector<std::string>& header_lines,
                std::string secret);
 
+  /// Something has arrived on its idle connection that answers nothing, or the end of it: the next
+  /// request must not be sent there. Only for plain HTTP: in TLS, bytes of its own may wait.
+  bool has_unasked_bytes() const;
+  /// The next request opens a connection of its own.
+  void avoid_idle_connections(bool avoids);
+
   CURL* handle() const { return easy_.get(); }
   std::uint64_t token() const { return token_; }
 
@@ -61,6 +73,9 @@ class HttpTransfer {
   core::Answer answer(CURLcode result);
 
  private:
+  std::string words_for(CURLcode result) const;
+  bool is_complete(CURLcode result) const;
+  bool has_unsent_bytes() const;
   struct CloseEasy {
     void operator()(CURL* easy) const { curl_easy_cleanup(easy); }
   };
@@ -72,13 +87,19 @@ class HttpTransfer {
   static std::size_t on_header(char* data, std::size_t size, std::size_t count, void* self);
   void set_target(const HttpTarget& target);
 
+  bool has_proxy_ = false;
   std::unique_ptr<CURL, CloseEasy> easy_;
   std::unique_ptr<curl_slist, FreeList> headers_;
   char error_[CURL_ERROR_SIZE] = {};
   std::uint64_t token_ = 0;
   std::string body_;
   std::string secret_;
-  std::size_t received_ = 0;
+  std::size_t sent_bytes_ = 0;      // of the body to be sent
+  std::size_t received_ = 0;        // bytes of the answer's body
+  std::size_t header_bytes_ = 0;    // of all header lines, those of 1xx and trailers too
+  bool has_headers_ended_ = false;  // of the final answer
+  bool is_early_ = false;           // the answer came before all of the request had left
+  bool ends_by_close_ = true;       // nothing says how long the answer's body is
   core::Answer answer_;
 };
 

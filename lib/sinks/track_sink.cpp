@@ -30,11 +30,13 @@ HttpTarget target_of(const TrackApi& options) {
           "connect_timeout: must be 1 ms to 5 min");
   require(options.timeout >= milliseconds{1} && options.timeout <= std::chrono::minutes{10},
           "timeout: must be 1 ms to 10 min");
-  return {.url = options.url,
-          .connect_timeout = options.connect_timeout,
-          .timeout = options.timeout,
-          .ca_file = options.ca_file,
-          .proxy = options.proxy};
+  HttpTarget target{.url = options.url,
+                    .connect_timeout = options.connect_timeout,
+                    .timeout = options.timeout,
+                    .ca_file = options.ca_file,
+                    .proxy = options.proxy};
+  require_proxy(target);
+  return target;
 }
 
 }  // namespace
@@ -73,7 +75,14 @@ void TrackSink::submit(std::uint64_t token, std::string body) {
     replies_.push_back({token, {.arrival = core::Arrival::no_credential, .error = problem.what()}});
     return;
   }
+  // An answer that nobody asked for, on a connection that has idled, would be taken for the answer
+  // to this request. While others are under way, they may be using what idles here.
+  const bool is_plain = target_.url.rfind("http:", 0) == 0;
+  const bool has_unasked = is_plain && under_way_.empty() &&
+                           std::any_of(idle_.begin(), idle_.end(),
+                                       [](const auto& idle) { return idle->has_unasked_bytes(); });
   std::unique_ptr<HttpTransfer> transfer = idle_transfer();
+  transfer->avoid_idle_connections(has_unasked);
   transfer->prepare(token, std::move(body), lines, std::move(secret));
   if (curl_multi_add_handle(multi_.get(), transfer->handle()) != CURLM_OK) throw std::bad_alloc{};
   under_way_.push_back(std::move(transfer));

@@ -107,12 +107,67 @@ TEST_CASE("the lock of a process dies with it") {
   CHECK(lock.try_acquire(now));
 }
 
-TEST_CASE("the lock file is for those who may open the database") {
-  Place place;
-  REQUIRE(chmod(place.path.c_str(), 0640) == 0);
+TEST_CASE("only the owner may open the lock file: who has it open can hold the lock") {
+  const Place place;
+  REQUIRE(chmod(place.path.c_str(), 0664) == 0);
+  std::ofstream{place.lock_file} << "from an earlier version";
+  REQUIRE(chmod(place.lock_file.c_str(), 0664) == 0);
   Lock lock{place.path, "track"};
   REQUIRE(lock.try_acquire(now));
   struct stat facts {};
   REQUIRE(stat(place.lock_file.c_str(), &facts) == 0);
-  CHECK((facts.st_mode & 0777U) == 0640U);
+  CHECK((facts.st_mode & 0777U) == 0600U);
+}
+
+TEST_CASE("what stands in the place of the lock file and is none is refused at once") {
+  const Place place;
+  const std::string other = place.folder.file("other");
+  std::ofstream{other} << "precious";
+  const char* problem = "";
+  SUBCASE("a pipe, which would keep who opens it waiting") {
+    REQUIRE(mkfifo(place.lock_file.c_str(), 0600) == 0);
+    problem = "is no plain file";
+  }
+  SUBCASE("a link to another file, which would be overwritten") {
+    REQUIRE(symlink(other.c_str(), place.lock_file.c_str()) == 0);
+    problem = "cannot open";
+  }
+  SUBCASE("another file's second name") {
+    REQUIRE(link(other.c_str(), place.lock_file.c_str()) == 0);
+    problem = "has another name";
+  }
+  SUBCASE("a folder") {
+    REQUIRE(mkdir(place.lock_file.c_str(), 0700) == 0);
+    problem = "cannot open";
+  }
+  SUBCASE("another user's file") {
+    if (geteuid() != 0) return;  // nobody else can give a file away
+    std::ofstream{place.lock_file} << "mine";
+    REQUIRE(chown(place.lock_file.c_str(), 12'345, 12'345) == 0);
+    problem = "belongs to another user";
+  }
+  CHECK_FALSE(active_dispatcher(place.path, "track"));
+  Lock lock{place.path, "track"};
+  std::string message;
+  try {
+    lock.try_acquire(now);
+  } catch (const std::runtime_error& error) {
+    message = error.what();
+  }
+  CAPTURE(message);
+  CHECK(message.find(problem) != std::string::npos);
+  std::string kept;
+  std::ifstream{other} >> kept;
+  CHECK(kept == "precious");
+}
+
+TEST_CASE("a lock file that root makes is given to the owner of the database") {
+  if (geteuid() != 0) return;
+  const Place place;
+  REQUIRE(chown(place.path.c_str(), 12'345, 12'345) == 0);
+  Lock lock{place.path, "track"};
+  REQUIRE(lock.try_acquire(now));
+  struct stat facts {};
+  REQUIRE(stat(place.lock_file.c_str(), &facts) == 0);
+  CHECK(facts.st_uid == 12'345);
 }

@@ -10,6 +10,16 @@ namespace simulation {
 
 using std::chrono::milliseconds;
 
+// What the endpoint answers when it is sent an event that it cannot stand; 0: nothing.
+constexpr int killer_answers[] = {0, 0, 500, 500, 502, 503, 302, 401, 403, 404, 409, 429, 501};
+
+// Most are small, as in an app; some are not.
+std::size_t World::pick_size() {
+  if (!chance(12)) return 0;
+  constexpr std::size_t sizes[] = {1'000, 2'000, 10'000, 50'000, 250'000};
+  return sizes[pick(chance(10) ? std::size(sizes) : 3)];
+}
+
 // A payload that is valid, or that nobody can send, and which destination and key it is for.
 Event World::new_event() {
   Event event{.destination = any_destination(),
@@ -18,6 +28,7 @@ Event World::new_event() {
   const std::string user = "e-" + std::to_string(users_++);
   event.payload = R"({"event_name":"invite_sent","user_id":")" + user +
                   R"(","timestamp":"2024-10-20T15:51:35.059000Z","properties":{},"context":{}})";
+  event.payload.insert(event.payload.size() - 1, pick_size(), ' ');
   return event;
 }
 
@@ -47,6 +58,7 @@ void World::enqueue() {
     Event event = new_event();
     event.is_bad = chance(12);
     event.is_killer = chance(60);
+    if (event.is_killer) event.killer_answer = killer_answers[pick(std::size(killer_answers))];
     const bool is_undone = chance(10);
     if (is_undone) app_.db().exec("savepoint host");
     outbox::EnqueueOptions options{.destination = name_of(event.destination),

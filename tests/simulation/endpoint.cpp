@@ -17,6 +17,8 @@ Answer status(int code, std::string body = R"({"success":false})") {
 }
 
 constexpr std::size_t small_bytes_max = 400;  // two or three events
+// What a firewall, a proxy or a broken service answers; 0: nothing.
+constexpr int failures[] = {0, 302, 400, 401, 403, 404, 409, 429, 500, 501, 502, 503};
 
 }  // namespace
 
@@ -76,6 +78,29 @@ std::vector<std::int64_t> Endpoint::read(const std::string& body) {
   return ids;
 }
 
+void Endpoint::set_mood(Mood mood) {
+  mood_ = mood;
+  dislike_ = {static_cast<Dislike::Of>(pick(3)),
+              failures[pick(static_cast<int>(std::size(failures)))]};
+}
+
+bool Endpoint::is_disliked(const Event& event) const {
+  switch (dislike_.of) {
+    case Dislike::Of::type:
+      return event.id % 3 == 0;
+    case Dislike::Of::key:
+      return event.ordering_key == "key-1";
+    case Dislike::Of::size:
+      return event.payload.size() > 1'000;
+  }
+  return false;
+}
+
+Answer Endpoint::failure(int answer) const {
+  if (answer == 0) return {.arrival = Arrival::lost, .error = "reset"};
+  return status(answer);
+}
+
 Answer Endpoint::answer(const std::vector<std::int64_t>& ids, const std::string& body) {
   const auto has = [&](bool Event::*trait) {
     return std::any_of(ids.begin(), ids.end(),
@@ -104,13 +129,31 @@ Answer Endpoint::answer(const std::vector<std::int64_t>& ids, const std::string&
     case Mood::refuses_everything:
       return status(400);
     case Mood::small:
-      if (body.size() > small_bytes_max) return status(413);
+      if (body.size() <= small_bytes_max) break;
+      if (ids.size() == 1) model_.events.at(ids.front()).is_disliked = true;
+      return status(413);
+    case Mood::dislikes_some: {
+      bool is_any = false;
+      for (const std::int64_t id : ids) {
+        Event& event = model_.events.at(id);
+        if (!is_disliked(event)) continue;
+        event.is_disliked = is_any = true;
+      }
+      if (is_any) return failure(dislike_.answer);
+      break;
+    }
+    case Mood::flaky:
+      if (pick(3) == 0) return failure(down[pick(3)]);
+      break;
+    case Mood::flaps:
+      if (destination().requests / 4 % 2 == 0) return failure(down[pick(3)]);
       break;
     case Mood::works:
       break;
   }
-  if (has(&Event::is_killer)) {
-    return pick(2) == 0 ? status(500) : Answer{.arrival = Arrival::lost, .error = "reset"};
+  for (const std::int64_t id : ids) {
+    const Event& event = model_.events.at(id);
+    if (event.is_killer) return failure(event.killer_answer);
   }
   if (has(&Event::is_bad)) return status(pick(2) == 0 ? 400 : 200);
   return status(200, R"({"success":true})");
@@ -162,9 +205,13 @@ void Endpoint::take(const std::vector<std::int64_t>& ids) {
 void Endpoint::keep_books(const UnderWay& request) {
   const Answer& answer = request.reply.answer;
   const std::size_t number = ++destination().answers;
-  const bool has_failed = answer.arrival == Arrival::lost || answer.status >= 500;
-  const bool is_refused = answer.status == 400 || answer.status == 413 || answer.status == 200;
-  if (request.is_taken && !has_failed) {
+  const bool is_web_page = answer.body.rfind('<', 0) == 0;
+  const bool is_refused = answer.status == 400 || answer.status == 413 ||
+                          (answer.status == 200 && !is_web_page && !request.is_taken);
+  const bool is_accepted = request.is_taken && answer.arrival == Arrival::answered;
+  const bool has_failed = answer.arrival == Arrival::lost ||
+                          (answer.arrival == Arrival::answered && !is_refused && !is_accepted);
+  if (is_accepted) {
     destination().acceptances.push_back(number);
   } else if (is_refused || has_failed) {
     for (const std::int64_t id : request.ids) {

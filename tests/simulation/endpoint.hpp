@@ -15,18 +15,21 @@ namespace simulation {
 
 enum class Mood {
   works,
-  down,               // 500, 502, 503
-  unreachable,        // no connection
-  silent,             // no answer, nothing taken
-  loses_answers,      // takes what it is given, no answer
-  throttles,          // 429 or 503 with Retry-After
-  unauthorized,       // 401 or 403
-  no_token,           // no request is made
-  web_page,           // 200 with HTML
-  small,              // 413 above a size
-  refuses_everything  // 400
+  down,                // 500, 502, 503
+  unreachable,         // no connection
+  silent,              // no answer, nothing taken
+  loses_answers,       // takes what it is given, no answer
+  throttles,           // 429 or 503 with Retry-After
+  unauthorized,        // 401 or 403
+  no_token,            // no request is made
+  web_page,            // 200 with HTML
+  small,               // 413 above a size
+  refuses_everything,  // 400
+  dislikes_some,       // one type, key or size of events draws one status
+  flaky,               // one request in three fails, whatever is in it
+  flaps                // works for some requests, fails for the next ones
 };
-inline constexpr int moods = 11;
+inline constexpr int moods = 14;
 
 /// How long answers take, in rounds.
 struct Latency {
@@ -49,7 +52,7 @@ class Endpoint final : public outbox::Sink {
   void wake() noexcept override {}
   void abort() noexcept override;
 
-  void set_mood(Mood mood) { mood_ = mood; }
+  void set_mood(Mood mood);
   Mood mood() const { return mood_; }
   bool has_under_way(std::int64_t id) const;
   std::size_t under_way() const { return under_way_.size(); }
@@ -64,6 +67,14 @@ class Endpoint final : public outbox::Sink {
     int rounds_left;
   };
 
+  /// What it dislikes while `Mood::dislikes_some` lasts.
+  struct Dislike {
+    enum class Of { type, key, size } of = Of::type;
+    int answer = 500;
+  };
+
+  bool is_disliked(const Event& event) const;
+  outbox::core::Answer failure(int answer) const;
   std::vector<std::int64_t> read(const std::string& body);
   outbox::core::Answer answer(const std::vector<std::int64_t>& ids, const std::string& body);
   void require_turn(const std::vector<std::int64_t>& ids) const;
@@ -80,6 +91,7 @@ class Endpoint final : public outbox::Sink {
   Latency latency_;
   EarlierOfKey earlier_of_key_;
   Mood mood_ = Mood::works;
+  Dislike dislike_;
   std::string name_;
   std::vector<UnderWay> under_way_;
 };

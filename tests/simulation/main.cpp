@@ -5,6 +5,10 @@
 //     simulation isolation                           every place of bad events among 128
 //     simulation outage --days 7 --per-second 10     a week of 503, then all is delivered
 
+// What is shared with the tests was compiled with their headers.
+#define DOCTEST_CONFIG_IMPLEMENT
+#include <doctest/doctest.h>
+
 #include <malloc.h>
 #include <sqlite3.h>
 #include <CLI/CLI.hpp>

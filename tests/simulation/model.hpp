@@ -41,7 +41,9 @@ struct Event {
   std::int64_t enqueued_at_ms = 0;
   bool is_rubbish = false;    // can never be sent
   bool is_bad = false;        // the endpoint refuses it
-  bool is_killer = false;     // the endpoint dies of it
+  bool is_killer = false;     // the endpoint fails whenever it is sent it, as `killer_answer` says
+  int killer_answer = 500;    // a status; 0: no answer
+  bool is_disliked = false;   // the endpoint did not want its type, its key or its size for a while
   bool is_unqueued = false;   // inserted while triggers were off, and not served since
   bool is_discarded = false;  // by a person
   bool is_requeued = false;   // by a person, and not accepted since
@@ -49,6 +51,12 @@ struct Event {
   bool is_dead = false;       // as the table says
   bool is_delivered = false;  // as the table says
 
+  /// It may die, or stay as a suspect: what the endpoint says of it is true.
+  bool is_guilty() const { return is_rubbish || is_bad || is_killer || is_disliked; }
+  /// The endpoint fails at it with an answer of which no event dies: people must decide.
+  bool needs_people() const {
+    return is_killer && killer_answer != 0 && (killer_answer < 500 || killer_answer == 501);
+  }
   bool has_ended() const { return is_rubbish || is_discarded || is_removed || is_dead; }
 
   int accepted = 0;             // how often the endpoint took it

@@ -107,13 +107,21 @@ void Oracle::check_death(const Event& event, const std::string& reason) const {
     const std::size_t last = event.lone_refusals.back() + destination.connections;
     require(is_accepted_between(destination, event.first_doubt, last),
             "an event died without evidence that others are accepted", event.id);
-    require(strictness_ == Strictness::formal || event.is_bad, "an innocent died", event.id);
+    require(strictness_ == Strictness::formal || event.is_guilty(), "an innocent died", event.id);
+    return;
+  }
+  if (begins_with(reason, "refused ")) {  // "refused 5 times while nothing else could be sent"
+    require(event.lone_refusals.size() >= 5, "an event died cornered without five refusals",
+            event.id);
+    require(!event.ordering_key.empty(), "an event died cornered that holds nothing", event.id);
+    require(strictness_ == Strictness::formal || event.is_guilty(), "an innocent died cornered",
+            event.id);
     return;
   }
   require(begins_with(reason, "failed alone "), "an event died of " + reason);
   require(event.lone_failures.size() >= 10, "an event died without ten failures of its own",
           event.id);
-  require(strictness_ == Strictness::formal || event.is_killer, "an innocent died of an outage",
+  require(strictness_ == Strictness::formal || event.is_guilty(), "an innocent died of an outage",
           event.id);
 }
 

@@ -1,6 +1,7 @@
 #include "simulation/progress.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include "core/decide/search.hpp"
 
@@ -109,7 +110,9 @@ void Progress::look(const Endpoint& endpoint, outbox::core::Instant now) {
   const std::int64_t now_ms = outbox::core::unix_ms(now);
   const State state = read_state();
   free_ = free_connections(state, endpoint, now_ms);
-  takeable_ = takeable(endpoint, now_ms);
+  const std::set<std::int64_t> before = std::exchange(takeable_, takeable(endpoint, now_ms));
+  // A round may only have set rubbish aside.
+  has_left_ = !std::includes(takeable_.begin(), takeable_.end(), before.begin(), before.end());
   const bool has_part = this->has_part(endpoint);
   has_something_ = !takeable_.empty() || has_part || has_suspect(now_ms, endpoint);
   searches_.bind(1, destination_.name);
@@ -123,6 +126,7 @@ void Progress::look(const Endpoint& endpoint, outbox::core::Instant now) {
 
 void Progress::judge(std::size_t requests) {
   if (free_ == 0) return;
+  if (has_left_) idle_rounds_ = 0;
   idle_rounds_ = requests == 0 && has_something_ ? idle_rounds_ + 1 : 0;
   require(idle_rounds_ <= idle_rounds_max, "what may go is not taken");
   std::erase_if(waits_, [this](const auto& wait) { return !takeable_.contains(wait.first); });

@@ -66,6 +66,7 @@ class Progress {
   bool has_something_ = false;    // to send
   bool is_at_full_pace_ = false;  // no hold, search or slow start
   std::set<std::int64_t> takeable_;
+  bool has_left_ = false;  // an event that could be taken at the last look
   std::int64_t ready_ = 0;
   int idle_rounds_ = 0;
   struct Wait {

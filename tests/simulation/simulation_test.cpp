@@ -9,7 +9,7 @@
 #include "support/sanitized.hpp"
 
 TEST_CASE("hundreds of lives with every fault at once break no promise") {
-  const std::uint64_t seeds = support::is_sanitized ? 60 : 300;
+  const std::uint64_t seeds = support::is_sanitized ? 30 : 100;
   for (std::uint64_t seed = 0; seed < seeds; ++seed) {
     CAPTURE(seed);  // again: simulation lives --seed
     simulation::World world{seed};

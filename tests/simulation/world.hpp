@@ -37,6 +37,7 @@ class World {
   void trouble(std::uint64_t lot);
   void check() { oracle_->check(); }
   void die_out();
+  void require_delivery();
   void tidy_up(std::size_t destination);
   void check_end();
 
@@ -45,6 +46,7 @@ class World {
   void enqueue_once();
   void insert_by_sql();
   void switch_triggers();
+  std::size_t pick_size();
   Event new_event();
   void add(Event event);
   void use_our_time(const Event& event);
@@ -82,6 +84,7 @@ class World {
   Model model_;
   std::vector<outbox::DispatcherOptions> options_;  // by destination
   std::vector<std::unique_ptr<Service>> services_;
+  std::map<std::int64_t, outbox::core::Instant> late_since_;  // good events that may go
   std::unique_ptr<Oracle> oracle_;
   std::uint64_t users_ = 0;
 };

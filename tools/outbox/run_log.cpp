@@ -19,6 +19,8 @@ const char* name_of(Kind kind) {
       return "request";
     case Kind::dead:
       return "dead";
+    case Kind::suspect:
+      return "suspect";
     case Kind::hold:
       return "hold";
     case Kind::resumed:
@@ -43,6 +45,8 @@ std::string text_of(const outbox::Notice& notice) {
              " ms: " + notice.text;
     case Kind::dead:
       return "event " + std::to_string(notice.id) + " is dead: " + notice.text;
+    case Kind::suspect:
+      return "event " + std::to_string(notice.id) + " is a suspect: " + notice.text;
     case Kind::hold:
       return "on hold: " + notice.text;
     case Kind::database_trouble:
@@ -58,8 +62,8 @@ void RunLog::tell(const outbox::Notice& notice) {
   const bool is_delivery =
       notice.kind == Kind::request && notice.verdict == outbox::Verdict::delivered;
   if (is_delivery && !logs_requests_) return;
-  const bool is_bad = notice.kind == Kind::dead || notice.kind == Kind::hold ||
-                      notice.kind == Kind::warning ||
+  const bool is_bad = notice.kind == Kind::dead || notice.kind == Kind::suspect ||
+                      notice.kind == Kind::hold || notice.kind == Kind::warning ||
                       (notice.kind == Kind::request && !is_delivery);
   write(notice.kind == Kind::database_trouble ? Level::error
         : is_bad                              ? Level::warning

@@ -51,15 +51,23 @@ Json json_of(const outbox::DestinationStatus& destination, const Globals& global
                     {"tries", hold->tries}};
   }
   if (const auto& dispatcher = destination.dispatcher) {
-    json["dispatcher"] = {
-        {"pid", dispatcher->pid},
-        {"host", dispatcher->host},
-        {"since", rfc3339(dispatcher->since)},
-        {"last_round", rfc3339(dispatcher->last_round)},
-        {"database_trouble", text_or_null(dispatcher->database_trouble, globals)}};
+    json["dispatcher"] = {{"pid", dispatcher->pid},
+                          {"host", dispatcher->host},
+                          {"since", rfc3339(dispatcher->since)},
+                          {"last_round", rfc3339(dispatcher->last_round)},
+                          {"database_trouble", text_or_null(dispatcher->database_trouble, globals)},
+                          {"trouble", text_or_null(dispatcher->trouble, globals)}};
   }
   json["was_ever_served"] = destination.was_ever_served;
   json["is_foreign"] = destination.is_foreign;
+  json["holders"] = Json::array();
+  for (const outbox::Holder& holder : destination.holders) {
+    json["holders"].push_back({{"id", holder.id},
+                               {"dead", holder.is_dead},
+                               {"refusals", holder.refusals},
+                               {"solo_failures", holder.solo_failures},
+                               {"holds", holder.holds}});
+  }
   return json;
 }
 

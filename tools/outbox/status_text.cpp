@@ -23,6 +23,20 @@ std::string dispatcher_text(const outbox::DestinationStatus& destination) {
          how_long(since(destination.dispatcher->since));
 }
 
+// Which event keeps others waiting, and why.
+std::string holder_text(const outbox::Holder& holder) {
+  std::string text = "event " + std::to_string(holder.id);
+  if (holder.is_dead) {
+    text += " is dead";
+  } else if (holder.refusals > 0) {
+    text += " was refused alone " + std::to_string(holder.refusals) + " times";
+  } else {
+    text += " failed alone " + std::to_string(holder.solo_failures) + " times";
+  }
+  const std::string count = holder.holds > 1'000 ? "more than 1,000" : grouped(holder.holds);
+  return text + " and holds " + count + " of its key back";
+}
+
 std::string hold_text(const outbox::Hold& hold, const Globals& globals) {
   const auto wait = std::chrono::floor<milliseconds>(hold.until - system_clock::now());
   return escaped(shown(hold.reason, globals)) + " since " + when(hold.since, globals) + ", " +
@@ -93,10 +107,13 @@ std::vector<std::string> notes_on(const outbox::DestinationStatus& destination,
       notes.push_back("! " + name + ": " + process + " cannot use the database: " +
                       escaped(shown(dispatcher->database_trouble, globals)));
     }
-    if (system_clock::now() - dispatcher->last_round > std::chrono::minutes{1}) {
-      notes.push_back("! " + name + ": the last round of " + process + " was at " +
-                      when(dispatcher->last_round, globals) + ": is it stopped or stuck?");
-    }
+    if (!dispatcher->trouble.empty()) notes.push_back("! " + name + ": " + dispatcher->trouble);
+  }
+  for (const outbox::Holder& holder : destination.holders) {
+    notes.push_back("! " + holder_text(holder));
+    const std::string id = std::to_string(holder.id);
+    notes.push_back("         " + hint(globals, "retry " + id) + "   or   " +
+                    hint(globals, "discard " + id + " --reason …"));
   }
   if (destination.counts.pending == 0) return notes;
   if (!destination.was_ever_served) {

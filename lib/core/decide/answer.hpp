@@ -10,11 +10,11 @@
 namespace outbox::core {
 
 enum class Arrival {
-  answered,       // an HTTP status was received, whatever happened to the body
+  answered,       // an HTTP status was received; if it is a 2xx, the whole exchange was
   not_sent,       // certain: the request never left (no name, no connection, no TLS)
   untrusted,      // the certificate could not be verified; nothing was sent
   no_credential,  // the token could not be had, so no request was made
-  lost,           // sent, and no answer: it may have been accepted
+  lost,           // sent, and no answer, or a broken "yes": it may have been accepted
 };
 
 /// What the endpoint says of one event of a batch, in terms of a status.
@@ -30,8 +30,10 @@ struct Answer {
   std::string content_type = {};
   std::string retry_after = {};  // header values as received
   std::string date = {};
-  std::string body = {};   // at most 64 KiB of it
-  std::string error = {};  // of the transport, without personal data
+  std::string body = {};    // at most 64 KiB of it
+  bool may_be_cut = false;  // nothing said how long the body is: it ended with the connection
+  std::string error = {};   // of the transport, without personal data
+  std::string secret = {};  // of the request: no text that is kept may quote it
   std::chrono::milliseconds took{0};
   std::vector<EventAnswer> events = {};  // of an API that answers for each; the Track API does not
 };

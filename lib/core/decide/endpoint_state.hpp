@@ -38,6 +38,9 @@ struct EndpointState {
   std::optional<std::size_t> events_cap = {};  // slow start after a hold; none: full speed
   std::optional<std::size_t> bytes_cap = {};   // learned from 413; none: as configured
   std::int64_t suspects = 0;                   // events refused alone since the last acceptance
+  std::int64_t failures = 0;  // requests that failed since the last acceptance, a hold's probes too
+  /// It was seen to fail at the same events again while it accepted others.
+  bool is_selective = false;
   bool is_proven = true;  // false: the URL was changed, and nothing was accepted there yet
 
   bool operator==(const EndpointState&) const = default;

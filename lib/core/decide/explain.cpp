@@ -54,13 +54,24 @@ struct Cause {
   std::string text;
 };
 
+std::string state_of(const Blocker& blocker) {
+  const std::string id = std::to_string(blocker.id);
+  const std::string decide = "`outbox retry " + id + "` or `outbox discard " + id + "` lets it go.";
+  if (blocker.is_dead) return "dead: " + decide;
+  if (blocker.refusals > 0) return "was refused alone " + times(blocker.refusals) + ": " + decide;
+  if (blocker.solo_failures > 0) {
+    return "failed alone " + times(blocker.solo_failures) + ": " + decide;
+  }
+  return "still pending.";
+}
+
 // Of the event itself; nothing: it may go.
 std::optional<Cause> own_cause(const ExplainFacts& facts) {
   const EventSummary& event = facts.event.event;
   if (event.due_at && *event.due_at > facts.now) {
     const std::string wait = in_words(std::chrono::ceil<milliseconds>(*event.due_at - facts.now));
     if (event.state != "retrying") return Cause{"schedule", "it is due in " + wait + "."};
-    const bool was_refused = event.solo_failures == 0;
+    const bool was_refused = event.refusals > 0 && event.solo_failures == 0;
     return Cause{"retry",
                  std::string{was_refused ? "it was refused" : "the endpoint failed at it"} +
                      " alone (" + event.last_error + "). It is tried again alone in " + wait +
@@ -68,11 +79,8 @@ std::optional<Cause> own_cause(const ExplainFacts& facts) {
   }
   if (facts.blocker) {
     const std::string id = std::to_string(facts.blocker->id);
-    return Cause{"ordering_key",
-                 "event " + id + ", with the same ordering key, is before it and " +
-                     (facts.blocker->is_dead ? "dead: `outbox retry " + id +
-                                                   "` or `outbox discard " + id + "` lets it go."
-                                             : "still pending.")};
+    return Cause{"ordering_key", "event " + id + ", with the same ordering key, is before it and " +
+                                     state_of(*facts.blocker)};
   }
   return std::nullopt;
 }
@@ -93,6 +101,13 @@ Cause cause_of(const ExplainFacts& facts) {
                         (destination.hold->tries == 1 ? " try" : " tries") + "), next try " +
                         (wait > milliseconds{0} ? "in " + in_words(wait) : "due") +
                         (destination.dispatcher ? "." : ", and no dispatcher is running.")};
+  }
+  if (destination.dispatcher && !destination.dispatcher->trouble.empty()) {
+    return {"dispatcher", "its dispatcher does nothing: " + destination.dispatcher->trouble + "."};
+  }
+  if (destination.dispatcher && !destination.dispatcher->database_trouble.empty()) {
+    return {"dispatcher", "its dispatcher cannot use the database: " +
+                              destination.dispatcher->database_trouble + "."};
   }
   if (!destination.dispatcher) {
     return {"dispatcher",

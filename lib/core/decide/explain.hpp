@@ -14,6 +14,8 @@ namespace outbox::core {
 struct Blocker {
   std::int64_t id = 0;
   bool is_dead = false;  // where death blocks
+  std::int64_t refusals = 0;
+  std::int64_t solo_failures = 0;
 };
 
 /// Nobody counts further: the answer is for people, and a backlog may be large.

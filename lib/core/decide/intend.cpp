@@ -8,14 +8,13 @@ namespace outbox::core {
 
 namespace {
 
-// A probe asks with the event that failed first, so that the order is kept; every second one with
-// another event, since the endpoint may fail at that very one.
+// The first probe, and every fourth later, asks with the event that failed first, so that the order
+// is kept; the others with other events, since the endpoint may fail at that very one, whatever it
+// says.
 std::optional<ProbePlace> probe_of(const std::optional<HoldState>& hold) {
-  const bool is_wanted =
-      hold && hold->tries > 0 && hold->tries % 2 == 0 &&
-      (hold->kind == hold_kind::backing_off || hold->kind == hold_kind::refuses_everything);
-  if (!is_wanted) return std::nullopt;
-  const auto turn = static_cast<std::size_t>(hold->tries / 2 - 1);
+  if (!hold || hold->tries < 2 || hold->tries % 4 == 1) return std::nullopt;
+  const auto tries = static_cast<std::size_t>(hold->tries);
+  const std::size_t turn = tries - 2 - (tries - 1) / 4;
   return ProbePlace{.place = probe_place(turn / 2), .prefers_searched = turn % 2 == 1};
 }
 
@@ -32,12 +31,12 @@ Intent intend(const DestinationState& state, const RequestLimits& limits, std::s
   }
   // One request at a time as long as it is not known that the endpoint works; a hold begins with a
   // cap of one event.
-  const bool is_careful = endpoint.events_cap || !endpoint.is_proven;
+  const bool is_careful = endpoint.hold || endpoint.events_cap || !endpoint.is_proven;
   const std::size_t requests = is_careful ? 1 : limits.connections;
   Intent intent{.requests_max = requests > in_flight ? requests - in_flight : 0,
                 .limits = {.events_max = limits.batch_events, .bytes_max = limits.batch_bytes},
                 .probe = probe_of(endpoint.hold)};
-  if (!endpoint.is_proven) intent.limits.events_max = 1;
+  if (endpoint.hold || !endpoint.is_proven) intent.limits.events_max = 1;
   if (endpoint.events_cap) {
     intent.limits.events_max = std::min(intent.limits.events_max, *endpoint.events_cap);
   }

@@ -34,13 +34,19 @@ bool is_web_page(const Answer& answer) {
   return trimmed(body).substr(0, 1) == "<";
 }
 
+// What the endpoint says, fit to be kept: without the credential, addresses, or what a terminal
+// obeys.
+std::string kept(const std::string& text, const std::string& secret, std::size_t bytes_max) {
+  return quotes_secret(text, secret) ? "(it quotes the credential)" : sanitised(text, bytes_max);
+}
+
 // The first member of `names` that is a string.
 std::string text_member(const Json& object, std::initializer_list<const char*> names,
-                        std::size_t bytes_max) {
+                        const std::string& secret, std::size_t bytes_max) {
   for (const char* name : names) {
     const auto member = object.find(name);
     if (member != object.end() && member->is_string()) {
-      return sanitised(member->get_ref<const std::string&>(), bytes_max);
+      return kept(member->get_ref<const std::string&>(), secret, bytes_max);
     }
   }
   return {};
@@ -110,7 +116,8 @@ std::vector<EventVerdict> verdicts_of_events(const Answer& answer,
   for (const EventAnswer& event : answer.events) {
     const Answer alone{.arrival = Arrival::answered, .status = event.status};
     verdicts.push_back({event.index, verdict_of_status(alone, meanings),
-                        with_detail("HTTP " + std::to_string(event.status), event.error)});
+                        with_detail("HTTP " + std::to_string(event.status),
+                                    kept(event.error, answer.secret, error_bytes_max))});
   }
   return verdicts;
 }
@@ -128,11 +135,19 @@ Outcome judge_answered(const Answer& answer, std::span<const StatusMeaning> mean
     return outcome;
   }
 
-  // A body cut short or malformed after a 2xx changes nothing: the endpoint has said yes.
+  // A malformed body after a 2xx changes nothing: the endpoint has said yes. But an object that may
+  // have been cut may have said no.
   const Json body = Json::parse(answer.body, nullptr, false);
+  if (is_success && answer.may_be_cut && body.is_discarded() &&
+      trimmed(answer.body).substr(0, 1) == "{") {
+    outcome.verdict = Verdict::failed;
+    outcome.reason += ", but its body was cut";
+    return outcome;
+  }
   if (body.is_object()) {
-    outcome.response_id = text_member(body, {"response_id", "eventId"}, response_id_bytes_max);
-    outcome.warnings = sanitised(texts_of(body, "warnings"), warnings_bytes_max);
+    outcome.response_id =
+        text_member(body, {"response_id", "eventId"}, answer.secret, response_id_bytes_max);
+    outcome.warnings = kept(texts_of(body, "warnings"), answer.secret, warnings_bytes_max);
   }
   const auto success = body.is_object() ? body.find("success") : body.end();
   const bool says_no =
@@ -150,7 +165,8 @@ Outcome judge_answered(const Answer& answer, std::span<const StatusMeaning> mean
   // What is said of a credential may quote it.
   const bool is_told = body.is_object() && outcome.verdict != Verdict::unauthorized;
   const std::string message =
-      is_told ? text_member(body, {"message", "error"}, error_bytes_max) : std::string{};
+      is_told ? text_member(body, {"message", "error"}, answer.secret, error_bytes_max)
+              : std::string{};
   outcome.reason = with_detail(status_text, message);
   return outcome;
 }
@@ -166,6 +182,7 @@ Outcome judge(const Answer& answer, Instant now, std::span<const StatusMeaning> 
     case Arrival::answered: {
       Outcome outcome = judge_answered(answer, meanings);
       outcome.retry_after = retry_after(answer.retry_after, answer.date, now);
+      outcome.has_arrived = true;
       return outcome;
     }
     case Arrival::no_credential:
@@ -174,8 +191,11 @@ Outcome judge(const Answer& answer, Instant now, std::span<const StatusMeaning> 
       return trouble(Verdict::misconfigured, "certificate not trusted", answer);
     case Arrival::not_sent:
       return trouble(Verdict::unavailable, "could not connect", answer);
-    case Arrival::lost:
-      return trouble(Verdict::failed, "no answer", answer);
+    case Arrival::lost: {
+      Outcome outcome = trouble(Verdict::failed, "no answer", answer);
+      outcome.has_arrived = true;
+      return outcome;
+    }
   }
   return {};
 }

@@ -25,6 +25,7 @@ struct Outcome {
   std::string response_id = {};  // the endpoint's name for the request; sanitised
   std::string warnings = {};     // what it warned about; sanitised
   bool is_about_size = false;    // 413: the request was too large for the endpoint
+  bool has_arrived = false;      // the endpoint may have read it: its events may be to blame
   std::optional<std::chrono::milliseconds> retry_after =
       {};  // it asks to be left alone for so long
   /// Where the API answers for each event; empty: `verdict` is about all. An event that is left out

@@ -36,6 +36,12 @@ Search Search::of_batch(Ids ids, Blame blame) {
   return search;
 }
 
+Search Search::of_failed(Ids ids) {
+  Search search;
+  search.next_ = std::move(ids);
+  return search;
+}
+
 Search Search::parse(std::string_view text) {
   const std::size_t bar = std::min(text.find('|'), text.size());
   const std::string_view focus = text.substr(0, bar);

@@ -31,8 +31,11 @@ class Search {
   enum class Blame { other_part, nobody };
 
   Search() = default;
-  /// A batch that was refused (two ids or more: it is halved) or that failed (also a single one).
+  /// A batch that was refused: it is halved.
   static Search of_batch(Ids ids, Blame blame);
+  /// A batch that failed, also of one: it is tried as a whole again first, since it may have been a
+  /// passing failure.
+  static Search of_failed(Ids ids);
   /// As `text` wrote it. Anything else yields an empty one: its events are sent as if nothing had
   /// been.
   static Search parse(std::string_view text);

@@ -3,26 +3,13 @@
 #include <algorithm>
 #include <utility>
 
-#include "core/decide/retry_after.hpp"
+#include "core/decide/hold.hpp"
 #include "core/event/limits.hpp"
 #include "core/event/text.hpp"
 
 namespace outbox::core {
 
 namespace {
-
-const char* hold_kind_of(Verdict verdict) {
-  switch (verdict) {
-    case Verdict::refused:
-      return hold_kind::refuses_everything;
-    case Verdict::unauthorized:
-      return hold_kind::unauthorized;
-    case Verdict::misconfigured:
-      return hold_kind::misconfigured;
-    default:
-      return hold_kind::backing_off;
-  }
-}
 
 std::string because(const std::string& what, const std::string& reason) {
   return sanitised(what + ": " + reason, error_bytes_max);
@@ -68,19 +55,13 @@ class Settler {
     if (accepts(sent)) {
       result_.accepted = index_;
       result_.endpoint.suspects = 0;
+      result_.endpoint.failures = 0;
       result_.endpoint.is_proven = true;
     }
     if (!sent.outcome.events.empty()) return settle_each(sent);
-    switch (sent.outcome.verdict) {
-      case Verdict::delivered:
-        return deliver(sent, sent.ids);
-      case Verdict::refused:
-        return refuse(sent);
-      case Verdict::failed:
-        return fail(sent);
-      default:
-        return trouble(sent);
-    }
+    if (sent.outcome.verdict == Verdict::delivered) return deliver(sent, sent.ids);
+    if (sent.outcome.verdict == Verdict::refused) return refuse(sent);
+    fail(sent);
   }
 
   // The endpoint has answered for each event. One that it left out has failed.
@@ -131,16 +112,22 @@ class Settler {
     was_refused_alone_ = true;
     last_refusal_ = reason;
     Suspicion suspicion = sent.suspicion;
-    const bool is_guilty = suspicion.was_refused() && others_accepted_since(suspicion.since) &&
-                           result_.endpoint.suspects < suspects_max;
+    const bool was_refused = suspicion.was_refused();
+    const bool has_evidence = others_accepted_since(suspicion.since);
+    ++suspicion.refusals;
+    const bool is_guilty = was_refused && has_evidence;
+    const bool is_cornered = !is_guilty && dies_cornered(suspicion);
+    const bool may_die = result_.endpoint.suspects < suspects_max;
     // Also when it was refused before, if others were accepted: one acceptance is no evidence
     // against a whole crowd. Without that it is the same one again.
-    if (!suspicion.was_refused() || others_accepted_since(suspicion.since)) {
-      ++result_.endpoint.suspects;
-    }
-    ++suspicion.refusals;
-    if (is_guilty) {
+    if (!was_refused || has_evidence || is_cornered) ++result_.endpoint.suspects;
+    if (may_die && is_guilty) {
       result_.dead.push_back({id, because("refused", reason), suspicion});
+    } else if (may_die && is_cornered) {
+      const std::string times = std::to_string(suspicion.refusals);
+      result_.dead.push_back(
+          {id, because("refused " + times + " times while nothing else could be sent", reason),
+           suspicion});
     } else {
       suspect(sent, id, suspicion, reason);
     }
@@ -149,30 +136,50 @@ class Settler {
     }
   }
 
-  // Down, or a content that it cannot digest? First the destination waits, and another event asks.
+  // All that could be accepted waits behind it. An endpoint that changed its mind is told from a
+  // bad event by time alone.
+  bool dies_cornered(const Suspicion& suspicion) const {
+    const Instant since = instant_of(suspicion.suspected_at_ms);
+    return policy_.buries_cornered && suspicion.is_cornered &&
+           suspicion.refusals >= cornered_refusals_min && now_ - since >= cornered_for_min;
+  }
+
+  // Down, or at odds with these events? First the destination waits, and other events ask. When
+  // others are accepted and these fail again, the endpoint is selective: from then on a failure is
+  // searched at once like a refusal, until too many stand in a row.
   void fail(SentBatch& sent) {
-    const bool is_single = sent.ids.size() == 1;
-    if (before_.endpoint.hold) return trouble(sent);
+    EndpointState& endpoint = result_.endpoint;
+    if (before_.endpoint.hold || !sent.outcome.has_arrived) return trouble(sent);
     if (sent.suspicion.is_suspect()) return fail_alone(sent, sent.suspicion);
-    trouble(sent);
+    const bool is_again = sent.search && others_accepted_since(*sent.search);
+    const bool is_selective = endpoint.is_selective || is_again;
+    if (!is_selective || endpoint.failures >= failures_max || sent.outcome.retry_after) {
+      if (!sent.search) sent.begun = Search::of_failed(sent.ids);
+      return trouble(sent);
+    }
     OpenSearch* const search = search_of(sent);
-    if (search == nullptr) {
-      sent.begun = Search::of_batch(sent.ids, Search::Blame::nobody);
-    } else if (!is_single) {
+    endpoint.is_selective = true;
+    ++endpoint.failures;
+    if (sent.ids.size() == 1) {
+      ++endpoint.suspects;
+      fail_alone(sent, {.since = search == nullptr ? 0 : search->request});
+      if (search != nullptr) search->search.set_aside(sent.ids.front(), endpoint.suspects + 1);
+    } else if (search != nullptr) {
       search->search.split(sent.ids, Search::Blame::nobody);
-    } else if (others_accepted_since(search->request)) {
-      fail_alone(sent, {.since = search->request});
-      search->search.set_aside(sent.ids.front(), 1);
+    } else {
+      sent.begun = Search::of_batch(sent.ids, Search::Blame::nobody);
     }
   }
 
   void fail_alone(const SentBatch& sent, Suspicion suspicion) {
     const std::int64_t last = suspicion.is_suspect() ? suspicion.request : suspicion.since;
-    if (others_accepted_since(last)) {
-      ++suspicion.solo_failures;
-    }
+    // One that was in no search yet has nothing against it but this failure.
+    const bool is_again = last != 0 && others_accepted_since(last);
+    if (is_again) ++suspicion.solo_failures;
     const std::int64_t id = sent.ids.front();
-    if (suspicion.solo_failures >= policy_.solo_failures_max) {
+    // A token, a URL or a rate is the endpoint's own affair: for that nothing dies, ever.
+    const bool is_deadly = sent.outcome.verdict == Verdict::failed;
+    if (is_deadly && suspicion.solo_failures >= policy_.solo_failures_max) {
       const std::string times = std::to_string(suspicion.solo_failures);
       result_.dead.push_back({id,
                               because("failed alone " + times + " times while others were accepted",
@@ -186,13 +193,13 @@ class Settler {
   void suspect(const SentBatch& sent, std::int64_t id, Suspicion suspicion,
                const std::string& reason) {
     suspicion.since = sent.search.value_or(0);
-    const std::int64_t tries = suspicion.refusals + suspicion.solo_failures - 1;
-    const auto wait = backoff_delay(policy_.backoff, tries, chance_);
-    result_.suspects.push_back({.id = id,
-                                .suspicion = suspicion,
-                                .request = index_,
-                                .due = now_ + wait,
-                                .reason = reason});
+    if (suspicion.suspected_at_ms == 0) suspicion.suspected_at_ms = unix_ms(now_);
+    const auto tries = std::max<std::int64_t>(suspicion.refusals + suspicion.solo_failures - 1, 0);
+    // Not each try counts against it, so the wait grows with the time, too.
+    const auto age = now_ - instant_of(suspicion.suspected_at_ms);
+    const auto wait = std::max(backoff_delay(policy_.backoff, tries, chance_),
+                               std::min(age / 2, policy_.backoff.max));
+    result_.suspects.push_back({id, suspicion, index_, now_ + wait, reason});
   }
 
   void trouble(const SentBatch& sent) {
@@ -201,7 +208,9 @@ class Settler {
     const auto& earlier = before_.endpoint.hold;
     const bool is_late =
         earlier && earlier->since <= now_ && sent.started < earlier->since && sent.was_made;
-    if (!is_late) failure_ = sent.outcome;
+    if (is_late) return;
+    if (!failure_) ++result_.endpoint.failures;  // several in one round are one
+    failure_ = sent.outcome;
   }
 
   bool others_accepted_since(std::int64_t request) const {
@@ -238,21 +247,10 @@ class Settler {
   }
 
   void hold(const Outcome& outcome) {
-    const std::optional<HoldState>& before = before_.endpoint.hold;
-    const std::string kind = hold_kind_of(outcome.verdict);
-    const std::int64_t tries = before ? before->tries : 0;
-    const bool is_slow = kind == hold_kind::unauthorized || kind == hold_kind::misconfigured;
-    auto wait = backoff_delay(is_slow ? slower(policy_.backoff) : policy_.backoff, tries, chance_);
-    if (outcome.retry_after) wait = std::max(wait, *outcome.retry_after);
-    // The credential is read again at once: it may have been renewed meanwhile.
-    const bool may_be_renewed =
-        kind == hold_kind::unauthorized && (!before || before->kind != kind);
-    result_.endpoint.hold = HoldState{.kind = kind,
-                                      .reason = outcome.reason,
-                                      .since = before ? std::min(before->since, now_) : now_,
-                                      .until = may_be_renewed ? now_ : now_ + wait,
-                                      .tries = tries + 1};
-    result_.endpoint.events_cap = 1;
+    result_.endpoint.hold =
+        hold_after(before_.endpoint.hold, outcome, policy_.backoff, now_, chance_);
+    result_.endpoint.is_selective = false;  // that must be seen anew
+    slow_down();
   }
 
   HoldChange hold_change() const {
@@ -260,6 +258,15 @@ class Settler {
     const auto& later = result_.endpoint.hold;
     if (later && (!earlier || earlier->kind != later->kind)) return HoldChange::begun;
     return earlier && !later ? HoldChange::ended : HoldChange::none;
+  }
+
+  // From one event on; half as many when it is the first failure since the endpoint accepted
+  // something. A probe is one event in any case.
+  void slow_down() {
+    std::optional<std::size_t>& cap = result_.endpoint.events_cap;
+    const std::size_t half = cap.value_or(policy_.batch_events) / 2;
+    const bool is_first = result_.endpoint.failures <= 1 && before_.accepted_request > 0;
+    cap = is_first ? std::max<std::size_t>(half, 1) : 1;
   }
 
   // Twice as many events a request, until it is full speed again.

@@ -3,10 +3,12 @@
 // Outcomes → changes: what one round changes in the database, as values. The policy of blame is
 // here and in `Search`.
 //
-// Trouble of the endpoint puts the destination on hold and touches no event. A refusal of content
-// starts a search for the guilty event. One that is refused alone is a suspect, and dies only when
-// it is refused alone again although others are accepted. An event at which the endpoint fails
-// alone, time and again while others are accepted, dies too.
+// An answer's status is the first guess; what happens to other events in between decides
+// (docs/guarantees.md has the rule as a table). A refusal of content searches for the guilty event
+// at once. Any other failure puts the destination on hold and remembers the events: when others are
+// accepted, and these fail again, they are searched like refused ones. What is refused, or fails,
+// alone is a suspect. It dies only for what is its own: refused alone again although others are
+// accepted, or failed alone time and again while others are accepted.
 
 #include <cstdint>
 #include <optional>
@@ -24,6 +26,13 @@ namespace outbox::core {
 
 /// So many events refused alone, with nothing accepted between them, speak against the endpoint.
 inline constexpr std::int64_t suspects_max = 10;
+/// This many failures in a row, with nothing accepted between them, speak against the endpoint,
+/// whatever was accepted before: a search among 1,000 events fails ten times in a row at worst.
+inline constexpr std::int64_t failures_max = 16;
+/// A suspect for which evidence can never come dies after this many refusals alone, over this time.
+/// Also then at most one event a key and `suspects_max` in all die between two acceptances.
+inline constexpr std::int64_t cornered_refusals_min = 5;
+inline constexpr std::chrono::milliseconds cornered_for_min = std::chrono::minutes{3};
 /// A learned limit of bytes is never below this.
 inline constexpr std::size_t bytes_cap_min = 10'000;
 
@@ -31,6 +40,7 @@ struct Policy {
   Backoff backoff = {};
   std::size_t batch_events = 100;
   std::int64_t solo_failures_max = 10;
+  bool buries_cornered = true;
 };
 
 /// A request that ended: what was sent, and what came of it.

@@ -12,7 +12,11 @@ struct Suspicion {
   std::int64_t request = 0;   // its newest request alone that was refused or failed; 0: no suspect
   std::int64_t since = 0;     // the request with which the search for it began
   std::int64_t refusals = 0;  // the endpoint refused it alone
-  std::int64_t solo_failures = 0;  // the endpoint failed at it alone, while it accepted others
+  std::int64_t solo_failures = 0;    // the endpoint failed at it alone, while it accepted others
+  std::int64_t suspected_at_ms = 0;  // when it became a suspect
+  /// Nothing else can be sent, later events of its key wait for it, and no event of that key has
+  /// died since the last acceptance: evidence can never come.
+  bool is_cornered = false;
 
   bool is_suspect() const { return request != 0; }
   bool was_refused() const { return refusals > 0; }

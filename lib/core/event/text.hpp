@@ -17,6 +17,11 @@ std::optional<std::size_t> first_invalid_utf8(std::string_view text);
 /// cut to `bytes_max`.
 std::string sanitised(std::string_view text, std::size_t bytes_max);
 
+/// Whether `text` quotes `secret`: its first 12 characters or all of a shorter one, as they are or
+/// in JSON escapes, percent-encoding (twice, too), HTML references, base64 or hex, in any case.
+/// False for a secret of less than 4 characters.
+bool quotes_secret(std::string_view text, std::string_view secret);
+
 /// `text` without white space of JSON at its ends.
 std::string_view trimmed(std::string_view text);
 

@@ -35,7 +35,8 @@ DestinationRow::DestinationRow(sqlite3* db, std::string name, std::chrono::milli
       row_{db,
            "select paused_at_ms is not null, probes_asked, hold_kind, hold_reason, hold_since_ms,"
            " hold_until_ms, hold_tries, batch_events_max, batch_bytes_max, suspects,"
-           " endpoint_proven, accepted_request from main.outbox_destinations where name = ?1",
+           " endpoint_proven, accepted_request, failures, selective"
+           " from main.outbox_destinations where name = ?1",
            "read the destination", Use::often},
       searches_{db,
                 "select id, search from main.outbox_requests"
@@ -53,7 +54,8 @@ DestinationRow::DestinationRow(sqlite3* db, std::string name, std::chrono::milli
       update_{db,
               "update main.outbox_destinations set hold_kind = ?2, hold_reason = ?3,"
               " hold_since_ms = ?4, hold_until_ms = ?5, hold_tries = ?6, batch_events_max = ?7,"
-              " batch_bytes_max = ?8, suspects = ?9, endpoint_proven = ?10 where name = ?1",
+              " batch_bytes_max = ?8, suspects = ?9, endpoint_proven = ?10, failures = ?11,"
+              " selective = ?12 where name = ?1",
               "record a round", Use::often} {}
 
 bool DestinationRow::serve(const ServeOptions& options, core::Instant now) {
@@ -109,8 +111,8 @@ void DestinationRow::meet_endpoint(const std::string& endpoint) {
             "update main.outbox_destinations set endpoint = ?2,"
             " endpoint_proven = endpoint is null, hold_kind = null, hold_reason = null,"
             " hold_since_ms = null, hold_until_ms = null, hold_tries = 0,"
-            " batch_events_max = null, batch_bytes_max = null, suspects = 0"
-            " where name = ?1 and endpoint is not ?2",
+            " batch_events_max = null, batch_bytes_max = null, suspects = 0, failures = 0,"
+            " selective = 0 where name = ?1 and endpoint is not ?2",
             action}
       .bind(1, name_)
       .bind(2, endpoint)
@@ -166,6 +168,8 @@ core::DestinationState DestinationRow::read() {
     state.endpoint.suspects = row.integer(9);
     state.endpoint.is_proven = row.integer(10) != 0;
     state.accepted_request = row.integer(11);
+    state.endpoint.failures = row.integer(12);
+    state.endpoint.is_selective = row.integer(13) != 0;
   }
   state.searches = searches();
   return state;
@@ -212,6 +216,8 @@ void DestinationRow::record(const core::EndpointState& endpoint) {
       .bind(8, cap(endpoint.bytes_cap))
       .bind(9, endpoint.suspects)
       .bind(10, std::int64_t{endpoint.is_proven})
+      .bind(11, endpoint.failures)
+      .bind(12, std::int64_t{endpoint.is_selective})
       .run();
 }
 

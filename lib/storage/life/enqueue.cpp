@@ -132,8 +132,7 @@ void require_room(sqlite3* db, const EnqueueOptions& options) {
 
 // An event that has passed every check and only needs its row.
 struct Draft {
-  std::string event_id;
-  std::string payload;
+  std::string event_id = {}, payload = {};
 };
 
 // The statements that store events on one connection.
@@ -158,11 +157,20 @@ class Inserter {
     std::vector<Enqueued> results;
     results.reserve(drafts.size());
     if (drafts.empty()) return results;
-    // For a single event too: a trigger of the host's that raises FAIL would leave its row behind.
-    Savepoint savepoint{db_, "enqueue", kept_savepoint_ ? &*kept_savepoint_ : nullptr};
-    for (const Draft& draft : drafts) results.push_back(store(draft, options));
-    require_room(db_, options);
-    savepoint.release();
+    try {
+      // For a single event too: a trigger of the host's that raises FAIL would leave its row
+      // behind.
+      Savepoint savepoint{db_, "enqueue", kept_savepoint_ ? &*kept_savepoint_ : nullptr};
+      for (const Draft& draft : drafts) results.push_back(store(draft, options));
+      require_room(db_, options);
+      savepoint.release();
+    } catch (const database_error& error) {
+      // Interrupted, or out of disk, SQLite ends the host's transaction (c3ref/interrupt.html).
+      if (sqlite3_get_autocommit(db_) == 0) throw;
+      throw database_error{error.code(),
+                           std::string{error.what()} +
+                               "; SQLite has rolled back the whole transaction that was open"};
+    }
     return results;
   }
 
@@ -193,20 +201,29 @@ class Inserter {
 
   Enqueued store(const Draft& draft, const EnqueueOptions& options) {
     if (options.dedupe_key.empty()) {
-      bind_row(insert_, draft, options).run();
-      if (sqlite3_changes(db_) == 0) {
-        throw database_error{SQLITE_CONSTRAINT_TRIGGER,
-                             "outbox: enqueue: a trigger on outbox_events ignored the event"};
-      }
+      if (!run_insert(bind_row(insert_, draft, options))) throw_ignored();
     } else {
       // The write comes first: reading first could not be upgraded beside another writer.
       Statement insert{db_, insert_unless_there, "enqueue"};
-      bind_row(insert, draft, options).run();
-      if (sqlite3_changes(db_) == 0) return stored_before(options);
+      if (!run_insert(bind_row(insert, draft, options))) return stored_before(options);
     }
     const std::int64_t id = sqlite3_last_insert_rowid(db_);
     if (!has_triggers_) queue(id);
     return {.id = id, .event_id = draft.event_id};
+  }
+
+  // False: nothing was stored. An authorizer can make nothing of the statement, which then leaves
+  // the count of changes as it was.
+  bool run_insert(Statement& insert) const {
+    const int before = sqlite3_total_changes(db_);
+    insert.run();
+    return sqlite3_total_changes(db_) != before && sqlite3_changes(db_) > 0;
+  }
+
+  [[noreturn]] static void throw_ignored() {
+    throw database_error{
+        SQLITE_CONSTRAINT_TRIGGER,
+        "outbox: enqueue: nothing was stored: a trigger or an authorizer ignored it"};
   }
 
   // A host may have switched triggers off; the one on the log is what queues an event.
@@ -235,7 +252,7 @@ class Inserter {
                     "select id, event_id from main.outbox_events"
                     " where destination = ?1 and dedupe_key = ?2",
                     "enqueue"};
-    there.bind(1, options.destination).bind(2, options.dedupe_key).step();
+    if (!there.bind(1, options.destination).bind(2, options.dedupe_key).step()) throw_ignored();
     return {.id = there.integer(0), .event_id = there.text(1), .duplicate = true};
   }
 

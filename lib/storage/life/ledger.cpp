@@ -78,7 +78,8 @@ Ledger::Ledger(sqlite3* db, std::string destination, DestinationRow& row,
             action, Use::often},
       suspect_{db,
                guarded("update main.outbox_queue set state = 3, due_at_ms = ?6, refusals = ?7,"
-                       " solo_failures = ?8, refused_in = ?9, search = ?10, last_error = ?11"),
+                       " solo_failures = ?8, refused_in = ?9, search = ?10, last_error = ?11,"
+                       " suspected_at_ms = ?12"),
                action, Use::often},
       search_{db, guarded("update main.outbox_queue set state = 2, due_at_ms = 0, search = ?6"),
               action, Use::often},
@@ -248,6 +249,7 @@ void Ledger::suspect(Recording& recording, const core::Suspect& suspect, std::in
       .bind(9, request)
       .bind(10, since)
       .bind(11, text_or_null(suspect.reason))
+      .bind(12, suspect.suspicion.suspected_at_ms)
       .run();
 }
 

@@ -62,9 +62,15 @@ Queue::Queue(sqlite3* db, std::string destination)
       // A failure at it alone is no refusal: it waits its time, whatever is accepted meanwhile.
       suspects_{db,
                 taking_sql("q.state = 3 and (q.due_at_ms <= ?2 or q.due_at_ms > ?3"
-                           " or (q.solo_failures = 0 and iif(?5, q.search, q.refused_in) < ?4))",
-                           ", q.due_at_ms, q.refused_in, q.search, q.refusals, q.solo_failures"),
+                           " or (q.refusals > 0 and q.solo_failures = 0 and iif(?5, q.search, "
+                           "q.refused_in) < ?4))",
+                           ", q.due_at_ms, q.refused_in, q.search, q.refusals, q.solo_failures,"
+                           " q.suspected_at_ms"),
                 action, Use::often},
+      unproven_death_{db,
+                      "select 1 from main.outbox_queue where destination = ?1 and ordering_key = ?2"
+                      " and state = 4 and refused_in > ?3 limit 1",
+                      action, Use::often},
       has_waiting_{db,
                    "select 1 from main.outbox_queue where destination = ?1 and state = 1 limit 1",
                    action, Use::often},

@@ -113,6 +113,8 @@ class Queue {
   void add_followers(Taking& taking, std::int64_t before);
   void remember_follower(Taking& taking, const std::string& key, std::int64_t id);
   bool is_held(const Taking& taking, const std::string& key, std::int64_t id);
+  bool is_cornered(const std::string& key, std::int64_t id, std::int64_t accepted_request,
+                   core::Instant now);
   void finish(Taking& taking, Claims& claims);
   std::int64_t place_in(core::QueueState state, double place);
   std::int64_t count(core::Instant now, const char* sql);
@@ -130,6 +132,7 @@ class Queue {
   Statement row_of_key_;
   Statement in_search_;
   Statement suspects_;
+  Statement unproven_death_;
   Statement has_waiting_;
   Statement next_due_;
   Statement data_version_;

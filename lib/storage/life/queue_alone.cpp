@@ -80,18 +80,35 @@ std::optional<TakenSuspect> Queue::take_suspect(const SuspectLimits& limits, cor
       .bind(5, std::int64_t{limits.counts_earlier_evidence});
   while (suspects_.step()) {
     const std::int64_t id = suspects_.integer(0);
-    if (claims.contains(id) || is_held(taking, suspects_.text(column::ordering_key), id)) continue;
+    const std::string key = suspects_.text(column::ordering_key);
+    if (claims.contains(id) || is_held(taking, key, id)) continue;
     constexpr int more = column::first_more;
+    const bool cornered = claims.is_empty() && is_cornered(key, id, limits.accepted_request, now);
     taking.add(suspects_, core::QueueState::suspect, suspects_.integer(more));
     TakenSuspect suspect{.suspicion = {.request = suspects_.integer(more + 1),
                                        .since = suspects_.integer(more + 2),
                                        .refusals = suspects_.integer(more + 3),
-                                       .solo_failures = suspects_.integer(more + 4)}};
+                                       .solo_failures = suspects_.integer(more + 4),
+                                       .suspected_at_ms = suspects_.integer(more + 5),
+                                       .is_cornered = cornered}};
     finish(taking, claims);
     suspect.take = std::move(taking.take);
     return suspect;
   }
   return std::nullopt;
+}
+
+// See `core::Suspicion`.
+bool Queue::is_cornered(const std::string& key, std::int64_t id, std::int64_t accepted_request,
+                        core::Instant now) {
+  if (key.empty() || has_due(now)) return false;
+  {
+    const ResetAtEnd end{next_in_key_};
+    const bool has_follower = next_in_key_.bind(1, destination_).bind(2, key).bind(3, id).step();
+    if (!has_follower) return false;
+  }
+  const ResetAtEnd end{unproven_death_};
+  return !unproven_death_.bind(1, destination_).bind(2, key).bind(3, accepted_request).step();
 }
 
 }  // namespace outbox::storage

@@ -74,6 +74,40 @@ void read_queue(sqlite3* db, Destinations& destinations, core::Instant now) {
   }
 }
 
+constexpr std::size_t holders_max = 3;  // a person reads no more
+
+// Who holds others back, so that a person can decide.
+std::vector<Holder> read_holders(sqlite3* db, const DestinationStatus& destination) {
+  Statement rows{db,
+                 "select event, state, coalesce(refusals, 0), coalesce(solo_failures, 0),"
+                 " (select count(*) from (select 1 from main.outbox_queue f"
+                 "  where f.destination = ?1 and f.ordering_key = q.ordering_key"
+                 "  and f.event > q.event and f.state < 4 limit 1001))"
+                 " from main.outbox_queue q where destination = ?1 and state = ?2"
+                 " and ordering_key is not null and (state = 3 or exists"
+                 " (select 1 from main.outbox_destinations where name = ?1 and block_on_dead))"
+                 " limit 100",
+                 action};
+  std::vector<Holder> found;
+  for (const auto state : {core::QueueState::suspect, core::QueueState::dead}) {
+    rows.reset();
+    rows.bind(1, std::string_view{destination.name}).bind(2, static_cast<std::int64_t>(state));
+    while (rows.step()) {
+      if (rows.integer(4) == 0) continue;
+      found.push_back({.id = rows.integer(0),
+                       .is_dead = rows.integer(1) == 4,
+                       .refusals = rows.integer(2),
+                       .solo_failures = rows.integer(3),
+                       .holds = rows.integer(4)});
+    }
+  }
+  std::stable_sort(found.begin(), found.end(), [](const Holder& left, const Holder& right) {
+    return left.holds > right.holds;
+  });
+  if (found.size() > holders_max) found.resize(holders_max);
+  return found;
+}
+
 void add(Counts& sum, const Counts& part) {
   for (const auto member :
        {&Counts::pending, &Counts::due, &Counts::scheduled, &Counts::waiting, &Counts::retrying,
@@ -100,6 +134,7 @@ Status read_status(sqlite3* db, const std::string& destination, core::Instant no
     for (auto& [name, found] : destinations) {
       if (!destination.empty() && name != destination) continue;
       found.name = name;
+      found.holders = read_holders(db, found);
       Counts& counts = found.counts;
       found.is_foreign = found.is_foreign && counts.pending > 0;
       counts.enqueued =

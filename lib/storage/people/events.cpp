@@ -9,6 +9,13 @@ namespace outbox::storage {
 
 namespace {
 
+// Anyone's SQL can write any number, and a `time_point` of the system's clock ends in 2262: beyond
+// it would be shown as a time long ago.
+core::Instant shown_instant(std::int64_t unix_ms) {
+  constexpr std::int64_t ms_max = 9'223'372'036'854;
+  return core::instant_of(std::clamp(unix_ms, -ms_max, ms_max));
+}
+
 constexpr auto action = "read events";
 
 // A row of the queue is found by its primary key, as `find_queued` does it, for many events at
@@ -28,7 +35,7 @@ std::string select_from_log(const std::string& columns, const Chosen& events,
 
 std::optional<core::Instant> instant_or_none(const Statement& row, int column) {
   if (row.is_null(column)) return std::nullopt;
-  return core::instant_of(row.integer(column));
+  return shown_instant(row.integer(column));
 }
 
 std::string summary_columns() {
@@ -51,10 +58,10 @@ EventSummary summary_at(const Statement& row, core::Instant now) {
                      .state = text_of(name),
                      .refusals = row.integer(8),
                      .solo_failures = row.integer(9),
-                     .enqueued_at = core::instant_of(row.integer(10)),
+                     .enqueued_at = shown_instant(row.integer(10)),
                      .settled_at = instant_or_none(row, 11),
                      .last_error = row.text(12)};
-  if (due_at_ms != 0) event.due_at = core::instant_of(due_at_ms);
+  if (due_at_ms != 0) event.due_at = shown_instant(due_at_ms);
   return event;
 }
 
@@ -150,26 +157,23 @@ std::vector<EventRow> read_rows(sqlite3* db, const Chosen& events) {
 
 std::optional<core::Blocker> blocker_in_key(sqlite3* db, const EventDetail& event) {
   if (event.ordering_key.empty()) return std::nullopt;
-  const auto nearest = [&](const char* sql) -> std::optional<std::int64_t> {
+  const auto first = [&](const char* sql) -> std::optional<core::Blocker> {
     Statement before{db, sql, action};
     before.bind(1, std::string_view{event.event.destination})
         .bind(2, std::string_view{event.ordering_key})
         .bind(3, event.event.id);
     if (!before.step()) return std::nullopt;
-    return before.integer(0);
+    return core::Blocker{.id = before.integer(0),
+                         .is_dead = before.integer(1) == 4,
+                         .refusals = before.integer(2),
+                         .solo_failures = before.integer(3)};
   };
-  if (const auto pending =
-          nearest("select event from main.outbox_queue where destination = ?1 and ordering_key = ?2"
-                  " and event < ?3 and state < 4 order by event desc limit 1")) {
-    return core::Blocker{.id = *pending};
-  }
-  if (const auto dead =
-          nearest("select event from main.outbox_queue where destination = ?1 and ordering_key = ?2"
-                  " and event < ?3 and state = 4 and exists (select 1 from main.outbox_destinations"
-                  " where name = ?1 and block_on_dead) order by event desc limit 1")) {
-    return core::Blocker{.id = *dead, .is_dead = true};
-  }
-  return std::nullopt;
+  // The first of the key is the one that all the others wait for.
+  return first(
+      "select event, state, coalesce(refusals, 0), coalesce(solo_failures, 0)"
+      " from main.outbox_queue where destination = ?1 and ordering_key = ?2 and event < ?3"
+      " and (state < 4 or (state = 4 and exists (select 1 from main.outbox_destinations"
+      " where name = ?1 and block_on_dead))) order by event limit 1");
 }
 
 std::int64_t due_before(sqlite3* db, const EventSummary& event, core::Instant now) {

@@ -126,8 +126,8 @@ DatabaseFile with_absolute_path(DatabaseFile file) {
 
 OpenDatabase open_database(const DatabaseFile& file, std::chrono::milliseconds patience) {
   // Never OPEN_CREATE: an empty database at a mistyped path helps nobody.
-  const int flags =
-      SQLite::OPEN_READWRITE | SQLite::OPEN_NOMUTEX | (is_uri(file.path) ? SQLite::OPEN_URI : 0);
+  const int flags = SQLite::OPEN_READWRITE | SQLite::OPEN_NOMUTEX | SQLITE_OPEN_PRIVATECACHE |
+                    (is_uri(file.path) ? SQLite::OPEN_URI : 0);
   require_usable(file);
   OpenDatabase database;
   try {

@@ -1,5 +1,7 @@
 #include "storage/sqlite/statement.hpp"
 
+#include <new>
+
 #include "outbox/errors.hpp"
 
 namespace outbox::storage {
@@ -105,13 +107,17 @@ std::int64_t Statement::integer(int column) const {
 }
 
 std::string Statement::text(int column) const {
-  const auto* data = reinterpret_cast<const char*>(sqlite3_column_text(handle_, column));
-  return data == nullptr ? std::string{} : std::string{data, bytes(column)};
+  return std::string{view(column)};
 }
 
+// SQLite answers a failed allocation, e.g. for the UTF-8 of a UTF-16 database, like a null. Taken
+// for an empty text, an event would be sent as nothing and marked.
 std::string_view Statement::view(int column) const {
+  const bool is_null = this->is_null(column);
   const auto* data = reinterpret_cast<const char*>(sqlite3_column_text(handle_, column));
-  return data == nullptr ? std::string_view{} : std::string_view{data, bytes(column)};
+  if (data != nullptr) return {data, bytes(column)};
+  if (!is_null) throw std::bad_alloc{};
+  return {};
 }
 
 std::size_t Statement::bytes(int column) const {

@@ -4,6 +4,30 @@
 
 namespace outbox::storage {
 
+namespace {
+
+// An interrupt ends whatever runs, also what closes a transaction: it holds until no statement of
+// the connection is active (sqlite.org/c3ref/interrupt.html). So closing is tried again; a progress
+// handler that always interrupts is the host's own, and leaves nothing to be done.
+constexpr int closings_max = 100;
+
+// Ends the transaction of `db`, if it still has one.
+void end_transaction(sqlite3* db, const char* sql) noexcept {
+  for (int i = 0; i < closings_max && sqlite3_get_autocommit(db) == 0; ++i) {
+    sqlite3_exec(db, sql, nullptr, nullptr, nullptr);
+  }
+}
+
+// SQLite forgets savepoints when it rolls back by itself: then there is nothing to end.
+void end_savepoint(sqlite3* db, const char* sql) noexcept {
+  for (int i = 0; i < closings_max && sqlite3_get_autocommit(db) == 0; ++i) {
+    const int code = sqlite3_exec(db, sql, nullptr, nullptr, nullptr) & 0xFF;
+    if (code != SQLITE_INTERRUPT && code != SQLITE_NOMEM && code != SQLITE_BUSY) return;
+  }
+}
+
+}  // namespace
+
 WriteTransaction::WriteTransaction(sqlite3* db, const char* action,
                                    std::chrono::milliseconds patience, Brackets* kept)
     : db_{db}, action_{action}, patience_{patience}, kept_{kept} {
@@ -13,9 +37,7 @@ WriteTransaction::WriteTransaction(sqlite3* db, const char* action,
 }
 
 WriteTransaction::~WriteTransaction() {
-  if (is_open_ && sqlite3_get_autocommit(db_) == 0) {
-    sqlite3_exec(db_, "rollback", nullptr, nullptr, nullptr);
-  }
+  if (is_open_) end_transaction(db_, "rollback");
 }
 
 void WriteTransaction::commit() {
@@ -35,11 +57,9 @@ void ReadTransaction::end() noexcept {
   if (!is_open_) return;
   is_open_ = false;
   // COMMIT of a reader, since ROLLBACK would call the host's rollback hook.
-  if (kept_ != nullptr) {
-    kept_->close.run_quietly();
-  } else {
-    sqlite3_exec(db_, "commit", nullptr, nullptr, nullptr);
-  }
+  if (kept_ != nullptr) kept_->close.run_quietly();
+  end_transaction(db_, "commit");
+  end_transaction(db_, "rollback");
 }
 
 SecureDeletion::SecureDeletion(sqlite3* db)
@@ -60,10 +80,9 @@ Savepoint::Savepoint(sqlite3* db, const char* action, Brackets* kept)
 }
 
 Savepoint::~Savepoint() {
-  if (is_open_ && sqlite3_get_autocommit(db_) == 0) {
-    sqlite3_exec(db_, "rollback to outbox_change; release outbox_change", nullptr, nullptr,
-                 nullptr);
-  }
+  if (!is_open_) return;
+  end_savepoint(db_, "rollback to outbox_change");
+  end_savepoint(db_, "release outbox_change");
 }
 
 void Savepoint::release() {

@@ -120,3 +120,25 @@ TEST_CASE("an event that waits for its key is told what may be done about the on
         "dead: `outbox retry 8800` or `outbox discard 8800` lets it go. It has no refusals of its "
         "own. More than 1000 due events are before it.");
 }
+
+TEST_CASE("the suspect that holds a key is named, with what may be done") {
+  core::ExplainFacts facts = pending();
+  facts.event.event.state = "waiting";
+  facts.blocker = core::Blocker{.id = 101, .refusals = 12};
+  facts.due_before = 0;
+  CHECK(core::explain(facts).text ==
+        "8812 invite_sent is waiting: event 101, with the same ordering key, is before it and was "
+        "refused alone 12 times: `outbox retry 101` or `outbox discard 101` lets it go. It has no "
+        "refusals of its own. It is the first in line.");
+  facts.blocker = core::Blocker{.id = 101, .solo_failures = 1};
+  CHECK(core::explain(facts).text.find("failed alone once: `outbox retry 101`") !=
+        std::string::npos);
+}
+
+TEST_CASE("a dispatcher that does nothing is the reason") {
+  core::ExplainFacts facts = pending();
+  REQUIRE(facts.destination.dispatcher);
+  facts.destination.dispatcher->trouble = "process 7 is stopped";
+  CHECK(core::explain(facts).waiting_for == "dispatcher");
+  CHECK(core::explain(facts).text.find("does nothing: process 7 is stopped.") != std::string::npos);
+}

@@ -21,7 +21,9 @@ const HoldState backing_off{.kind = hold_kind::backing_off,
 SentBatch sent(Ids ids, Verdict verdict, std::string reason = {}) {
   return {.ids = std::move(ids),
           .started = now,
-          .outcome = {.verdict = verdict, .reason = std::move(reason)}};
+          .outcome = {.verdict = verdict,
+                      .reason = std::move(reason),
+                      .has_arrived = verdict != Verdict::unavailable}};
 }
 
 SentBatch sent_alone(std::int64_t id, Verdict verdict, Suspicion suspicion) {
@@ -136,6 +138,7 @@ TEST_CASE("refused credentials are tried again at once, and then slowly") {
   const Settlement after_outage =
       settle_of(on_hold(backing_off), {sent({1}, Verdict::unauthorized)});
   CHECK(after_outage.endpoint.hold->until == now);
+  CHECK(after_outage.endpoint.hold->since == now);  // of this reason
 }
 
 TEST_CASE("each request of a round knows what it delivered itself") {
@@ -363,41 +366,93 @@ TEST_CASE("413 halves the batch, and the bytes of those to come") {
 }
 
 TEST_CASE("a failed batch is searched only once others have succeeded") {
-  // The failure itself makes the destination wait, and remembers the batch.
-  Settlement settlement = settle_of({}, {sent({1, 2, 3, 4}, Verdict::failed)});
-  CHECK(settlement.requests.at(0).begun.text() == "1-2|3-4");
+  for (const Verdict verdict :
+       {Verdict::failed, Verdict::unavailable, Verdict::unauthorized, Verdict::misconfigured}) {
+    CAPTURE(static_cast<int>(verdict));
+    const auto answered = [verdict](SentBatch batch) {
+      batch.outcome.has_arrived = true;  // a 429 is `unavailable` too
+      batch.outcome.verdict = verdict;
+      return batch;
+    };
+    // The failure itself makes the destination wait, and remembers the batch.
+    Settlement settlement = settle_of({}, {answered(sent({1, 2, 3, 4}, verdict))});
+    CHECK(settlement.requests.at(0).begun.text() == "1-4");
+    CHECK(settlement.endpoint.hold);
+    CHECK(settlement.endpoint.failures == 1);
+
+    // A probe that fails changes nothing but the wait.
+    DestinationState state = on_hold(backing_off);
+    state.searches = {{7, Search::parse("1-4")}};
+    settlement = settle_of(state, {answered(part_of(7, {1}, verdict))});
+    CHECK(settlement.searches.empty());
+    CHECK(settlement.suspects.empty());
+    CHECK(settlement.endpoint.hold->tries == 4);
+
+    // Without an acceptance since it began it is an outage.
+    state.endpoint = {};
+    settlement = settle_of(state, {answered(part_of(7, {1, 2, 3, 4}, verdict))});
+    CHECK(settlement.searches.empty());
+    CHECK(settlement.endpoint.hold);
+
+    // With one, the endpoint is selective: a part that fails is halved, and nobody waits.
+    state.accepted_request = 8;
+    settlement = settle_of(state, {answered(part_of(7, {1, 2, 3, 4}, verdict))});
+    CHECK(settlement.searches.at(0).search.text() == "1-2|3-4");
+    CHECK_FALSE(settlement.endpoint.hold);
+    CHECK(settlement.endpoint.is_selective);
+    CHECK(settlement.endpoint.failures == 1);
+
+    // And so is a batch that fails for the first time.
+    state = {};
+    state.endpoint.is_selective = true;
+    settlement = settle_of(state, {answered(sent({5, 6}, verdict))});
+    CHECK(settlement.requests.at(0).begun.text() == "5|6");
+    CHECK_FALSE(settlement.endpoint.hold);
+  }
+}
+
+TEST_CASE(
+    "too many failures in a row, or a wish to be left alone, speak against the endpoint again") {
+  DestinationState state;
+  state.endpoint.is_selective = true;
+  SUBCASE("failures") {
+    state.endpoint.failures = failures_max;
+  }
+  SUBCASE("Retry-After") {}
+  SentBatch batch = sent({5, 6}, Verdict::failed);
+  if (state.endpoint.failures == 0) batch.outcome.retry_after = 2s;
+  const Settlement settlement = settle_of(state, {batch});
+  CHECK(settlement.requests.at(0).begun.text() == "5-6");
   CHECK(settlement.endpoint.hold);
+  CHECK_FALSE(settlement.endpoint.is_selective);
+}
 
-  // A probe that fails changes nothing but the wait.
-  DestinationState state = on_hold(backing_off);
-  state.searches = {{7, Search::parse("1-2|3-4")}};
-  settlement = settle_of(state, {part_of(7, {1}, Verdict::failed)});
-  CHECK(settlement.searches.empty());
-  CHECK(settlement.suspects.empty());
-  CHECK(settlement.endpoint.hold->tries == 4);
-
-  // After one that succeeded, a part that fails is halved.
-  state.endpoint = {};
-  settlement = settle_of(state, {part_of(7, {1, 2}, Verdict::failed)});
-  CHECK(settlement.searches.at(0).search.text() == "1|2-4");
+TEST_CASE("what did not reach the endpoint says nothing of the events") {
+  DestinationState state;
+  state.endpoint.is_selective = true;
+  const Settlement settlement = settle_of(state, {sent({5, 6}, Verdict::unavailable)});
+  CHECK(settlement.requests.at(0).begun.is_empty());
   CHECK(settlement.endpoint.hold);
 }
 
 TEST_CASE("an event at which the endpoint fails alone dies after ten times, each proven") {
   DestinationState state;
   state.searches = {{7, Search::parse("2|3-4")}};
-  SUBCASE("without an acceptance since the search began it is an outage") {
-    const Settlement settlement = settle_of(state, {part_of(7, {2}, Verdict::failed)});
-    CHECK(settlement.suspects.empty());
-    CHECK(settlement.endpoint.hold);
-  }
-  SUBCASE("with one it is a suspect") {
+  SUBCASE("in its search it is a suspect") {
     state.accepted_request = 8;
     const Settlement settlement = settle_of(state, {part_of(7, {2}, Verdict::failed)});
     REQUIRE(settlement.suspects.size() == 1);
     CHECK(settlement.suspects[0].suspicion.solo_failures == 1);
-    CHECK(settlement.searches.at(0).search.text() == "3-4");
-    CHECK(settlement.endpoint.hold);
+    CHECK(settlement.searches.at(0).search.text() == "3|4");  // where one fails, more may
+    CHECK_FALSE(settlement.endpoint.hold);
+  }
+  SUBCASE("without a search it is one, and nothing is proven yet") {
+    state.endpoint.is_selective = true;
+    state.accepted_request = 8;
+    const Settlement settlement = settle_of(state, {sent({9}, Verdict::failed)});
+    REQUIRE(settlement.suspects.size() == 1);
+    CHECK(settlement.suspects[0].suspicion.solo_failures == 0);
+    CHECK_FALSE(settlement.endpoint.hold);
   }
   SUBCASE("each further one counts only with an acceptance since the last") {
     const Suspicion ninth{.request = 20, .since = 7, .solo_failures = 9};
@@ -413,6 +468,67 @@ TEST_CASE("an event at which the endpoint fails alone dies after ten times, each
     CHECK(settlement.dead[0].reason == "failed alone 10 times while others were accepted: why");
     CHECK(settlement.dead[0].suspicion->solo_failures == 10);
   }
+  SUBCASE("for a token, a URL or a rate nothing dies, ever") {
+    const Suspicion many{.request = 20, .since = 7, .solo_failures = 900};
+    state.accepted_request = 21;
+    for (const Verdict verdict :
+         {Verdict::unavailable, Verdict::unauthorized, Verdict::misconfigured}) {
+      SentBatch batch = sent_alone(2, verdict, many);
+      batch.outcome.has_arrived = true;
+      const Settlement settlement = settle_of(state, {batch});
+      CHECK(settlement.dead.empty());
+      CHECK(settlement.suspects.size() == 1);
+      CHECK_FALSE(settlement.endpoint.hold);
+    }
+  }
+}
+
+TEST_CASE("a cornered suspect dies after five refusals over three minutes, ten in all") {
+  struct Row {
+    std::int64_t refusals;
+    std::chrono::milliseconds suspected_for;
+    std::int64_t suspects;
+    bool is_cornered;
+    bool is_allowed;
+    bool dies;
+  };
+  const Row rows[] = {
+      {4, 3min, 1, true, true, true},    // with this one it is the fifth
+      {3, 3min, 1, true, true, false},   //
+      {4, 2min, 1, true, true, false},   // an API that changed its mind for a while
+      {4, 3min, 10, true, true, false},  // a whole crowd: it is the endpoint
+      {4, 3min, 1, false, true, false},  // evidence can still come
+      {4, 3min, 1, true, false, false},  // the host has forbidden it
+  };
+  for (const Row& row : rows) {
+    CAPTURE(row.refusals);
+    CAPTURE(row.suspected_for.count());
+    Policy with = policy;
+    with.buries_cornered = row.is_allowed;
+    DestinationState state;
+    state.endpoint.suspects = row.suspects;
+    const Suspicion suspicion{.request = 25,
+                              .since = 20,
+                              .refusals = row.refusals,
+                              .suspected_at_ms = unix_ms(now - row.suspected_for),
+                              .is_cornered = row.is_cornered};
+    const Settlement settlement =
+        settle(state, {sent_alone(5, Verdict::refused, suspicion)}, {}, with, now, 0);
+    CHECK(settlement.dead.size() == (row.dies ? 1 : 0));
+    if (row.dies) {
+      CHECK(settlement.dead[0].reason == "refused 5 times while nothing else could be sent: why");
+    }
+  }
+}
+
+TEST_CASE("the first failure after an acceptance halves the pace, the next begin at one event") {
+  DestinationState state;
+  state.accepted_request = 8;
+  Settlement settlement = settle_of(state, {sent({1}, Verdict::unavailable)});
+  CHECK(settlement.endpoint.events_cap == 50);
+  state.endpoint = settlement.endpoint;
+  settlement = settle_of(state, {sent({1}, Verdict::unavailable)});
+  CHECK(settlement.endpoint.events_cap == 1);
 }
 
 TEST_CASE("where the endpoint answers for each event, each gets what it deserves") {

@@ -181,7 +181,7 @@ TEST_CASE("a trigger of the host's cannot leave half an event behind") {
       "create temp trigger ignored before insert on main.outbox_events"
       " begin select raise(ignore); end; begin immediate");
   CHECK_THROWS_WITH_AS(enqueue(app.db(), support::amy()),
-                       "outbox: enqueue: a trigger on outbox_events ignored the event",
+                       "outbox: enqueue: nothing was stored: a trigger or an authorizer ignored it",
                        database_error);
   app.db().exec("commit");
 }

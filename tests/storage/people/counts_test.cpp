@@ -109,3 +109,29 @@ TEST_CASE("the status of a database without a schema says what to do") {
   SQLite::Database db{":memory:", SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE};
   CHECK_THROWS_AS(status(db), schema_error);
 }
+
+TEST_CASE("who holds others of its key back is named, the one that holds most first") {
+  support::AppDatabase app;
+  outbox::pause(app.db(), "track", "so that there is a row");
+  insert(app, "ordering_key", "'a'", "state = 3, due_at_ms = 2000000, refusals = 12");
+  for (int i = 0; i < 3; ++i) insert(app, "ordering_key", "'a'", "state = 1");
+  insert(app, "ordering_key", "'b'", "state = 3, due_at_ms = 2000000, solo_failures = 2");
+  for (int i = 0; i < 4; ++i) insert(app, "ordering_key", "'b'", "state = 1");
+  insert(app, "ordering_key", "'c'", "state = 3, due_at_ms = 2000000, refusals = 1");  // alone
+  insert(app, "ordering_key", "'d'", "state = 4, refusals = 2");
+  insert(app, "ordering_key", "'d'", "state = 1");
+
+  auto holders = status(app.db(), {}, now).destinations.at(0).holders;
+  REQUIRE(holders.size() == 2);
+  CHECK(holders[0].id == 5);
+  CHECK(holders[0].solo_failures == 2);
+  CHECK(holders[0].holds == 4);
+  CHECK(holders[1].id == 1);
+  CHECK(holders[1].refusals == 12);
+  CHECK(holders[1].holds == 3);
+
+  app.db().exec("update outbox_destinations set block_on_dead = 1");
+  holders = status(app.db(), {}, now).destinations.at(0).holders;
+  REQUIRE(holders.size() == 3);
+  CHECK(holders[2].is_dead);
+}

@@ -83,6 +83,8 @@ void play_holder(const std::string& db, const std::string& url, bool forks) {
   if (forks) {
     while (!dispatcher.stats().is_active) std::this_thread::sleep_for(milliseconds{1});
     if (fork() == 0) {
+      close(STDOUT_FILENO);  // or who reads our output waits for this child
+      close(STDERR_FILENO);
       alarm(60);  // ends by itself
       for (;;) pause();
     }

@@ -1,0 +1,174 @@
+// What counts as an answer: only what the endpoint can have read all of, and has said all of.
+
+#include <doctest/doctest.h>
+
+#include <chrono>
+
+#include "core/decide/judge.hpp"
+#include "sinks/track_sink.hpp"
+#include "support/database.hpp"
+#include "support/scripted_server.hpp"
+
+using namespace outbox;
+using namespace std::chrono_literals;
+using core::Arrival;
+using support::Peer;
+using support::ScriptedServer;
+
+namespace {
+
+const std::string yes = R"({"success":true})";
+
+std::string answer_with(const std::string& body, const std::string& headers = {}) {
+  return "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n" + headers +
+         "Content-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body;
+}
+
+core::Answer answer_of(Sink& sink, std::string body = "[" + support::payload_of("u") + "]") {
+  sink.submit(1, std::move(body));
+  const auto deadline = std::chrono::steady_clock::now() + 60s;
+  while (std::chrono::steady_clock::now() < deadline) {
+    for (Sink::Reply& reply : sink.collect(1s)) return std::move(reply.answer);
+  }
+  FAIL("no answer");
+  return {};
+}
+
+sinks::TrackSink sink_for(const std::string& url) {
+  return sinks::TrackSink{{.credentials = bearer("t0ken"), .url = url, .timeout = 30s}};
+}
+
+Verdict verdict_after(const std::function<void(Peer&, int)>& script, std::string body) {
+  const ScriptedServer server{script};
+  auto sink = sink_for(server.url());
+  return core::judge(answer_of(sink, std::move(body)), {}).verdict;
+}
+
+Verdict verdict_of(const std::string& answer) {
+  return verdict_after(
+      [&](Peer& peer, int) {
+        peer.read_request();
+        peer.write(answer);
+      },
+      "[" + support::payload_of("u") + "]");
+}
+
+}  // namespace
+
+TEST_CASE("a yes to a body that was not read is no yes") {
+  const std::string large = "[" + std::string(1'800'000, ' ') + support::payload_of("u") + "]";
+  const auto after_reading = [&](bool resets) {
+    return [resets](Peer& peer, int) {
+      peer.read_bytes(7);
+      peer.write(answer_with(yes));
+      if (resets) peer.reset();
+    };
+  };
+  CHECK(verdict_after(after_reading(true), large) != Verdict::delivered);
+  CHECK(verdict_after(after_reading(false), large) != Verdict::delivered);
+}
+
+TEST_CASE("an answer cut at any byte is delivered only when all of it was there") {
+  const std::string whole = answer_with(yes);
+  for (const std::string& answer :
+       {whole, answer_with(R"({"success":false})"),
+        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n10\r\n" + yes + "\r\n0\r\n\r\n"}) {
+    // Behind the last chunk only the end of an empty line may be missing.
+    const bool is_chunked = answer.find("chunked") != std::string::npos;
+    for (std::size_t cut = 0; cut < answer.size() - (is_chunked ? 1 : 0); ++cut) {
+      CAPTURE(answer);
+      CAPTURE(cut);
+      CHECK(verdict_of(answer.substr(0, cut)) != Verdict::delivered);
+    }
+  }
+  CHECK(verdict_of(whole) == Verdict::delivered);
+}
+
+TEST_CASE("a body that ends with the connection is believed when it is whole") {
+  const std::string head = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n";
+  CHECK(verdict_of(head + yes) == Verdict::delivered);
+  CHECK(verdict_of(head + R"({"success":false})") == Verdict::refused);
+  CHECK(verdict_of(head + R"({"success":fal)") == Verdict::failed);
+  CHECK(verdict_of(head) == Verdict::delivered);  // no body at all is a plain yes
+}
+
+TEST_CASE("a body that is compressed unasked is read") {
+  // `printf '{"success":false}' | gzip -n | xxd -p`
+  const unsigned char gzip[] = {0x1f, 0x8b, 0x08, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x03,
+                                0xab, 0x56, 0x2a, 0x2e, 0x4d, 0x4e, 0x4e, 0x2d, 0x2e, 0x56,
+                                0xb2, 0x4a, 0x4b, 0xcc, 0x29, 0x4e, 0xad, 0x05, 0x00, 0xf2,
+                                0xca, 0x43, 0x34, 0x11, 0x00, 0x00, 0x00};
+  const std::string body{std::begin(gzip), std::end(gzip)};
+  CHECK(verdict_of(answer_with(body, "Content-Encoding: gzip\r\n")) == Verdict::refused);
+  CHECK(verdict_of(answer_with(yes, "Content-Encoding: x-unknown\r\n")) != Verdict::delivered);
+}
+
+TEST_CASE("an answer that nobody asked for is not the answer to the next request") {
+  const ScriptedServer server{[](Peer& peer, int connection) {
+    peer.read_request();
+    if (connection == 1) {
+      peer.write(answer_with(yes) + answer_with(yes));  // the second one is the lie
+    } else {
+      peer.write("HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n");
+    }
+  }};
+  auto sink = sink_for(server.url());
+  CHECK(core::judge(answer_of(sink), {}).verdict == Verdict::delivered);
+  CHECK(core::judge(answer_of(sink), {}).verdict == Verdict::refused);
+  CHECK(server.connections() == 2);
+}
+
+TEST_CASE("what a proxy or an interim answer says of patience is not the answer's") {
+  const ScriptedServer server{[](Peer& peer, int) {
+    peer.read_request();
+    peer.write("HTTP/1.1 103 Early Hints\r\nRetry-After: 3600\r\n\r\n");
+    peer.write(
+        "HTTP/1.1 503 Busy\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nRetry-After: 7200\r\n\r\n");
+  }};
+  auto sink = sink_for(server.url());
+  const core::Answer answer = answer_of(sink);
+  CHECK(answer.status == 503);
+  CHECK(answer.retry_after.empty());
+}
+
+TEST_CASE("a flood of header lines or trailers ends the exchange") {
+  for (const bool in_trailers : {false, true}) {
+    CAPTURE(in_trailers);
+    std::atomic<std::size_t> sent = 0;
+    {
+      const ScriptedServer server{[&](Peer& peer, int) {
+        peer.read_request();
+        peer.write("HTTP/1.1 200 OK\r\n");
+        if (in_trailers) peer.write("Transfer-Encoding: chunked\r\n\r\n0\r\n");
+        const std::string line = "X-Flood: " + std::string(1'000, 'x') + "\r\n";
+        for (int i = 0; i < 20'000 && peer.write(line); ++i) sent += line.size();
+      }};
+      auto sink = sink_for(server.url());
+      CHECK(answer_of(sink).arrival == Arrival::lost);
+    }
+    CHECK(sent < 20'000'000);
+  }
+}
+
+TEST_CASE("a proxy that is no URL is refused at once, without its value") {
+  const auto message_of = [](TrackApi options) {
+    try {
+      track_api(std::move(options));
+      return std::string{};
+    } catch (const std::invalid_argument& error) {
+      return std::string{error.what()};
+    }
+  };
+  for (const char* proxy :
+       {"http://user:pa ss@proxy:8080", "http://user:p@ss:hunter2@:x", "http://[::1"}) {
+    CAPTURE(proxy);
+    const std::string message = message_of({.url = "https://example.invalid/", .proxy = proxy});
+    CHECK(message.find("proxy: not the URL of a proxy") != std::string::npos);
+    CHECK(message.find("pa ss") == std::string::npos);
+    CHECK(message.find("hunter2") == std::string::npos);
+  }
+  CHECK(message_of({.url = "https://example.invalid/", .proxy = "http://user:pass@proxy:8080"})
+            .empty());
+  CHECK(message_of({.url = "https://example.invalid/", .proxy = "socks5h://proxy:1080"}).empty());
+  CHECK(message_of({.url = "https://example.invalid/", .proxy = "proxy:8080"}).empty());
+}
