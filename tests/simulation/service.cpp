@@ -118,11 +118,14 @@ void Service::crash() {
   model_.tell("crash of", destination().name);
   round_.reset();
   close();
-  SQLite::Statement pending{app_.db(), "select event from outbox_queue where destination = ?"};
+  SQLite::Statement pending{
+      app_.db(), "select event, state, due_at_ms from outbox_queue where destination = ?"};
   pending.bind(1, destination().name);
   while (pending.executeStep()) {
     Event& event = model_.events.at(pending.getColumn(0).getInt64());
     event.duplicates_due = std::max(event.duplicates_due, event.accepted);
+    // An answer that was not recorded is forgotten: a scheduled event is scheduled still.
+    if (pending.getColumn(1).getInt() < 2) event.due_at_ms = pending.getColumn(2).getInt64();
   }
   start();
 }
