@@ -11,6 +11,7 @@ function(outbox_own_code target)
     # are precompiled.
     $<$<AND:$<CXX_COMPILER_ID:GNU>,$<NOT:$<CONFIG:Debug>>>:-Wno-array-bounds>
     $<$<AND:$<CXX_COMPILER_ID:GNU>,$<NOT:$<CONFIG:Debug>>>:-Wno-stringop-overread>
+    $<$<AND:$<CXX_COMPILER_ID:GNU>,$<NOT:$<CONFIG:Debug>>>:-Wno-stringop-overflow>
     $<$<BOOL:${OUTBOX_WARNINGS_AS_ERRORS}>:-Werror>)
 endfunction()
 
