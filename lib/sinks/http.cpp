@@ -1,12 +1,5 @@
 #include "sinks/http.hpp"
 
-#include <poll.h>
-#include <sys/ioctl.h>
-#include <sys/socket.h>
-#ifdef __linux__
-#include <linux/sockios.h>
-#endif
-
 #include <algorithm>
 #include <cctype>
 #include <new>
@@ -49,9 +42,10 @@ core::Arrival arrival_of(CURLcode result, CURL* easy) {
 
 }  // namespace
 
-HttpTransfer::HttpTransfer(const HttpTarget& target)
-    : has_proxy_{require_proxy(target)}, easy_{curl_easy_init()} {
+HttpTransfer::HttpTransfer(const HttpTarget& target, Sockets& sockets)
+    : sockets_{sockets}, has_proxy_{require_proxy(target)}, easy_{curl_easy_init()} {
   if (!easy_) throw std::bad_alloc{};
+  sockets.watch(easy_.get());
   set_target(target);
 }
 
@@ -128,14 +122,6 @@ void HttpTransfer::prepare(std::uint64_t token, std::string body,
   curl_easy_setopt(easy_.get(), CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(body_.size()));
 }
 
-bool HttpTransfer::has_unasked_bytes() const {
-  curl_socket_t socket = CURL_SOCKET_BAD;
-  curl_easy_getinfo(easy_.get(), CURLINFO_ACTIVESOCKET, &socket);
-  if (socket == CURL_SOCKET_BAD) return false;  // its connection is gone
-  char byte = 0;
-  return recv(socket, &byte, 1, MSG_PEEK | MSG_DONTWAIT) >= 0;
-}
-
 void HttpTransfer::avoid_idle_connections(bool avoids) {
   curl_easy_setopt(easy_.get(), CURLOPT_FRESH_CONNECT, avoids ? 1L : 0L);
 }
@@ -147,22 +133,6 @@ bool HttpTransfer::is_complete(CURLcode result) const {
   curl_off_t uploaded = 0;
   curl_easy_getinfo(easy_.get(), CURLINFO_SIZE_UPLOAD_T, &uploaded);
   return static_cast<std::size_t>(uploaded) >= sent_bytes_ && !is_early_;
-}
-
-// What libcurl has handed over may still be in this machine: the other one cannot have read it.
-// Only while the transfer runs: afterwards another one may use its connection.
-bool HttpTransfer::has_unsent_bytes() const {
-#ifdef SIOCOUTQ  // Linux (tcp(7)); an answer acknowledges what was received before it
-  curl_socket_t socket = CURL_SOCKET_BAD;
-  curl_easy_getinfo(easy_.get(), CURLINFO_ACTIVESOCKET, &socket);
-  if (socket == CURL_SOCKET_BAD) return false;
-  pollfd look{.fd = socket, .events = 0, .revents = 0};
-  if (poll(&look, 1, 0) > 0) return true;  // reset: what was still to be sent is thrown away
-  int bytes = 0;
-  return ioctl(socket, SIOCOUTQ, &bytes) == 0 && bytes > 0;
-#else
-  return false;
-#endif
 }
 
 // libcurl's own words quote URLs, and with a proxy its password.
@@ -223,9 +193,12 @@ std::size_t HttpTransfer::on_header(char* data, std::size_t size, std::size_t co
   if (transfer.has_headers_ended_) return line.size();  // a trailer
   if (line == "\r\n" || line == "\n") {
     long status = 0;
+    long local_port = 0;
     curl_easy_getinfo(transfer.easy_.get(), CURLINFO_RESPONSE_CODE, &status);
+    curl_easy_getinfo(transfer.easy_.get(), CURLINFO_LOCAL_PORT, &local_port);
     transfer.has_headers_ended_ = status >= 200;
-    transfer.is_early_ = transfer.has_unsent_bytes();
+    // What libcurl has handed over may still be in this machine: nobody can have read it.
+    transfer.is_early_ = transfer.sockets_.may_hold_unsent(local_port);
     return line.size();
   }
   const auto value_of = [line](std::string_view name) -> std::optional<std::string> {
@@ -245,7 +218,8 @@ std::size_t HttpTransfer::on_header(char* data, std::size_t size, std::size_t co
 
 std::string connection_problem(const HttpTarget& target) {
   start_curl();
-  const HttpTransfer transfer{target};
+  Sockets sockets;
+  const HttpTransfer transfer{target, sockets};
   curl_easy_setopt(transfer.handle(), CURLOPT_CONNECT_ONLY, 1L);
   const CURLcode result = curl_easy_perform(transfer.handle());
   return result == CURLE_OK ? std::string{} : curl_easy_strerror(result);

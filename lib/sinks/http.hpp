@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "core/decide/answer.hpp"
+#include "sinks/sockets.hpp"
 
 namespace outbox::sinks {
 
@@ -47,11 +48,11 @@ UrlFacts require_url(const std::string& url);
 bool require_proxy(const HttpTarget& target);
 
 /// A POST under way, from its body to its answer.
-/// Lifetime: must be out of every multi handle before it is destroyed. Does not move: libcurl
-/// points into it.
+/// Lifetime: must be out of every multi handle before it is destroyed; `sockets` outlives it. Does
+/// not move: libcurl points into it.
 class HttpTransfer {
  public:
-  explicit HttpTransfer(const HttpTarget& target);
+  HttpTransfer(const HttpTarget& target, Sockets& sockets);
   HttpTransfer(const HttpTransfer&) = delete;
   HttpTransfer& operator=(const HttpTransfer&) = delete;
 
@@ -60,9 +61,6 @@ class HttpTransfer {
   void prepare(std::uint64_t token, std::string body, const std::vector<std::string>& header_lines,
                std::string secret);
 
-  /// Something has arrived on its idle connection that answers nothing, or the end of it: the next
-  /// request must not be sent there. Only for plain HTTP: in TLS, bytes of its own may wait.
-  bool has_unasked_bytes() const;
   /// The next request opens a connection of its own.
   void avoid_idle_connections(bool avoids);
 
@@ -75,7 +73,6 @@ class HttpTransfer {
  private:
   std::string words_for(CURLcode result) const;
   bool is_complete(CURLcode result) const;
-  bool has_unsent_bytes() const;
   struct CloseEasy {
     void operator()(CURL* easy) const { curl_easy_cleanup(easy); }
   };
@@ -87,6 +84,7 @@ class HttpTransfer {
   static std::size_t on_header(char* data, std::size_t size, std::size_t count, void* self);
   void set_target(const HttpTarget& target);
 
+  Sockets& sockets_;
   bool has_proxy_ = false;
   std::unique_ptr<CURL, CloseEasy> easy_;
   std::unique_ptr<curl_slist, FreeList> headers_;

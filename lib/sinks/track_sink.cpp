@@ -78,9 +78,7 @@ void TrackSink::submit(std::uint64_t token, std::string body) {
   // An answer that nobody asked for, on a connection that has idled, would be taken for the answer
   // to this request. While others are under way, they may be using what idles here.
   const bool is_plain = target_.url.rfind("http:", 0) == 0;
-  const bool has_unasked = is_plain && under_way_.empty() &&
-                           std::any_of(idle_.begin(), idle_.end(),
-                                       [](const auto& idle) { return idle->has_unasked_bytes(); });
+  const bool has_unasked = is_plain && under_way_.empty() && sockets_.have_unasked_bytes();
   std::unique_ptr<HttpTransfer> transfer = idle_transfer();
   transfer->avoid_idle_connections(has_unasked);
   transfer->prepare(token, std::move(body), lines, std::move(secret));
@@ -127,7 +125,7 @@ void TrackSink::abort() noexcept {
 }
 
 std::unique_ptr<HttpTransfer> TrackSink::idle_transfer() {
-  if (idle_.empty()) return std::make_unique<HttpTransfer>(target_);
+  if (idle_.empty()) return std::make_unique<HttpTransfer>(target_, sockets_);
   std::unique_ptr<HttpTransfer> transfer = std::move(idle_.back());
   idle_.pop_back();
   return transfer;

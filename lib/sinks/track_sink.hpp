@@ -40,6 +40,7 @@ class TrackSink final : public Sink {
 
   HttpTarget target_;
   Credentials credentials_;
+  Sockets sockets_;  // outlives the handles below
   std::unique_ptr<CURLM, CloseMulti> multi_;
   Transfers under_way_;
   Transfers idle_;  // kept, so that their connections are

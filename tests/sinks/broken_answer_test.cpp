@@ -68,6 +68,20 @@ TEST_CASE("a yes to a body that was not read is no yes") {
   CHECK(verdict_after(after_reading(false), large) != Verdict::delivered);
 }
 
+TEST_CASE("a yes to a body that was not read is no yes on a connection in use either") {
+  const ScriptedServer server{[](Peer& peer, int) {
+    peer.read_request();
+    peer.write(answer_with(yes));
+    peer.read_bytes(7);
+    peer.write(answer_with(yes));
+  }};
+  auto sink = sink_for(server.url());
+  CHECK(core::judge(answer_of(sink), {}).verdict == Verdict::delivered);
+  const std::string large = "[" + std::string(1'800'000, ' ') + support::payload_of("u") + "]";
+  CHECK(core::judge(answer_of(sink, large), {}).verdict != Verdict::delivered);
+  CHECK(server.connections() == 1);
+}
+
 TEST_CASE("an answer cut at any byte is delivered only when all of it was there") {
   const std::string whole = answer_with(yes);
   for (const std::string& answer :
