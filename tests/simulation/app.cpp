@@ -16,7 +16,7 @@ constexpr int killer_answers[] = {0, 0, 500, 500, 502, 503, 302, 401, 403, 404, 
 // Most are small, as in an app; some are not.
 std::size_t World::pick_size() {
   if (!chance(12)) return 0;
-  constexpr std::size_t sizes[] = {1'000, 2'000, 10'000, 50'000, 250'000};
+  constexpr std::size_t sizes[] = {1'000, 2'000, 10'000, 50'000, 250'000, 990'000};
   return sizes[pick(chance(10) ? std::size(sizes) : 3)];
 }
 
@@ -62,7 +62,8 @@ void World::enqueue() {
     const bool is_undone = chance(10);
     if (is_undone) app_.db().exec("savepoint host");
     outbox::EnqueueOptions options{.destination = name_of(event.destination),
-                                   .ordering_key = event.ordering_key};
+                                   .ordering_key = event.ordering_key,
+                                   .event_bytes_max = 1'000'000};
     if (chance(8)) {
       options.not_before = clock_.now() + milliseconds{pick(100'000)};
       event.due_at_ms = std::max<std::int64_t>(
@@ -97,9 +98,10 @@ void World::enqueue_once() {
                !other.is_removed;
       });
   SQLite::Transaction transaction{app_.db(), SQLite::TransactionBehavior::IMMEDIATE};
-  const outbox::Enqueued enqueued =
-      outbox::enqueue(app_.db(), outbox::Payload{event.payload},
-                      {.destination = name_of(event.destination), .dedupe_key = event.dedupe_key});
+  const outbox::Enqueued enqueued = outbox::enqueue(app_.db(), outbox::Payload{event.payload},
+                                                    {.destination = name_of(event.destination),
+                                                     .dedupe_key = event.dedupe_key,
+                                                     .event_bytes_max = 1'000'000});
   require(enqueued.duplicate == is_there, "a dedupe key let the wrong one through", enqueued.id);
   event.id = enqueued.id;
   if (!is_there) use_our_time(event);
