@@ -123,8 +123,17 @@ struct Subject {
   std::string group_id = {};  ///< Every event with this value in a `group_id` or `…_group_id`.
 };
 
+/// An event that an erasure finds, and where in it the subject stands.
+struct ErasableEvent {
+  std::int64_t id = 0;
+  /// "payload: invitee_email" (the JSON key before the value), "headers: …", "ordering key" or
+  /// "dedupe key". Masked, since a key may be an address.
+  std::string place = {};
+};
+
 struct EraseReport {
   std::int64_t events = 0;
+  std::vector<ErasableEvent> found = {};  ///< In order of id; only with `Mode::dry_run`.
   /// A dispatcher that had a request under way when the events were erased, and may have one of
   /// them in it still; none: nothing of them is sent any more.
   std::optional<ActiveDispatcher> may_still_be_sent_by = {};

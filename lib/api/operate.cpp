@@ -129,7 +129,12 @@ EraseReport erase(const DatabaseFile& database, const Subject& subject, const Ch
   sqlite3* const db = storage::handle_of(own);
   storage::FoundEvents found = storage::find_events(db, subject);
   EraseReport report{.events = static_cast<std::int64_t>(found.ids.size())};
-  if (mode == Mode::dry_run) return report;
+  if (mode == Mode::dry_run) {
+    for (std::size_t i = 0; i < found.ids.size(); ++i) {
+      report.found.push_back({found.ids[i], std::move(found.places[i])});
+    }
+    return report;
+  }
   storage::Erasure erasure{db, subject, note, std::move(found)};
   report.events = erasure.remove_events();
   // The answer to a request under way may quote the subject, so answers are forgotten after it.

@@ -1,5 +1,6 @@
 // prune and erase: what leaves the database for good.
 
+#include <algorithm>
 #include <cctype>
 #include <iostream>
 #include <memory>
@@ -69,6 +70,25 @@ void explain(const outbox::EraseReport& report) {
   }
 }
 
+constexpr std::size_t lines_max = 20;
+
+std::string why_found(const std::vector<outbox::ErasableEvent>& found) {
+  std::string text;
+  for (std::size_t i = 0; i < std::min(found.size(), lines_max); ++i) {
+    text += "\n  event " + std::to_string(found[i].id) + "  " + escaped(found[i].place);
+  }
+  if (found.size() > lines_max) {
+    text += "\n  and " + std::to_string(found.size() - lines_max) + " more: --json lists them all";
+  }
+  return text;
+}
+
+nlohmann::ordered_json json_of(const std::vector<outbox::ErasableEvent>& found) {
+  auto list = nlohmann::ordered_json::array();
+  for (const auto& event : found) list.push_back({{"id", event.id}, {"place", event.place}});
+  return list;
+}
+
 ExitCode erase(const EraseFlags& flags, const Globals& globals) {
   if (!globals.destination.empty()) throw Failure{usage, "erase is for all destinations at once"};
   static_cast<void>(open_database(globals, Access::read));  // for its checks
@@ -84,11 +104,13 @@ ExitCode erase(const EraseFlags& flags, const Globals& globals) {
     report = outbox::erase(file, subject, note_of(), outbox::Mode::apply, patience);
   }
   const auto& dispatcher = report.may_still_be_sent_by;
-  print(globals,
-        {{"erased", report.events},
-         {"may_still_be_sent_by", dispatcher ? nlohmann::ordered_json(dispatcher->pid) : nullptr},
-         {"wal_truncated", report.is_wal_truncated}},
-        globals.is_dry_run ? "would erase " + events_text(report.events)
+  nlohmann::ordered_json json = {
+      {"erased", report.events},
+      {"may_still_be_sent_by", dispatcher ? nlohmann::ordered_json(dispatcher->pid) : nullptr},
+      {"wal_truncated", report.is_wal_truncated}};
+  if (globals.is_dry_run) json["found"] = json_of(report.found);
+  print(globals, std::move(json),
+        globals.is_dry_run ? "would erase " + events_text(report.events) + why_found(report.found)
                            : events_text(report.events) + " erased");
   explain(report);
   if (dispatcher || !report.is_wal_truncated) return failed;

@@ -6,7 +6,10 @@
 #include <string>
 #include <vector>
 
+#include "core/event/decode.hpp"
 #include "core/event/event_check.hpp"
+#include "core/event/limits.hpp"
+#include "core/event/text.hpp"
 
 namespace outbox::core {
 
@@ -32,31 +35,43 @@ bool goes_on(std::string_view rest) {
   return may_join && rest.size() > 1 && is_alphanumeric(rest[1]);
 }
 
-// Before the address: does it begin earlier? Little counts as a part of it, because what is missed
-// is a person who was promised to be forgotten.
-bool comes_from(std::string_view before, std::string_view joints) {
+// Before the address: does it begin earlier? Little counts as a part of it ("invite-" and "mary_"
+// do not), because what is missed is a person who was promised to be forgotten.
+bool comes_from(std::string_view before) {
   return !before.empty() &&
-         (is_alphanumeric(before.back()) || joints.find(before.back()) != std::string_view::npos);
+         (is_alphanumeric(before.back()) || before.back() == '.' || before.back() == '+');
 }
 
-bool holds(std::string_view text, std::string_view address, std::string_view joints) {
+bool holds_plainly(std::string_view text, std::string_view address) {
   for (auto at = text.begin();; ++at) {
     at = std::search(at, text.end(), address.begin(), address.end(), is_same);
     if (at == text.end()) return false;
     const auto begin = static_cast<std::size_t>(at - text.begin());
-    if (!comes_from(text.substr(0, begin), joints) &&
-        !goes_on(text.substr(begin + address.size()))) {
+    if (!comes_from(text.substr(0, begin)) && !goes_on(text.substr(begin + address.size()))) {
       return true;
     }
   }
 }
 
-bool holds_either(std::string_view text, std::string_view address, std::string_view joints) {
-  if (holds(text, address, joints)) return true;
-  if (text.find("%40") == std::string_view::npos) return false;  // as in an URL
-  std::string escaped{address};
-  escaped.replace(escaped.find('@'), 1, "%40");
-  return holds(text, escaped, joints);
+// In what a form sends, a plus stands for a space.
+bool holds_in_form(std::string text, std::string_view address) {
+  std::replace(text.begin(), text.end(), '+', ' ');
+  return holds_plainly(decoded(text), address);
+}
+
+bool is_encoded(std::string_view text) {
+  return text.find_first_of("%\\&") != std::string_view::npos;
+}
+
+// Whether `text` is `id`, looked at through the layers of an encoding.
+bool is_text(std::string_view text, std::string_view id) {
+  if (text == id) return true;
+  std::string view{text};
+  for (int i = 0; i < decodings_max && is_encoded(view); ++i) {
+    view = decoded(view);
+    if (view == id) return true;
+  }
+  return false;
 }
 
 bool names(std::string_view key, std::string_view name) {
@@ -67,9 +82,10 @@ bool names(std::string_view key, std::string_view name) {
 // Looks at every text of the payload, whatever it is in, without building a tree.
 class Finder final : public nlohmann::json_sax<nlohmann::json> {
  public:
-  explicit Finder(const Subject& subject) : subject_{subject} {}
+  explicit Finder(const Subject& subject, int depth = 0) : subject_{subject}, depth_{depth} {}
 
   bool has_found() const { return has_found_; }
+  const std::string& last_key() const { return key_; }
 
   bool key(string_t& name) override {
     key_ = name;
@@ -78,7 +94,7 @@ class Finder final : public nlohmann::json_sax<nlohmann::json> {
   }
   bool string(string_t& text) override {
     look_for_address(text);
-    has_found_ = has_found_ || is_id(text);
+    has_found_ = has_found_ || is_id(text) || is_in_nested(text);
     return !has_found_;
   }
   bool null() override { return true; }
@@ -104,11 +120,22 @@ class Finder final : public nlohmann::json_sax<nlohmann::json> {
     has_found_ = has_found_ || (!subject_.email.empty() && holds_address(text, subject_.email));
   }
   bool is_id(const std::string& text) const {
-    return (!subject_.user_id.empty() && text == subject_.user_id && names(key_, "user_id")) ||
-           (!subject_.group_id.empty() && text == subject_.group_id && names(key_, "group_id"));
+    const auto is = [&](const std::string& id, const char* name) {
+      return !id.empty() && names(key_, name) && is_text(text, id);
+    };
+    return is(subject_.user_id, "user_id") || is(subject_.group_id, "group_id");
+  }
+  // A text may be JSON itself, and its keys say which of its texts are ids.
+  bool is_in_nested(const std::string& text) const {
+    const bool may_be = text.find_first_of("{[") < text.find('"');
+    if (!subject_.email.empty() || depth_ == decodings_max || !may_be) return false;
+    Finder inner{subject_, depth_ + 1};
+    nlohmann::json::sax_parse(text, &inner);
+    return inner.has_found();
   }
 
   const Subject& subject_;
+  int depth_;
   std::string key_;
   bool has_found_ = false;
 };
@@ -135,17 +162,22 @@ void require_subject(const Subject& subject) {
 }
 
 bool holds_address(std::string_view text, std::string_view address) {
-  return holds_either(text, address, ".+-_");
+  if (holds_plainly(text, address)) return true;
+  std::string view{text};
+  for (int i = 0; i < decodings_max && is_encoded(view); ++i) {
+    if (holds_in_form(view, address)) return true;
+    view = decoded(view);
+    if (holds_plainly(view, address)) return true;
+  }
+  return false;
 }
 
-bool key_holds_address(std::string_view key, std::string_view address) {
-  return holds_either(key, address, ".+");
-}
-
-bool is_about(std::string_view payload, const Subject& subject) {
+std::optional<std::string> place_of(std::string_view payload, const Subject& subject) {
   Finder search{subject};
   const bool is_json = nlohmann::json::sax_parse(payload, &search);
-  return search.has_found() || (!is_json && is_in_rubbish(payload, subject));
+  if (search.has_found()) return sanitised(search.last_key(), error_bytes_max);
+  if (!is_json && is_in_rubbish(payload, subject)) return std::string{};
+  return std::nullopt;
 }
 
 }  // namespace outbox::core

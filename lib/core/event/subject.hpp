@@ -2,6 +2,8 @@
 
 // Whose event is this? For the right to be forgotten.
 
+#include <optional>
+#include <string>
 #include <string_view>
 
 #include "outbox/operate.hpp"
@@ -12,15 +14,13 @@ namespace outbox::core {
 void require_subject(const Subject& subject);
 
 /// Whether `address` stands in `text` as an address of its own: "big.amy@x.com" does not hold
-/// "amy@x.com", and "amy@x.com.au" neither. ASCII letters match in either case, and "%40" is an
-/// "@".
+/// "amy@x.com", and "amy@x.com.au" neither. Behind "-" and "_" it does: rather too much than too
+/// little. ASCII letters match in either case, and up to `decodings_max` layers of JSON escapes,
+/// percent-encoding and HTML references are looked through.
 bool holds_address(std::string_view text, std::string_view address);
 
-/// The same in an ordering or dedupe key, where an address may stand behind "invite-" or "invite_".
-bool key_holds_address(std::string_view key, std::string_view address);
-
-/// Whether the event is about the subject, as `Subject` says. A payload that is no JSON is searched
-/// as text.
-bool is_about(std::string_view payload, const Subject& subject);
+/// Where the event is about the subject, as `Subject` says: the key before that value, fit to be
+/// shown; empty: there is none. None: nowhere. A payload that is no JSON is searched as text.
+std::optional<std::string> place_of(std::string_view payload, const Subject& subject);
 
 }  // namespace outbox::core

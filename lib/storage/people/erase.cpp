@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <optional>
 
 #include "core/event/id_ranges.hpp"
 #include "core/event/subject.hpp"
@@ -24,12 +25,18 @@ constexpr auto unfinished = "erase (unfinished)";
 constexpr std::int64_t looks_max = 2'000;  // rows in one read transaction
 constexpr std::size_t ids_max = 100'000'000;
 
-bool concerns(const Statement& row, const Subject& subject) {
-  if (core::is_about(row.text(1), subject)) return true;
-  if (!row.is_null(4) && core::is_about(row.text(4), subject)) return true;
-  if (subject.email.empty()) return false;
-  return core::key_holds_address(row.text(2), subject.email) ||
-         core::key_holds_address(row.text(3), subject.email);
+std::optional<std::string> place_in(const Statement& row, const Subject& subject) {
+  const auto named = [](const char* column, const std::optional<std::string>& key) {
+    return key->empty() ? std::string{column} : std::string{column} + ": " + *key;
+  };
+  if (const auto key = core::place_of(row.text(1), subject)) return named("payload", key);
+  if (!row.is_null(4)) {
+    if (const auto key = core::place_of(row.text(4), subject)) return named("headers", key);
+  }
+  if (subject.email.empty()) return std::nullopt;
+  if (core::holds_address(row.text(2), subject.email)) return "ordering key";
+  if (core::holds_address(row.text(3), subject.email)) return "dedupe key";
+  return std::nullopt;
 }
 
 std::string by(const Subject& subject) {
@@ -53,8 +60,10 @@ FoundEvents find_events(sqlite3* db, const Subject& subject) {
     rows.bind(1, after).bind(2, looks_max);
     for (looks = 0; rows.step(); ++looks) {
       after = rows.integer(0);
-      if (!concerns(rows, subject)) continue;
+      std::optional<std::string> place = place_in(rows, subject);
+      if (!place) continue;
       found.ids.push_back(after);
+      found.places.push_back(std::move(*place));
       found.have_keys = found.have_keys || !rows.is_null(2) || !rows.is_null(3);
     }
   }

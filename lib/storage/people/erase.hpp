@@ -4,6 +4,8 @@
 // may be killed at each of them: its work list is a row of the audit until the last one is done.
 
 #include <cstdint>
+#include <string>
+#include <vector>
 
 #include "core/event/id_ranges.hpp"
 #include "outbox/operate.hpp"
@@ -13,8 +15,9 @@ struct sqlite3;
 namespace outbox::storage {
 
 struct FoundEvents {
-  core::Ids ids = {};      // in order
-  bool have_keys = false;  // some of them
+  core::Ids ids = {};                    // in order
+  std::vector<std::string> places = {};  // why, one for each
+  bool have_keys = false;                // some of them
 };
 
 /// Events about `subject`, of any state. Throws: `std::invalid_argument`, `schema_error`,

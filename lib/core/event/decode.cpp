@@ -1,0 +1,70 @@
+#include "core/event/decode.hpp"
+
+#include <algorithm>
+#include <charconv>
+
+namespace outbox::core {
+
+namespace {
+
+// The number of `digits` at `at`; -1: that is none.
+int number_at(std::string_view text, std::size_t at, std::size_t digits, int base) {
+  const std::string_view part = text.substr(std::min(at, text.size()), digits);
+  int value = -1;
+  const auto [end, error] = std::from_chars(part.data(), part.data() + part.size(), value, base);
+  const bool is_number = error == std::errc{} && !part.empty() && end == part.data() + part.size();
+  return is_number ? value : -1;
+}
+
+// One character that stands encoded at `at`, and how long that is; 0: it stands for itself.
+std::size_t decode_at(std::string_view text, std::size_t at, int& value) {
+  const std::string_view rest = text.substr(at);
+  if (rest[0] == '%') {
+    value = number_at(text, at + 1, 2, 16);
+    return value >= 0 && rest.size() >= 3 ? 3 : 0;
+  }
+  if (rest.rfind("\\u", 0) == 0 || rest.rfind("\\U", 0) == 0) {
+    value = number_at(text, at + 2, 4, 16);
+    return value >= 0 && rest.size() >= 6 ? 6 : 0;
+  }
+  if (rest.rfind("\\x", 0) == 0) {
+    value = number_at(text, at + 2, 2, 16);
+    return value >= 0 && rest.size() >= 4 ? 4 : 0;
+  }
+  if (rest[0] == '\\' && rest.size() > 1) {
+    constexpr std::string_view names = "nrtbf";
+    constexpr std::string_view controls = "\n\r\t\b\f";
+    const std::size_t control = names.find(rest[1]);
+    value = static_cast<unsigned char>(control < controls.size() ? controls[control] : rest[1]);
+    return 2;
+  }
+  if (rest.rfind("&#", 0) == 0) {
+    const std::size_t end = rest.find(';');
+    if (end == std::string_view::npos || end > 9) return 0;
+    const bool is_hex = rest.size() > 2 && (rest[2] == 'x' || rest[2] == 'X');
+    const std::size_t begin = is_hex ? 3 : 2;
+    value = number_at(text, at + begin, end - begin, is_hex ? 16 : 10);
+    return value >= 0 ? end + 1 : 0;
+  }
+  return 0;
+}
+
+}  // namespace
+
+std::string decoded(std::string_view text) {
+  std::string result;
+  for (std::size_t i = 0; i < text.size();) {
+    int value = -1;
+    const std::size_t length = decode_at(text, i, value);
+    const bool is_byte = text[i] == '%';  // of UTF-8, perhaps
+    if (length == 0) {
+      result += text[i];
+    } else {
+      result += value < 0x80 || is_byte ? static_cast<char>(value) : '?';
+    }
+    i += std::max<std::size_t>(length, 1);
+  }
+  return result;
+}
+
+}  // namespace outbox::core
