@@ -103,9 +103,8 @@ std::int64_t Erasure::remove_events() {
 }
 
 void Erasure::forget_answers() {
-  if (all_.empty()) return;
-  requests_ = while_busy([&] { return requests_that_held(db_, all_); });
-  for_each_chunk(requests_, [&](const core::Ids& chunk) {
+  const core::Ids requests = while_busy([&] { return requests_about_removed(db_); });
+  for_each_chunk(requests, [&](const core::Ids& chunk) {
     change_atomically(db_, action, [&] {
       Statement forget{db_,
                        "update main.outbox_requests set reason = null, warnings = null,"
@@ -123,7 +122,7 @@ void Erasure::forget_answers() {
 }
 
 void Erasure::rewrite_pages() {
-  storage::rewrite_pages(db_, all_, requests_);
+  storage::rewrite_pages(db_);
   if (have_keys_) rewrite_indexes(db_);
 }
 

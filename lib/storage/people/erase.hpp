@@ -32,9 +32,10 @@ class Erasure {
 
   /// Deletes the events, in short transactions. Returns how many.
   std::int64_t remove_events();
-  /// Takes away what the endpoint said of requests that held one of them, and of holds.
+  /// Takes away what the endpoint said of requests that held an event which is not in the log any
+  /// more, erased or pruned, and of holds.
   void forget_answers();
-  /// Rewrites the pages in which copies of them may be left.
+  /// Rewrites the pages in which copies of them, or of events pruned before, may be left.
   void rewrite_pages();
   /// Strikes the work list. What is left of the erasure in the audit is how many events there were.
   void finish();
@@ -45,9 +46,8 @@ class Erasure {
   sqlite3* db_;
   const Subject& subject_;
   ChangeNote note_;
-  core::Ids ids_;            // found now
-  core::Ids all_;            // and by erasures before
-  core::Ids requests_ = {};  // that held one of them
+  core::Ids ids_;  // found now
+  core::Ids all_;  // and by erasures before
   bool have_keys_;
   bool goes_on_ = false;
   std::int64_t work_list_ = 0;  // the newest row that this one finishes

@@ -85,14 +85,24 @@ std::map<std::int64_t, core::Instant> deliveries_of(sqlite3* db, const core::Ids
   return deliveries;
 }
 
-core::Ids requests_that_held(sqlite3* db, const core::Ids& ids) {
-  core::Ids requests;
-  for_each_held(db, "ids", ids, [&](const Statement& request, std::int64_t) {
-    if (requests.empty() || requests.back() != request.integer(0)) {
-      requests.push_back(request.integer(0));
-    }
-  });
-  return requests;
+core::Ids requests_about_removed(sqlite3* db) {
+  Statement requests{db,
+                     "select id, ids from main.outbox_requests where coalesce(reason, warnings,"
+                     " response_id) is not null order by id",
+                     action};
+  Statement stored{db, "select count(*) from main.outbox_events where id between ?1 and ?2",
+                   action};
+  core::Ids found;
+  while (requests.step()) {
+    bool is_whole = true;
+    core::for_each_range(requests.text(1), [&](std::int64_t first, std::int64_t last) {
+      const ResetAtEnd end{stored};
+      stored.bind(1, first).bind(2, last).step();
+      is_whole = is_whole && stored.integer(0) == last - first + 1;
+    });
+    if (!is_whole) found.push_back(requests.integer(0));
+  }
+  return found;
 }
 
 }  // namespace outbox::storage

@@ -27,7 +27,8 @@ std::vector<RequestSummary> requests_with(sqlite3* db, const EventSummary& event
 /// request log once, whatever it is asked.
 std::map<std::int64_t, core::Instant> deliveries_of(sqlite3* db, const core::Ids& ids);
 
-/// The requests that held one of `ids`, in order. Requires and reads: as `deliveries_of`.
-core::Ids requests_that_held(sqlite3* db, const core::Ids& ids);
+/// The requests that held an event which is not in the log any more, and of which the endpoint said
+/// something, in order.
+core::Ids requests_about_removed(sqlite3* db);
 
 }  // namespace outbox::storage

@@ -2,6 +2,7 @@
 
 #include <sqlite3.h>
 
+#include <algorithm>
 #include <optional>
 #include <string>
 
@@ -15,15 +16,20 @@ namespace {
 constexpr auto action = "erase";
 constexpr int pause_ms = 20;  // about what one of these transactions takes
 
-// This many rows, or fewer where they are large. Of rows beyond a page at most eight share one
-// (sqlite.org/fileformat2.html, 1.6), so that even then `rows_min` are some pages.
+// How much one step rewrites: some pages, so that most of them become free, and little enough for
+// other writers to wait some ten milliseconds. Of rows beyond a page at most eight share one
+// (sqlite.org/fileformat2.html, 1.6), so that `rows_min` are some pages even then.
 struct Size {
-  std::int64_t rows;
-  std::int64_t bytes = 4'000'000;
-  std::int64_t rows_min = 32;
+  std::int64_t bytes;
+  std::int64_t rows_min;
 };
-constexpr Size window{.rows = 2'000};
-constexpr Size to_seam{.rows = 1'500, .bytes = 3'000'000, .rows_min = 24};
+Size window_of(std::int64_t page) {
+  return {.bytes = std::max<std::int64_t>(1'000'000, 16 * page), .rows_min = 32};
+}
+Size seam_of(std::int64_t page) {
+  return {.bytes = window_of(page).bytes * 3 / 4, .rows_min = 24};
+}
+constexpr std::int64_t filled_bytes = 2'000'000;  // in one step
 
 struct Table {
   const char* name;
@@ -32,12 +38,12 @@ struct Table {
   const char* bytes;
 };
 
-constexpr Table events_table{"main.outbox_events", "id", "'(' || id || ')'", "length(payload)"};
-constexpr Table requests_table{"main.outbox_requests", "id", "'(' || id || ')'", "length(ids)"};
-constexpr Table queue_table{"main.outbox_queue", "destination, state, due_at_ms, event",
+constexpr Table events_table{"outbox_events", "id", "'(' || id || ')'", "length(payload) + 150"};
+constexpr Table requests_table{"outbox_requests", "id", "'(' || id || ')'", "length(ids) + 150"};
+constexpr Table queue_table{"outbox_queue", "destination, state, due_at_ms, event",
                             "'(' || quote(destination) || ',' || state || ',' || due_at_ms || ','"
                             " || event || ')'",
-                            "50"};
+                            "100"};
 
 // The host's triggers, foreign keys and CHECKs are about its own changes, not about rows that are
 // put back as they were.
@@ -82,95 +88,123 @@ std::string where(const Table& table, const Span& span) {
   return span.from || span.to ? sql : "";
 }
 
+// What a row is made of: columns that the host generates are made again.
+std::string columns_of(sqlite3* db, const Table& table) {
+  Statement rows{
+      db, "select name from pragma_table_xinfo(?1, 'main') where hidden = 0 order by cid", action};
+  rows.bind(1, std::string_view{table.name});
+  std::string columns;
+  while (rows.step()) {
+    std::string name = rows.text(0);
+    for (std::size_t at = 0; (at = name.find('"', at)) != std::string::npos; at += 2)
+      name.insert(at, 1, '"');
+    columns += (columns.empty() ? "\"" : ", \"") + name + '"';
+  }
+  return columns;
+}
+
 // Takes the rows of `span` out and puts them back. The whole table becomes one empty page between,
 // which is zeroed.
 void rewrite(sqlite3* db, const Table& table, const Span& span) {
-  const std::string name = table.name;
+  const std::string name = std::string{"main."} + table.name;
+  const std::string columns = columns_of(db, table);
   const auto run = [&](const std::string& sql) { execute(db, sql.c_str(), action); };
   {
     // Whole rows, whatever columns they have: nothing of them may change.
     WriteTransaction transaction{db, action};
-    run("create temp table outbox_kept as select * from " + name + where(table, span));
+    run("create temp table outbox_kept as select " + columns + " from " + name +
+        where(table, span));
     run("delete from " + name + where(table, span));
-    run("insert into " + name + " select * from temp.outbox_kept order by rowid");
+    run("insert into " + name + " (" + columns + ") select * from temp.outbox_kept order by rowid");
     run("drop table temp.outbox_kept");
     transaction.commit();
   }
   sqlite3_sleep(pause_ms);
 }
 
-// The place at the end of so much of `span`; none: it holds less. `order` is "asc", or for a table
-// with a single key "desc": from the end of the span.
+// The place at the end of so much of `span`; none: it holds less.
 std::optional<std::string> place_after(sqlite3* db, const Table& table, const Span& span,
-                                       const Size& size, const char* order = "asc") {
+                                       const Size& size) {
   Statement row{db,
-                std::string{"select "} + table.place + ", " + table.bytes + " from " + table.name +
-                    where(table, span) + " order by " + table.key + " " + order,
+                std::string{"select "} + table.place + ", " + table.bytes + " from main." +
+                    table.name + where(table, span) + " order by " + table.key,
                 action};
   std::int64_t bytes = 0;
   for (std::int64_t rows = 1; row.step(); ++rows) {
     bytes += row.integer(1);
-    const bool are_large = bytes >= size.bytes && rows >= size.rows_min;
-    if (rows >= size.rows || are_large) return row.text(0);
+    if (bytes >= size.bytes && rows >= size.rows_min) return row.text(0);
   }
   return std::nullopt;
 }
 
-// Rewrites `span` in windows. Each one begins inside the one before: the page at the end of a
-// window holds other rows too and is not freed.
-void sweep(sqlite3* db, const Table& table, Span span) {
-  while (const auto end = place_after(db, table, span, window)) {
-    const auto seam = place_after(db, table, span, to_seam);
+// Rewrites a table in windows. Each one begins inside the one before: the page at the end of a
+// window holds other rows too and is not freed. True: there was only one, so that the root was
+// empty between, and zeroed.
+bool sweep(sqlite3* db, const Table& table, std::int64_t page) {
+  Span span;
+  while (const auto end = place_after(db, table, span, window_of(page))) {
+    const auto seam = place_after(db, table, span, seam_of(page));
     rewrite(db, table, {span.from, end});
     span.from = seam;
   }
   rewrite(db, table, span);
+  return !span.from;
 }
 
-std::string place_of(std::int64_t id) {
-  return "(" + std::to_string(id) + ")";
+// `count` numbers from `first`.
+std::string numbers(std::int64_t first, std::int64_t count) {
+  return "with recursive n (i) as (select " + std::to_string(first) +
+         " union all select i + 1 from n where i < " + std::to_string(first + count - 1) + ") ";
 }
 
-// What surrounds each of `ids`, together where that overlaps, as far as copies of a row can have
-// moved: balancing moves rows between neighbouring pages only.
-void sweep_around(sqlite3* db, const Table& table, const core::Ids& ids, std::int64_t page) {
-  const Size reach{.rows = page / 20};  // four pages of the smallest rows
-  for (auto id = ids.begin(); id != ids.end();) {
-    Span span{.from = place_after(db, table, {.to = place_of(*id)}, reach, "desc")};
-    bool is_inside = true;
-    while (id != ids.end() && is_inside) {
-      span.to = place_after(db, table, {.from = place_of(*id)}, reach);
-      ++id;
-      is_inside = id != ids.end() && (!span.to || *id <= std::stoll(span.to->substr(1)));
-    }
-    sweep(db, table, span);
+void remove_filling(sqlite3* db, std::int64_t rows) {
+  // Ids are positive, but for those of a filling.
+  const std::string sql =
+      "delete from main.outbox_events where id in (select id from"
+      " main.outbox_events where id < 0 order by id limit " +
+      std::to_string(rows) + ")";
+  for (bool is_done = false; !is_done;) {
+    WriteTransaction transaction{db, action};
+    execute(db, sql.c_str(), action);
+    is_done = sqlite3_changes(db) == 0;
+    transaction.commit();
+    if (!is_done) sqlite3_sleep(pause_ms);
   }
 }
 
-// `count` numbers from 1.
-std::string numbers(std::int64_t count) {
-  return "with recursive n (i) as (select 1 union all select i + 1 from n where i < " +
-         std::to_string(count) + ") ";
+// Makes the log grow before its first rows until no page of the file is free, and `with_root` until
+// its root is full, and shrink again: a root that is full becomes an inner page and is zeroed, and
+// so is a page that becomes free now. The root names each page in 15 bytes, with ids as long as
+// these, and each of these rows has a page of its own.
+void fill_log(sqlite3* db, std::int64_t page, bool with_root) {
+  const std::int64_t rows = std::max<std::int64_t>(1, filled_bytes / page);
+  const std::string bytes = std::to_string(page / 4 * 3);
+  remove_filling(db, rows);
+  const std::int64_t rows_min = with_root ? page / 15 * 3 / 2 : 0;  // half as many again to be sure
+  for (std::int64_t made = 0;; made += rows) {
+    const bool is_full = made >= rows_min &&
+                         query_integer(db, "pragma main.freelist_count", action).value_or(0) == 0;
+    if (is_full) break;
+    const std::string sql = numbers(made + 1, rows) +
+                            "insert into main.outbox_events (id, event_id, payload) select -i, '',"
+                            " printf('%" +
+                            bytes + "s', '') from n";
+    WriteTransaction transaction{db, action};
+    execute(db, sql.c_str(), action);
+    transaction.commit();
+    sqlite3_sleep(pause_ms);
+  }
+  remove_filling(db, rows);
 }
 
-// Makes the log and the queue grow before their first rows until their roots are full, and shrink
-// again, unseen by others: a root that is full becomes an inner page, and is zeroed.
-void fill_roots(sqlite3* db, std::int64_t page) {
-  // The root of the log names each page in 15 bytes, with ids as long as these, and each of these
-  // rows has a page of its own. Half as many again to be sure.
-  const std::string log = numbers(page / 15 * 3 / 2) +
-                          "insert into main.outbox_events (id, event_id, payload) select -i, '',"
-                          " printf('%" +
-                          std::to_string(page / 4 * 3) + "s', '') from n";
-  // An inner page of the queue holds whole rows: of these, four at most, so that a thousand make
-  // five levels.
-  const std::string queue = numbers(1'000) +
+// The same for the queue, unseen by others. An inner page of it holds whole rows: of these, four at
+// most, so that a thousand make five levels.
+void fill_queue(sqlite3* db, std::int64_t page) {
+  const std::string queue = numbers(1, 1'000) +
                             "insert into main.outbox_queue (destination, event, enqueued_at_ms,"
                             " last_error) select '', i, 0, printf('%" +
                             std::to_string(page / 5) + "s', '') from n";
   WriteTransaction transaction{db, action};
-  execute(db, log.c_str(), action);
-  execute(db, "delete from main.outbox_events where id < 0", action);
   execute(db, queue.c_str(), action);
   execute(db, "delete from main.outbox_queue where destination = ''", action);
   transaction.commit();
@@ -178,15 +212,15 @@ void fill_roots(sqlite3* db, std::int64_t page) {
 
 }  // namespace
 
-void rewrite_pages(sqlite3* db, const core::Ids& events, const core::Ids& requests) {
+void rewrite_pages(sqlite3* db) {
   const Unseen unseen{db};
   const std::int64_t page = query_integer(db, "pragma main.page_size", action).value_or(4'096);
-  if (!events.empty()) {
-    sweep_around(db, events_table, events, page);
-    sweep_around(db, requests_table, requests, page);
-    sweep(db, queue_table, {});
-  }
-  fill_roots(db, page);
+  // SQLite's own 1,000 pages are 64 MB of the largest ones.
+  sqlite3_wal_autocheckpoint(db, static_cast<int>(2 * filled_bytes / page));
+  const bool is_log_done = sweep(db, events_table, page);
+  sweep(db, requests_table, page);  // only written with secure_delete on: its root is clean
+  if (!sweep(db, queue_table, page)) fill_queue(db, page);
+  fill_log(db, page, !is_log_done);
 }
 
 void rewrite_indexes(sqlite3* db) {

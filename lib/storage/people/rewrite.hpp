@@ -9,16 +9,13 @@
 // Everything here requires: secure_delete is on, and no transaction is open. Each step is a
 // transaction of some ten milliseconds, with a pause after it. Throws: `database_error`.
 
-#include "core/event/id_ranges.hpp"
-
 struct sqlite3;
 
 namespace outbox::storage {
 
-/// Rewrites the pages of the log and of the request log around the erased events `events` and the
-/// requests `requests`, and the whole queue, in which rows move; without events only the roots,
-/// which may hold what was removed long ago. Requires: both ascend.
-void rewrite_pages(sqlite3* db, const core::Ids& events, const core::Ids& requests);
+/// Rewrites all pages of the log, the request log and the queue, and overwrites the free pages of
+/// the file: what retention removed long ago may have left copies, too, and nobody knows where.
+void rewrite_pages(sqlite3* db);
 
 /// Rewrites the indexes of the keys, which may be made of names. Others cannot write meanwhile,
 /// about a second for a million events with keys.
