@@ -138,8 +138,11 @@ TEST_CASE("a dry run of every command says what it would do, and does nothing") 
       {{"requeue", "1"}, "would requeue 1 event\n", {{"requeued", 1}}},
       {{"prune", "--older-than", "0ms"}, "would prune 1 event\n", {{"pruned", 1}}},
       {{"erase", "--email", "amy@achme.com"},
-       "would erase 1 event\n",
-       {{"erased", 1}, {"may_still_be_sent_by", nullptr}, {"wal_truncated", true}}},
+       "would erase 1 event\n  event 1  payload: invitee_email\n",
+       {{"erased", 1},
+        {"may_still_be_sent_by", nullptr},
+        {"wal_truncated", true},
+        {"found", {{{"id", 1}, {"place", "payload: invitee_email"}}}}}},
       {{"pause"},
        "would pause track: nothing is sent until `outbox resume --destination track --db " +
            desk.app.path() + "`; events are kept\n",

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <chrono>
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
@@ -59,6 +60,31 @@ std::string quoted(const std::string& text) {
   return result + "'";
 }
 
+// A file from elsewhere may hold a query without an end: one that gives no row for so long.
+constexpr int look_every = 100'000;  // steps of SQLite's virtual machine: a millisecond or so
+
+class ReadLimit {
+ public:
+  void watch(sqlite3* db, std::chrono::milliseconds silence_max) {
+    silence_max_ = silence_max;
+    sqlite3_trace_v2(db, SQLITE_TRACE_ROW | SQLITE_TRACE_STMT, &ReadLimit::on_progress, this);
+    sqlite3_progress_handler(db, look_every, &ReadLimit::on_steps, this);
+  }
+
+ private:
+  static int on_progress(unsigned, void* self, void*, void*) {
+    static_cast<ReadLimit*>(self)->since_ = std::chrono::steady_clock::now();
+    return 0;
+  }
+  static int on_steps(void* self) {
+    const auto& limit = *static_cast<ReadLimit*>(self);
+    return std::chrono::steady_clock::now() - limit.since_ > limit.silence_max_ ? 1 : 0;
+  }
+
+  std::chrono::milliseconds silence_max_{0};
+  std::chrono::steady_clock::time_point since_ = std::chrono::steady_clock::now();
+};
+
 }  // namespace
 
 SQLite::Database open_database(const Globals& globals, Access access) {
@@ -71,7 +97,11 @@ SQLite::Database open_database(const Globals& globals, Access access) {
   constexpr int busy_timeout_ms = 5'000;
   SQLite::Database db{globals.db, flags, busy_timeout_ms};
   if (is_new) db.exec("pragma journal_mode = wal");  // an existing one is its owner's to change
-  if (access == Access::read) db.exec("pragma query_only = on");
+  if (access == Access::read) {
+    static ReadLimit limit;  // outlives every connection of this process
+    limit.watch(db.getHandle(), duration_of(globals.read_timeout));
+    db.exec("pragma query_only = on");
+  }
   return db;
 }
 

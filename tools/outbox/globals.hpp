@@ -22,6 +22,7 @@ struct Globals {
   bool is_yes = false;
   bool is_dry_run = false;
   bool allows_other_user = false;
+  std::string read_timeout = "5m";
 
   std::string destination_to_send() const { return destination.empty() ? "track" : destination; }
 };

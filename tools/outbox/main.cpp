@@ -28,6 +28,10 @@ void add_globals(CLI::App& app, Globals& globals) {
   app.add_flag("--reveal", globals.reveals, "Show personal data unmasked");
   app.add_flag("--yes", globals.is_yes, "Do not ask");
   app.add_flag("--dry-run", globals.is_dry_run, "Say what would be done, and do nothing");
+  app.add_option("--read-timeout", globals.read_timeout,
+                 "Stop a read that gives no row for so long: 5m (default)")
+      ->envname("OUTBOX_READ_TIMEOUT")
+      ->check(not_empty);
   app.add_flag("--allow-other-user", globals.allows_other_user,
                "Run although the database belongs to another user");
 }
@@ -65,6 +69,10 @@ ExitCode fail(ExitCode code, const std::string& what) {
 ExitCode fail_of_sqlite(const Globals& globals, int code, const std::string& what) {
   const int primary = code & 0xFF;
   if (primary == SQLITE_BUSY || primary == SQLITE_LOCKED) return fail(busy, what);
+  if (primary == SQLITE_INTERRUPT) {
+    return fail(failed, "reading gave no row for " + globals.read_timeout +
+                            ": give a longer --read-timeout, if the file is yours and whole");
+  }
   return fail(failed, what + cause_of_trouble(globals));
 }
 

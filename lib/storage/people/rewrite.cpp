@@ -15,6 +15,7 @@ namespace {
 
 constexpr auto action = "erase";
 constexpr int pause_ms = 20;  // about what one of these transactions takes
+constexpr int busy_timeout_ms = 10'000;
 
 // How much one step rewrites: some pages, so that most of them become free, and little enough for
 // other writers to wait some ten milliseconds. Of rows beyond a page at most eight share one
@@ -29,7 +30,8 @@ Size window_of(std::int64_t page) {
 Size seam_of(std::int64_t page) {
   return {.bytes = window_of(page).bytes * 3 / 4, .rows_min = 24};
 }
-constexpr std::int64_t filled_bytes = 2'000'000;  // in one step
+constexpr std::int64_t filled_bytes = 1'000'000;  // in one step
+constexpr std::int64_t wal_bytes_max = 8'000'000;
 
 struct Table {
   const char* name;
@@ -44,6 +46,22 @@ constexpr Table queue_table{"outbox_queue", "destination, state, due_at_ms, even
                             "'(' || quote(destination) || ',' || state || ',' || due_at_ms || ','"
                             " || event || ')'",
                             "100"};
+
+// Moves the WAL into the database after a step: SQLite's own 1,000 pages are 64 MB of the largest
+// ones. A checkpoint that others have added to does not make the WAL begin anew, so that it would
+// grow beside a busy writer; RESTART does, and keeps others out while it looks for readers. It does
+// not wait for them.
+void let_others_in(sqlite3* db) {
+  int in_wal = 0;
+  sqlite3_wal_checkpoint_v2(db, "main", SQLITE_CHECKPOINT_PASSIVE, &in_wal, nullptr);
+  const std::int64_t page = query_integer(db, "pragma main.page_size", action).value_or(4'096);
+  if (in_wal * page > wal_bytes_max) {
+    sqlite3_busy_timeout(db, 0);
+    sqlite3_wal_checkpoint_v2(db, "main", SQLITE_CHECKPOINT_RESTART, nullptr, nullptr);
+    sqlite3_busy_timeout(db, busy_timeout_ms);
+  }
+  sqlite3_sleep(pause_ms);
+}
 
 // The host's triggers, foreign keys and CHECKs are about its own changes, not about rows that are
 // put back as they were.
@@ -119,7 +137,7 @@ void rewrite(sqlite3* db, const Table& table, const Span& span) {
     run("drop table temp.outbox_kept");
     transaction.commit();
   }
-  sqlite3_sleep(pause_ms);
+  let_others_in(db);
 }
 
 // The place at the end of so much of `span`; none: it holds less.
@@ -168,7 +186,7 @@ void remove_filling(sqlite3* db, std::int64_t rows) {
     execute(db, sql.c_str(), action);
     is_done = sqlite3_changes(db) == 0;
     transaction.commit();
-    if (!is_done) sqlite3_sleep(pause_ms);
+    if (!is_done) let_others_in(db);
   }
 }
 
@@ -192,7 +210,7 @@ void fill_log(sqlite3* db, std::int64_t page, bool with_root) {
     WriteTransaction transaction{db, action};
     execute(db, sql.c_str(), action);
     transaction.commit();
-    sqlite3_sleep(pause_ms);
+    let_others_in(db);
   }
   remove_filling(db, rows);
 }
@@ -215,8 +233,7 @@ void fill_queue(sqlite3* db, std::int64_t page) {
 void rewrite_pages(sqlite3* db) {
   const Unseen unseen{db};
   const std::int64_t page = query_integer(db, "pragma main.page_size", action).value_or(4'096);
-  // SQLite's own 1,000 pages are 64 MB of the largest ones.
-  sqlite3_wal_autocheckpoint(db, static_cast<int>(2 * filled_bytes / page));
+  sqlite3_wal_autocheckpoint(db, 0);  // `let_others_in` does it
   const bool is_log_done = sweep(db, events_table, page);
   sweep(db, requests_table, page);  // only written with secure_delete on: its root is clean
   if (!sweep(db, queue_table, page)) fill_queue(db, page);

@@ -1,5 +1,7 @@
 #include "outbox/migrate.hpp"
 
+#include <algorithm>
+#include <limits>
 #include <string>
 
 #include "core/clock.hpp"
@@ -18,17 +20,39 @@ namespace {
 
 constexpr int sqlite_version_min = 3'037'000;  // STRICT tables
 
-int version_of(sqlite3* db) {
+// A view in place of a table can be an endless query, and one of a virtual table (which has no root
+// page) anything. Returns how many of the library's own tables are there.
+int count_tables(sqlite3* db) {
+  Statement rows{db,
+                 "select name, type = 'table' and rootpage > 0, name like '%migrations' from"
+                 " main.sqlite_schema where name in ('outbox_migrations', 'outbox_events',"
+                 " 'outbox_queue', 'outbox_destinations', 'outbox_requests', 'outbox_audit')"
+                 " and type <> 'trigger'",
+                 "read the schema"};
+  int count = 0;
+  while (rows.step()) {
+    if (rows.integer(1) == 0) {
+      throw schema_error{"outbox: " + rows.text(0) +
+                         " is not an ordinary table: something else than outbox has made it"};
+    }
+    ++count;
+  }
+  return count;
+}
+
+constexpr int tables = 6;
+
+std::int64_t version_of(sqlite3* db) {
   const auto has_table = query_integer(
       db, "select 1 from main.sqlite_schema where type = 'table' and name = 'outbox_migrations'",
       "read the schema version");
   if (!has_table) return 0;
-  const auto version = query_integer(db, "select max(version) from main.outbox_migrations",
-                                     "read the schema version");
-  return static_cast<int>(version.value_or(0));
+  return query_integer(db, "select max(version) from main.outbox_migrations",
+                       "read the schema version")
+      .value_or(0);
 }
 
-void refuse_newer(int version) {
+void refuse_newer(std::int64_t version) {
   if (version <= schema_version()) return;
   throw schema_error{"outbox: the database has schema " + std::to_string(version) +
                      ", this library (" + outbox::version() + ") knows up to " +
@@ -37,7 +61,7 @@ void refuse_newer(int version) {
 
 void apply_missing(sqlite3* db) {
   // Read again: while this connection waited for its turn, another process may have done the work.
-  const int from = version_of(db);
+  const std::int64_t from = version_of(db);
   refuse_newer(from);
   execute(db,
           "create table if not exists main.outbox_migrations ("
@@ -62,7 +86,8 @@ void apply_missing(sqlite3* db) {
 }  // namespace
 
 void require_schema(sqlite3* db) {
-  const int version = version_of(db);
+  const int found = count_tables(db);
+  const std::int64_t version = version_of(db);
   refuse_newer(version);
   if (version < schema_version()) {
     throw schema_error{
@@ -72,6 +97,10 @@ void require_schema(sqlite3* db) {
             : "outbox: the database has schema " + std::to_string(version) +
                   ", this library needs " + std::to_string(schema_version()) +
                   ": call outbox::migrate"};
+  }
+  if (found < tables) {
+    throw schema_error{"outbox: " + std::to_string(tables - found) +
+                       " of the tables of this schema are missing: restore them from a backup"};
   }
 }
 
@@ -89,7 +118,10 @@ int migrate(ConnectionRef connection) {
     throw schema_error{std::string{"outbox: needs SQLite 3.37 or newer, this is "} +
                        sqlite3_libversion()};
   }
-  const int version = migrated_version(connection);
+  const std::int64_t version = storage::while_busy([db] {
+    storage::count_tables(db);  // for what it throws
+    return storage::version_of(db);
+  });
   storage::refuse_newer(version);
   if (version < schema_version()) {
     storage::change_atomically(db, "migrate", [db] { storage::apply_missing(db); });
@@ -98,7 +130,10 @@ int migrate(ConnectionRef connection) {
 }
 
 int migrated_version(ConnectionRef connection) {
-  return storage::while_busy([&] { return storage::version_of(connection.handle()); });
+  const std::int64_t version =
+      storage::while_busy([&] { return storage::version_of(connection.handle()); });
+  constexpr std::int64_t version_max = std::numeric_limits<int>::max();
+  return static_cast<int>(std::clamp<std::int64_t>(version, 0, version_max));
 }
 
 }  // namespace v0

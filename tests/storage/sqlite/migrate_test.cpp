@@ -61,6 +61,43 @@ TEST_CASE("a migration leaves the host's version, journal mode and pragmas as th
   CHECK(db.execAndGet("pragma busy_timeout").getInt() == 0);
 }
 
+TEST_CASE("a table that is something else is named, and nothing is read from it") {
+  for (const char* const replacement :
+       {"create view NAME as with recursive n (i) as (select 1 union all select i from n)"
+        " select i as id, i as version from n",
+        "create virtual table NAME using fts5(version)"}) {
+    for (const char* const table : {"outbox_events", "outbox_queue", "outbox_destinations",
+                                    "outbox_requests", "outbox_audit", "outbox_migrations"}) {
+      CAPTURE(replacement);
+      CAPTURE(table);
+      support::AppDatabase app;
+      app.db().exec("drop view outbox_event_states; drop table " + std::string{table});
+      std::string sql = replacement;
+      app.db().exec(sql.replace(sql.find("NAME"), 4, table));
+      const std::string expected = std::string{table} + " is not an ordinary table";
+      CHECK_THROWS_WITH_AS(outbox::status(app.db()), doctest::Contains(expected.c_str()),
+                           outbox::schema_error);
+      CHECK_THROWS_WITH_AS(outbox::migrate(app.db()), doctest::Contains(expected.c_str()),
+                           outbox::schema_error);
+    }
+  }
+}
+
+TEST_CASE("a database with missing tables is not used") {
+  support::AppDatabase app;
+  app.db().exec("drop table outbox_audit");
+  CHECK_THROWS_WITH_AS(outbox::status(app.db()), doctest::Contains("1 of the tables"),
+                       outbox::schema_error);
+}
+
+TEST_CASE("a version beyond 32 bits is newer, not older") {
+  support::AppDatabase app;
+  app.db().exec("insert into outbox_migrations values (4294967297, 'x', 0, 'x')");
+  CHECK_THROWS_WITH_AS(outbox::status(app.db()), doctest::Contains("schema 4294967297"),
+                       outbox::schema_error);
+  CHECK_THROWS_AS(outbox::migrate(app.db()), outbox::schema_error);
+}
+
 TEST_CASE("a migration works with trusted_schema off, and so do a plain insert and the view") {
   support::TemporaryFolder folder;
   SQLite::Database db = open_plain(folder.file("app.db"));

@@ -354,6 +354,14 @@ class Databases(CliTest):
         self.assertEqual(finished.code, 1, finished.err)
         self.assertIn("is full", finished.err)
 
+    def test_a_read_without_an_end_is_stopped(self):
+        self.cli("migrate")
+        self.sql("insert into outbox_events (payload) with recursive n (i) as (select 1 union all"
+                 " select i + 1 from n where i < 100000) select '{}' from n")
+        stopped = self.cli("list", "--user", "nobody", "--read-timeout", "1ms", code=1)
+        self.assertIn("gave no row for 1ms", stopped.err)
+        self.cli("list", "--user", "nobody", code=3)
+
     def test_a_file_of_another_user_is_left_alone(self):
         if os.geteuid() != 0:
             self.skipTest("only root can make such a file")
