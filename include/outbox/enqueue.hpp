@@ -34,7 +34,7 @@ struct EnqueueOptions {
   /// One event per destination and key, while its row lives: a second one is not stored. Empty:
   /// none. Only for calls with one event. At most 256 bytes.
   std::string dedupe_key = {};
-  /// Not sent before this instant. The epoch (default): at once.
+  /// Not sent before this instant, of the years 1970 to 9999. The epoch (default): at once.
   std::chrono::system_clock::time_point not_before = {};
   /// Write the event id into `context.event_id`, for receivers that deduplicate. Off by default:
   /// the Track API's documents know no such field. Not for `Payload`, whose bytes are yours.

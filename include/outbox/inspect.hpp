@@ -106,7 +106,7 @@ status(ConnectionRef connection, const std::string& destination = {},
 
 enum class Order { oldest_first, newest_first };
 
-/// Which events to list; every member narrows.
+/// Which events to list; every member narrows. Times are of the years 1970 to 9999.
 struct EventFilter {
   std::string destination = {};  ///< Empty: all.
   /// "pending" (all that is undelivered), "scheduled", "waiting", "retrying", "delivered", "dead",
@@ -190,7 +190,7 @@ struct Explanation {
 
 /// Events that match, in commit order. Filters on the payload's fields read every event of the
 /// state, and without an undelivered state every event.
-/// Throws too: `std::invalid_argument` for a state or destination that cannot be.
+/// Throws too: `std::invalid_argument` for a state, a destination or a time that cannot be.
 OUTBOX_API std::vector<EventSummary> list_events(
     ConnectionRef connection, const EventFilter& filter,
     std::chrono::system_clock::time_point now = std::chrono::system_clock::now());

@@ -6,11 +6,12 @@
 #include <fstream>
 
 #include "core/decide/explain.hpp"
-#include "core/event/names.hpp"
+#include "core/event/timestamp.hpp"
 #include "dispatch/lock.hpp"
 #include "storage/life/queue_row.hpp"
 #include "storage/people/diagnosis.hpp"
 #include "storage/people/events.hpp"
+#include "storage/people/filter.hpp"
 #include "storage/people/requests.hpp"
 #include "storage/sqlite/database.hpp"
 #include "storage/sqlite/schema.hpp"
@@ -22,12 +23,13 @@ inline namespace v0 {
 namespace {
 
 core::Instant whole_ms(std::chrono::system_clock::time_point now) {
+  core::require_instant("now", now);
   return std::chrono::floor<std::chrono::milliseconds>(now);
 }
 
 // The handle of a connection whose schema has been checked.
-sqlite3* readable(ConnectionRef connection, const std::string& destination) {
-  if (!destination.empty()) core::require_destination_name(destination);
+sqlite3* readable(ConnectionRef connection, const EventFilter& filter = {}) {
+  storage::require_filter(filter);
   storage::while_busy([&] { storage::require_schema(connection.handle()); });
   return connection.handle();
 }
@@ -60,7 +62,7 @@ std::string trouble_of(const ActiveDispatcher& dispatcher,
 
 Status status(ConnectionRef connection, const std::string& destination,
               std::chrono::system_clock::time_point now) {
-  sqlite3* const db = readable(connection, destination);
+  sqlite3* const db = readable(connection, {.destination = destination});
   Status status = storage::read_status(db, destination, whole_ms(now));
   const std::string path = storage::path_of(db);
   for (DestinationStatus& found : status.destinations) {
@@ -72,7 +74,7 @@ Status status(ConnectionRef connection, const std::string& destination,
 
 std::vector<EventSummary> list_events(ConnectionRef connection, const EventFilter& filter,
                                       std::chrono::system_clock::time_point now) {
-  sqlite3* const db = readable(connection, filter.destination);
+  sqlite3* const db = readable(connection, filter);
   return storage::while_busy([&] {
     const storage::ReadTransaction moment{db};
     return storage::read_events(db, filter, whole_ms(now));
@@ -81,7 +83,7 @@ std::vector<EventSummary> list_events(ConnectionRef connection, const EventFilte
 
 std::vector<EventDetail> list_details(ConnectionRef connection, const EventFilter& filter,
                                       std::chrono::system_clock::time_point now) {
-  sqlite3* const db = readable(connection, filter.destination);
+  sqlite3* const db = readable(connection, filter);
   return storage::while_busy([&] {
     const storage::ReadTransaction moment{db};
     return storage::read_details(db, filter, whole_ms(now));
@@ -90,7 +92,7 @@ std::vector<EventDetail> list_details(ConnectionRef connection, const EventFilte
 
 std::optional<EventDetail> find_event(ConnectionRef connection, std::int64_t id,
                                       std::chrono::system_clock::time_point now) {
-  sqlite3* const db = readable(connection, {});
+  sqlite3* const db = readable(connection);
   return storage::while_busy([&] {
     const storage::ReadTransaction moment{db};
     return storage::read_event(db, id, whole_ms(now));
@@ -99,7 +101,7 @@ std::optional<EventDetail> find_event(ConnectionRef connection, std::int64_t id,
 
 std::optional<Explanation> explain(ConnectionRef connection, std::int64_t id,
                                    std::chrono::system_clock::time_point now) {
-  sqlite3* const db = readable(connection, {});
+  sqlite3* const db = readable(connection);
   return storage::while_busy([&]() -> std::optional<Explanation> {
     const storage::ReadTransaction moment{db};
     const auto event = storage::read_event(db, id, whole_ms(now));
@@ -118,12 +120,12 @@ std::optional<Explanation> explain(ConnectionRef connection, std::int64_t id,
 
 std::vector<RequestSummary> list_requests(ConnectionRef connection, const std::string& destination,
                                           std::size_t limit) {
-  sqlite3* const db = readable(connection, destination);
+  sqlite3* const db = readable(connection, {.destination = destination});
   return storage::while_busy([&] { return storage::read_requests(db, destination, limit); });
 }
 
 std::vector<Finding> diagnose(ConnectionRef connection) {
-  return storage::diagnose(readable(connection, {}));
+  return storage::diagnose(readable(connection));
 }
 
 }  // namespace v0

@@ -2,16 +2,21 @@
 
 // Time comes in through this seam, so that a test can hold it still or make it jump.
 
+#include <algorithm>
 #include <chrono>
 #include <cstdint>
+#include <limits>
 
 namespace outbox::core {
 
 /// Wall time, as the database stores it: Unix milliseconds.
 using Instant = std::chrono::sys_time<std::chrono::milliseconds>;
 
+/// Of the years 1970 to 2262: anyone's SQL can write any number, and what is beyond would wrap in a
+/// `time_point` of the system's clock, which counts nanoseconds.
 inline Instant instant_of(std::int64_t unix_ms) {
-  return Instant{std::chrono::milliseconds{unix_ms}};
+  constexpr std::int64_t ms_max = std::numeric_limits<std::int64_t>::max() / 1'000'000;
+  return Instant{std::chrono::milliseconds{std::clamp<std::int64_t>(unix_ms, 0, ms_max)}};
 }
 inline std::int64_t unix_ms(Instant instant) {
   return instant.time_since_epoch().count();

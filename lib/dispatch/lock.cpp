@@ -231,7 +231,7 @@ std::optional<ActiveDispatcher> active_dispatcher(const std::string& database_pa
     if (in_flight_since_ms != 0) found.in_flight_since = core::instant_of(in_flight_since_ms);
     std::getline(owner.ignore(), found.database_trouble);
   }
-  found.since = core::Instant{std::chrono::milliseconds{since_ms}};
+  found.since = core::instant_of(since_ms);
   struct stat facts {};
   if (fstat(file.get(), &facts) == 0) {
     found.last_round = std::chrono::system_clock::time_point{

@@ -46,15 +46,16 @@ RoundReport Round::run(storage::Store& store, milliseconds wait_max) {
   moment.end();
 
   send(store, std::move(gathered.outgoing));
-  unrecorded_.ended = std::move(gathered.dead);
-  std::vector<core::SentBatch> sent = collect(wait_max, unrecorded_.ended);
+  std::vector<Ended> ended = std::move(gathered.dead);
+  std::vector<core::SentBatch> sent = collect(wait_max, ended);
   core::Settlement settlement = core::settle(state, std::move(sent), std::move(gathered.aside),
                                              policy_, clock_.now(), chance());
   RoundReport report{.has_more = gathered.has_more,
                      .is_paused = state.is_paused,
                      .hold = settlement.endpoint.hold,
                      .failure = settlement.failure};
-  unrecorded_.changes = {std::move(settlement), std::move(gathered.waiting)};
+  unrecorded_ = {.changes = {std::move(settlement), std::move(gathered.waiting)},
+                 .ended = std::move(ended)};
   record(store);
   report.delivered = totals_.delivered - before.delivered;
   report.dead = totals_.dead - before.dead;
@@ -63,8 +64,11 @@ RoundReport Round::run(storage::Store& store, milliseconds wait_max) {
   return report;
 }
 
-void Round::wait(milliseconds time_max) {
+void Round::wait(milliseconds time_max) try {
   for (Sink::Reply& reply : sink_.collect(time_max)) arrived_.push_back(std::move(reply));
+} catch (...) {
+  abort();
+  throw;
 }
 
 std::optional<core::Instant> Round::in_flight_since() const {
@@ -108,7 +112,9 @@ void Round::submit(Outgoing outgoing) {
   }
 }
 
-std::vector<core::SentBatch> Round::collect(milliseconds wait_max, std::vector<Ended>& ended) {
+// An answer that was lost on the way, for want of memory, is not given again: after any exception
+// all that is under way is as good as lost.
+std::vector<core::SentBatch> Round::collect(milliseconds wait_max, std::vector<Ended>& ended) try {
   std::vector<core::SentBatch> sent;
   if (in_flight_.empty()) return sent;
   if (arrived_.empty()) wait(wait_max);
@@ -117,6 +123,9 @@ std::vector<core::SentBatch> Round::collect(milliseconds wait_max, std::vector<E
   // that have answered would idle.
   if (!sent.empty() && !in_flight_.empty()) judge(sink_.collect(milliseconds{0}), sent, ended);
   return sent;
+} catch (...) {
+  abort();
+  throw;
 }
 
 void Round::judge(const std::vector<Sink::Reply>& replies, std::vector<core::SentBatch>& sent,

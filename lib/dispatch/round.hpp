@@ -55,6 +55,7 @@ class Round {
   ///
   /// Throws: `database_error`, `schema_error`. What was delivered by then and not recorded is kept,
   /// and recorded by a later call, on the same or another store, before anything new is sent.
+  /// Without memory, and when the sink throws, what is in flight is forgotten and stays pending.
   RoundReport run(storage::Store& store, std::chrono::milliseconds wait_max);
 
   /// Waits between rounds, until the sink is woken or `time_max` has passed. Answers that arrive

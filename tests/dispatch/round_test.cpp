@@ -271,6 +271,29 @@ TEST_CASE("an exception while submitting leaves nothing in flight for ever") {
   CHECK(desk.run().delivered == 1);
 }
 
+TEST_CASE("an answer that is lost for want of memory leaves its request's events pending") {
+  Desk desk;
+  desk.app.enqueue_many(3);
+  desk.sink.loses_replies = true;
+  SUBCASE("in a round") {
+    CHECK_THROWS_AS(desk.run(), std::bad_alloc);
+  }
+  SUBCASE("between rounds") {
+    desk.sink.holds_back = [](const std::string&) { return true; };
+    desk.sink.loses_replies = false;
+    desk.run();
+    CHECK(desk.round.has_in_flight());
+    desk.sink.loses_replies = true;
+    desk.sink.holds_back = {};
+    CHECK_THROWS_AS(desk.round.wait(0ms), std::bad_alloc);
+  }
+  CHECK_FALSE(desk.round.has_in_flight());
+  CHECK(desk.app.count("state = 'delivered'") == 0);
+
+  desk.sink.loses_replies = false;
+  CHECK(desk.run().delivered == 3);
+}
+
 TEST_CASE("what is recorded late is counted") {
   Desk desk;
   desk.app.enqueue_many(2);

@@ -145,6 +145,27 @@ TEST_CASE("what a proxy or an interim answer says of patience is not the answer'
   CHECK(answer.retry_after.empty());
 }
 
+TEST_CASE("what a proxy says when it opens or refuses the tunnel is not the endpoint's") {
+  for (const char* status : {"200 OK", "407 Proxy Authentication Required", "503 Busy"}) {
+    CAPTURE(status);
+    const ScriptedServer proxy{[&](Peer& peer, int) {
+      CHECK(peer.read_request().rfind("CONNECT api.example.test:443 ", 0) == 0);
+      peer.write(std::string{"HTTP/1.1 "} + status +
+                 "\r\nRetry-After: 7200\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\n\r\n");
+      peer.read_bytes(1);
+    }};
+    sinks::TrackSink sink{{.credentials = bearer("t0ken"),
+                           .url = "https://api.example.test/",
+                           .timeout = 30s,
+                           .proxy = proxy.url()}};
+    const core::Answer answer = answer_of(sink);
+    CHECK(answer.arrival == Arrival::not_sent);
+    CHECK(answer.status == 0);
+    CHECK(answer.retry_after.empty());
+    CHECK(answer.date.empty());
+  }
+}
+
 TEST_CASE("a flood of header lines or trailers ends the exchange") {
   for (const bool in_trailers : {false, true}) {
     CAPTURE(in_trailers);

@@ -43,6 +43,7 @@ class FakeSink final : public outbox::Sink {
   }
   std::vector<Reply> collect(std::chrono::milliseconds) override {
     std::vector<Reply> replies;
+    if (loses_replies && !waiting_.empty()) throw std::bad_alloc{};
     for (std::size_t i = 0; i < waiting_.size();) {
       if (holds_back && holds_back(waiting_[i].second)) {
         ++i;
@@ -62,6 +63,7 @@ class FakeSink final : public outbox::Sink {
   std::function<bool(const std::string& body)> holds_back = {};
   std::vector<std::string> bodies = {};
   bool refuses_memory = false;
+  bool loses_replies = false;
 
  private:
   std::vector<std::pair<std::uint64_t, std::string>> waiting_;

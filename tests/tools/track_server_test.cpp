@@ -1,6 +1,8 @@
 // The Track API's stand-in over real sockets: what it serves and keeps, and how it stops.
 
 #include <doctest/doctest.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <chrono>
@@ -9,6 +11,7 @@
 #include <fstream>
 #include <future>
 #include <iterator>
+#include <list>
 #include <memory>
 #include <mutex>
 #include <stdexcept>
@@ -54,6 +57,28 @@ class TemporaryFile {
 
  private:
   std::filesystem::path path_;
+};
+
+// A connection on which a request has begun and does not go on.
+class HalfRequest {
+ public:
+  explicit HalfRequest(int port) {
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    address.sin_port = htons(static_cast<std::uint16_t>(port));
+    const std::string start = "POST /api/track HTTP/1.1\r\nHost: x\r\n";
+    if (connect(file_, reinterpret_cast<const sockaddr*>(&address), sizeof(address)) != 0 ||
+        send(file_, start.data(), start.size(), MSG_NOSIGNAL) < 0) {
+      throw std::runtime_error{"no connection"};
+    }
+  }
+  ~HalfRequest() { close(file_); }
+  HalfRequest(const HalfRequest&) = delete;
+  HalfRequest& operator=(const HalfRequest&) = delete;
+
+ private:
+  int file_ = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 };
 
 }  // namespace
@@ -261,6 +286,17 @@ TEST_CASE("64 connections are served at once") {
 
   CHECK(time_of_stop(server) < prompt);
   for (auto& answer : answers) CHECK(answer.get() == 0);
+}
+
+TEST_CASE("connections that begin a request and do not go on starve nobody") {
+  TrackServer server;
+  std::list<HalfRequest> slow;
+  for (int i = 0; i < 200; ++i) slow.emplace_back(server.port());
+
+  Client client{server};
+  for (int i = 0; i < 3; ++i) CHECK(status_of(client.post("[" + event + "]")) == 200);
+
+  CHECK(time_of_stop(server) < prompt);
 }
 
 TEST_CASE("two servers cannot share a port, and the next one may have it") {

@@ -17,15 +17,14 @@
 #include "broken_pipe.hpp"
 #include "contract.hpp"
 #include "journal.hpp"
+#include "thread_each.hpp"
 
 namespace track_server {
 
 namespace {
 
 constexpr auto track_path = "/api/track";
-// Above the 64 connections of the busiest dispatcher: httplib lends each connection a thread.
-constexpr std::size_t threads = 80;
-constexpr int backlog = 128;
+constexpr int backlog = 1'024;
 constexpr std::size_t payload_bytes_max = 64'000'000;
 constexpr time_t keep_alive_seconds = 5;
 constexpr std::size_t keep_alive_requests_max = 1'000'000;
@@ -143,9 +142,9 @@ void TrackServer::State::bind() {
 
 void TrackServer::State::start() {
   http_.new_task_queue = [this] {
-    auto pool = std::make_unique<httplib::ThreadPool>(threads);
+    auto queue = std::make_unique<ThreadEach>();
     is_running_.count_down();  // from here on http_.stop() has an effect
-    return pool.release();     // httplib owns it
+    return queue.release();    // httplib owns it
   };
   thread_ = std::thread{[this] {
     block_broken_pipe();

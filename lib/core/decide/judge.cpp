@@ -2,8 +2,8 @@
 
 #include <algorithm>
 #include <cctype>
-#include <nlohmann/json.hpp>
 
+#include "core/decide/answer_body.hpp"
 #include "core/decide/retry_after.hpp"
 #include "core/event/limits.hpp"
 #include "core/event/text.hpp"
@@ -11,8 +11,6 @@
 namespace outbox::core {
 
 namespace {
-
-using Json = nlohmann::json;
 
 constexpr std::size_t response_id_bytes_max = 128;
 constexpr std::size_t warnings_bytes_max = 1024;
@@ -38,32 +36,6 @@ bool is_web_page(const Answer& answer) {
 // obeys.
 std::string kept(const std::string& text, const std::string& secret, std::size_t bytes_max) {
   return quotes_secret(text, secret) ? "(it quotes the credential)" : sanitised(text, bytes_max);
-}
-
-// The first member of `names` that is a string.
-std::string text_member(const Json& object, std::initializer_list<const char*> names,
-                        const std::string& secret, std::size_t bytes_max) {
-  for (const char* name : names) {
-    const auto member = object.find(name);
-    if (member != object.end() && member->is_string()) {
-      return kept(member->get_ref<const std::string&>(), secret, bytes_max);
-    }
-  }
-  return {};
-}
-
-// The texts in the array `name`, one after the other. Whatever else it holds is left: writing it
-// out would recurse as deep as a hostile answer nests it.
-std::string texts_of(const Json& object, const char* name) {
-  std::string texts;
-  const auto array = object.find(name);
-  if (array == object.end() || !array->is_array()) return texts;
-  for (const Json& element : *array) {
-    if (!element.is_string()) continue;
-    if (!texts.empty()) texts += "; ";
-    texts += element.get_ref<const std::string&>();
-  }
-  return texts;
 }
 
 std::string with_detail(std::string text, const std::string& detail) {
@@ -137,37 +109,29 @@ Outcome judge_answered(const Answer& answer, std::span<const StatusMeaning> mean
 
   // A malformed body after a 2xx changes nothing: the endpoint has said yes. But an object that may
   // have been cut may have said no.
-  const Json body = Json::parse(answer.body, nullptr, false);
-  if (is_success && answer.may_be_cut && body.is_discarded() &&
+  const AnswerBody body = answer_body(answer.body);
+  if (is_success && answer.may_be_cut && !body.is_json &&
       trimmed(answer.body).substr(0, 1) == "{") {
     outcome.verdict = Verdict::failed;
     outcome.reason += ", but its body was cut";
     return outcome;
   }
-  if (body.is_object()) {
-    outcome.response_id =
-        text_member(body, {"response_id", "eventId"}, answer.secret, response_id_bytes_max);
-    outcome.warnings = kept(texts_of(body, "warnings"), answer.secret, warnings_bytes_max);
-  }
-  const auto success = body.is_object() ? body.find("success") : body.end();
-  const bool says_no =
-      body.is_object() && success != body.end() && success->is_boolean() && !success->get<bool>();
-  if (is_success && says_no && outcome.verdict == Verdict::delivered) {
+  outcome.response_id = kept(body.response_id, answer.secret, response_id_bytes_max);
+  outcome.warnings = kept(body.warnings, answer.secret, warnings_bytes_max);
+  if (is_success && body.success == false && outcome.verdict == Verdict::delivered) {
     outcome.verdict = Verdict::refused;
   }
   if (outcome.verdict == Verdict::delivered) {
     outcome.reason.clear();
-    if (!body.is_object() && !trimmed(answer.body).empty()) {
+    if (!body.is_object && !trimmed(answer.body).empty()) {
       outcome.warnings = "the answer's body is no JSON object";
     }
     return outcome;
   }
   // What is said of a credential may quote it.
-  const bool is_told = body.is_object() && outcome.verdict != Verdict::unauthorized;
-  const std::string message =
-      is_told ? text_member(body, {"message", "error"}, answer.secret, error_bytes_max)
-              : std::string{};
-  outcome.reason = with_detail(status_text, message);
+  const bool is_told = outcome.verdict != Verdict::unauthorized;
+  outcome.reason = with_detail(
+      status_text, is_told ? kept(body.message, answer.secret, error_bytes_max) : std::string{});
   return outcome;
 }
 

@@ -1,6 +1,7 @@
 #include "core/event/timestamp.hpp"
 
 #include <cstddef>
+#include <stdexcept>
 
 #include "core/event/reader.hpp"
 
@@ -32,6 +33,7 @@ std::string utc_text(std::chrono::sys_time<std::chrono::microseconds> instant) {
   using namespace std::chrono;
   const auto day = floor<days>(instant);
   const year_month_day date{day};
+  if (date.year() < year{0} || date.year() > year{9'999}) return "a year that is not 0 to 9999";
   const hh_mm_ss time{instant - day};
   std::string text = "0000-00-00T00:00:00.000000Z";
   put_digits(text, 0, 4, static_cast<int>(date.year()));
@@ -42,6 +44,16 @@ std::string utc_text(std::chrono::sys_time<std::chrono::microseconds> instant) {
   put_digits(text, 17, 2, static_cast<int>(time.seconds().count()));
   put_digits(text, 20, 6, static_cast<int>(time.subseconds().count()));
   return text;
+}
+
+void require_instant(const char* field, std::chrono::system_clock::time_point instant) {
+  using namespace std::chrono;
+  constexpr auto end = sys_days{year{10'000} / 1 / 1}.time_since_epoch();
+  const auto since_epoch = floor<milliseconds>(instant.time_since_epoch());
+  if (since_epoch < milliseconds{0} || since_epoch >= end) {
+    throw std::invalid_argument{std::string{"outbox: "} + field +
+                                ": must be of the years 1970 to 9999"};
+  }
 }
 
 std::optional<std::string> timestamp_problem(std::string_view text) {

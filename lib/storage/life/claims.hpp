@@ -143,7 +143,7 @@ class Taken {
  private:
   void give_back() noexcept {
     if (claims_ == nullptr) return;
-    claims_->look_from(group_->front().id);
+    if (!group_->empty()) claims_->look_from(group_->front().id);
     leave();
   }
   void leave() noexcept {

@@ -1,9 +1,6 @@
 #include "outbox/enqueue.hpp"
 
-#include <unistd.h>
-
 #include <algorithm>
-#include <array>
 #include <limits>
 #include <optional>
 
@@ -15,6 +12,7 @@
 #include "core/event/timestamp.hpp"
 #include "core/event/uuid.hpp"
 #include "outbox/errors.hpp"
+#include "storage/life/random_bytes.hpp"
 #include "storage/sqlite/statement.hpp"
 #include "storage/sqlite/transaction.hpp"
 
@@ -27,39 +25,6 @@ namespace {
 using Microseconds = std::chrono::sys_time<std::chrono::microseconds>;
 using std::chrono::milliseconds;
 
-// The kernel's random bytes, fetched for several events at once: asking takes longer than the rest
-// of an id. A forked child asks anew, since the same bytes would be the same ids.
-class RandomBytes {
- public:
-  /// Fetches for `events` events when it has none left; 25 at most, as the kernel gives 256 bytes.
-  explicit RandomBytes(std::size_t events) : size_{std::min(events, events_max) * each} {}
-
-  std::array<std::uint8_t, 10> next() {
-    if (at_ == 0 || pid_ != getpid()) fetch();
-    at_ -= each;
-    std::array<std::uint8_t, each> bytes{};
-    std::copy_n(bytes_.begin() + static_cast<std::ptrdiff_t>(at_), each, bytes.begin());
-    return bytes;
-  }
-
- private:
-  static constexpr std::size_t each = 10;
-  static constexpr std::size_t events_max = 25;
-
-  void fetch() {
-    if (getentropy(bytes_.data(), size_) != 0) {
-      throw std::runtime_error{"outbox: the system gives no random bytes"};
-    }
-    at_ = size_;
-    pid_ = getpid();
-  }
-
-  std::size_t size_;
-  std::array<std::uint8_t, each * events_max> bytes_{};
-  std::size_t at_ = 0;  // so many are left
-  pid_t pid_ = 0;
-};
-
 void require_key(const char* name, const std::string& key) {
   if (key.size() > 256) {
     throw std::invalid_argument{std::string{"outbox: "} + name + ": longer than 256 bytes"};
@@ -71,6 +36,7 @@ void require_key(const char* name, const std::string& key) {
 
 void require_options(std::span<const Event> events, const EnqueueOptions& options) {
   core::require_destination_name(options.destination);
+  core::require_instant("not_before", options.not_before);
   require_key("ordering_key", options.ordering_key);
   require_key("dedupe_key", options.dedupe_key);
   if (!options.dedupe_key.empty() && events.size() > 1) {
@@ -89,8 +55,7 @@ void require_options(std::span<const Event> events, const EnqueueOptions& option
 }
 
 std::int64_t due_at_ms(const EnqueueOptions& options) {
-  const auto due = std::chrono::ceil<milliseconds>(options.not_before.time_since_epoch());
-  return std::max<std::int64_t>(due.count(), 0);
+  return std::chrono::ceil<milliseconds>(options.not_before.time_since_epoch()).count();
 }
 
 }  // namespace
@@ -142,7 +107,9 @@ class Inserter {
       : db_{db},
         insert_{db, insert_row, "enqueue", use},
         random_{use == Use::often ? std::size_t{25} : std::size_t{1}} {
-    if (use == Use::often) kept_savepoint_.emplace(db, Brackets::Kind::savepoint);
+    if (use == Use::often) {
+      kept_savepoint_.emplace(db, Brackets::Kind::savepoint, "enqueue", use);
+    }
   }
 
   std::vector<Enqueued> enqueue(std::span<const Event> events, const EnqueueOptions& options) {

@@ -46,7 +46,7 @@ Ledger::Ledger(sqlite3* db, std::string destination, DestinationRow& row,
       row_{row},
       patience_{patience},
       log_{db, destination_},
-      writing_{db, Brackets::Kind::write},
+      writing_{db, Brackets::Kind::write, action, Use::often},
       // Only while something holds its key: that may have left since it was read.
       move_waiting_{db,
                     guarded("update main.outbox_queue set state = 1") +

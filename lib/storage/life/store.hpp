@@ -22,7 +22,7 @@ class Store {
   Store(sqlite3* db, const std::string& name, std::chrono::milliseconds patience = busy_patience)
       : db_{with_schema(db, patience)},
         patience_{patience},
-        reading_{db, Brackets::Kind::read},
+        reading_{db, Brackets::Kind::read, "read", Use::often},
         destination{db, name, patience},
         queue{db, name},
         ledger{db, name, destination, patience},

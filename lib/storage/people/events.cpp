@@ -9,13 +9,6 @@ namespace outbox::storage {
 
 namespace {
 
-// Anyone's SQL can write any number, and a `time_point` of the system's clock ends in 2262: beyond
-// it would be shown as a time long ago.
-core::Instant shown_instant(std::int64_t unix_ms) {
-  constexpr std::int64_t ms_max = 9'223'372'036'854;
-  return core::instant_of(std::clamp(unix_ms, -ms_max, ms_max));
-}
-
 constexpr auto action = "read events";
 
 // A row of the queue is found by its primary key, as `find_queued` does it, for many events at
@@ -35,7 +28,7 @@ std::string select_from_log(const std::string& columns, const Chosen& events,
 
 std::optional<core::Instant> instant_or_none(const Statement& row, int column) {
   if (row.is_null(column)) return std::nullopt;
-  return shown_instant(row.integer(column));
+  return core::instant_of(row.integer(column));
 }
 
 std::string summary_columns() {
@@ -58,10 +51,10 @@ EventSummary summary_at(const Statement& row, core::Instant now) {
                      .state = text_of(name),
                      .refusals = row.integer(8),
                      .solo_failures = row.integer(9),
-                     .enqueued_at = shown_instant(row.integer(10)),
+                     .enqueued_at = core::instant_of(row.integer(10)),
                      .settled_at = instant_or_none(row, 11),
                      .last_error = row.text(12)};
-  if (due_at_ms != 0) event.due_at = shown_instant(due_at_ms);
+  if (due_at_ms != 0) event.due_at = core::instant_of(due_at_ms);
   return event;
 }
 

@@ -6,6 +6,9 @@
 #include <stdexcept>
 #include <string_view>
 
+#include "core/event/names.hpp"
+#include "core/event/timestamp.hpp"
+
 namespace outbox::storage {
 
 namespace {
@@ -52,6 +55,16 @@ std::string ms_text(std::chrono::system_clock::time_point instant) {
 }
 
 }  // namespace
+
+void require_filter(const EventFilter& filter) {
+  if (!filter.destination.empty()) core::require_destination_name(filter.destination);
+  if (filter.since) core::require_instant("since", *filter.since);
+  if (filter.until) core::require_instant("until", *filter.until);
+  if (filter.settled_since) core::require_instant("settled_since", *filter.settled_since);
+  if (filter.since && filter.until && *filter.since >= *filter.until) {
+    throw std::invalid_argument{"outbox: until: must be after since"};
+  }
+}
 
 StateName state_named(const std::string& name) {
   for (std::size_t i = 0; i < states.size(); ++i) {

@@ -14,6 +14,10 @@
 
 namespace outbox::storage {
 
+/// Throws `std::invalid_argument` for a destination that cannot be, a time out of range, and a time
+/// span in which nothing can be.
+void require_filter(const EventFilter& filter);
+
 /// The states of `EventFilter::state`, but for the empty one.
 enum class StateName { pending, scheduled, waiting, retrying, delivered, dead, discarded };
 using StateNames = std::vector<StateName>;

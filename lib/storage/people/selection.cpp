@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <stdexcept>
 
-#include "core/event/names.hpp"
 #include "storage/people/change.hpp"
 #include "storage/sqlite/statement.hpp"
 #include "storage/sqlite/transaction.hpp"
@@ -15,7 +14,8 @@ namespace {
 // A destination or a limit alone chooses nothing.
 bool is_empty(const EventFilter& filter) {
   return filter.state.empty() && filter.event_name.empty() && filter.user_id.empty() &&
-         filter.group_id.empty() && filter.error.empty() && !filter.since && !filter.until;
+         filter.group_id.empty() && filter.error.empty() && !filter.since && !filter.until &&
+         !filter.settled_since;
 }
 
 [[noreturn]] void refuse(const char* action, const std::string& problem) {
@@ -26,7 +26,8 @@ bool is_empty(const EventFilter& filter) {
 
 void require_selection(const Selection& selection, const char* action) {
   const EventFilter& filter = selection.filter;
-  if (!filter.destination.empty()) core::require_destination_name(filter.destination);
+  require_filter(filter);
+  if (filter.after_id) refuse(action, "after_id: is for listing only");
   if (selection.ids.empty() && is_empty(filter) && !selection.all) {
     refuse(action, "give ids, a filter, or all");
   }

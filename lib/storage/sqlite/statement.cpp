@@ -88,10 +88,11 @@ void Statement::run() {
   reset();
 }
 
-void Statement::run_quietly() noexcept {
-  while (sqlite3_step(handle_) == SQLITE_ROW) {
-  }
+int Statement::run_quietly() noexcept {
+  int code = SQLITE_ROW;
+  while (code == SQLITE_ROW) code = sqlite3_step(handle_) & 0xFF;
   reset();
+  return code;
 }
 
 void Statement::reset() noexcept {

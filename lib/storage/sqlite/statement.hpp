@@ -54,8 +54,9 @@ class Statement {
   bool step();
   /// Steps to the end and resets.
   void run();
-  /// The same for the end of a scope, where nothing can be done about an error.
-  void run_quietly() noexcept;
+  /// The same for the end of a scope, where nothing can be done about an error. Returns SQLite's
+  /// primary result code.
+  int run_quietly() noexcept;
   void reset() noexcept;
 
   // Columns count from 0.

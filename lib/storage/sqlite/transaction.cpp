@@ -11,55 +11,65 @@ namespace {
 // handler that always interrupts is the host's own, and leaves nothing to be done.
 constexpr int closings_max = 100;
 
-// Ends the transaction of `db`, if it still has one.
-void end_transaction(sqlite3* db, const char* sql) noexcept {
+// SQLite forgets transactions and savepoints when it rolls back by itself: then there is nothing to
+// end. True: the end is reached.
+bool end_with(sqlite3* db, Statement& statement) noexcept {
   for (int i = 0; i < closings_max && sqlite3_get_autocommit(db) == 0; ++i) {
-    sqlite3_exec(db, sql, nullptr, nullptr, nullptr);
+    const int code = statement.run_quietly();
+    if (code != SQLITE_INTERRUPT && code != SQLITE_NOMEM && code != SQLITE_BUSY) {
+      return code == SQLITE_DONE;
+    }
   }
+  return sqlite3_get_autocommit(db) != 0;
 }
 
-// SQLite forgets savepoints when it rolls back by itself: then there is nothing to end.
-void end_savepoint(sqlite3* db, const char* sql) noexcept {
-  for (int i = 0; i < closings_max && sqlite3_get_autocommit(db) == 0; ++i) {
-    const int code = sqlite3_exec(db, sql, nullptr, nullptr, nullptr) & 0xFF;
-    if (code != SQLITE_INTERRUPT && code != SQLITE_NOMEM && code != SQLITE_BUSY) return;
+const char* opening(Brackets::Kind kind) {
+  switch (kind) {
+    case Brackets::Kind::write:
+      return "begin immediate";
+    case Brackets::Kind::read:
+      return "begin";
+    case Brackets::Kind::savepoint:
+      break;
   }
+  return "savepoint outbox_change";
 }
 
 }  // namespace
 
+Brackets::Brackets(sqlite3* db, Kind kind, const char* action, Use use)
+    : open{db, opening(kind), action, use},
+      close{db, kind == Kind::savepoint ? "release outbox_change" : "commit", action, use},
+      undo{db, kind == Kind::savepoint ? "rollback to outbox_change" : "rollback", action, use} {}
+
 WriteTransaction::WriteTransaction(sqlite3* db, const char* action,
                                    std::chrono::milliseconds patience, Brackets* kept)
-    : db_{db}, action_{action}, patience_{patience}, kept_{kept} {
-  while_busy(
-      [&] { kept_ != nullptr ? kept_->open.run() : execute(db_, "begin immediate", action_); },
-      patience_);
+    : db_{db}, patience_{patience}, statements_{db, Brackets::Kind::write, action, kept} {
+  while_busy([&] { statements_->open.run(); }, patience_);
 }
 
 WriteTransaction::~WriteTransaction() {
-  if (is_open_) end_transaction(db_, "rollback");
+  if (is_open_) end_with(db_, statements_->undo);
 }
 
 void WriteTransaction::commit() {
   // A busy COMMIT leaves the transaction open and may be tried again (lang_transaction.html, 2.3).
-  while_busy([&] { kept_ != nullptr ? kept_->close.run() : execute(db_, "commit", action_); },
-             patience_);
+  while_busy([&] { statements_->close.run(); }, patience_);
   is_open_ = false;
 }
 
 ReadTransaction::ReadTransaction(sqlite3* db, Brackets* kept)
-    : db_{db}, kept_{kept}, is_open_{sqlite3_get_autocommit(db) != 0} {
+    : db_{db}, is_open_{sqlite3_get_autocommit(db) != 0} {
   if (!is_open_) return;
-  kept_ != nullptr ? kept_->open.run() : execute(db_, "begin", "read");
+  statements_.emplace(db, Brackets::Kind::read, "read", kept);
+  (*statements_)->open.run();
 }
 
 void ReadTransaction::end() noexcept {
   if (!is_open_) return;
   is_open_ = false;
   // COMMIT of a reader, since ROLLBACK would call the host's rollback hook.
-  if (kept_ != nullptr) kept_->close.run_quietly();
-  end_transaction(db_, "commit");
-  end_transaction(db_, "rollback");
+  if (!end_with(db_, (*statements_)->close)) end_with(db_, (*statements_)->undo);
 }
 
 SecureDeletion::SecureDeletion(sqlite3* db)
@@ -75,18 +85,18 @@ SecureDeletion::~SecureDeletion() {
 }
 
 Savepoint::Savepoint(sqlite3* db, const char* action, Brackets* kept)
-    : db_{db}, action_{action}, kept_{kept} {
-  kept_ != nullptr ? kept_->open.run() : execute(db_, "savepoint outbox_change", action_);
+    : db_{db}, statements_{db, Brackets::Kind::savepoint, action, kept} {
+  statements_->open.run();
 }
 
 Savepoint::~Savepoint() {
   if (!is_open_) return;
-  end_savepoint(db_, "rollback to outbox_change");
-  end_savepoint(db_, "release outbox_change");
+  end_with(db_, statements_->undo);
+  end_with(db_, statements_->close);
 }
 
 void Savepoint::release() {
-  kept_ != nullptr ? kept_->close.run() : execute(db_, "release outbox_change", action_);
+  statements_->close.run();
   is_open_ = false;
 }
 

@@ -9,6 +9,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include "outbox/errors.hpp"
@@ -34,22 +35,32 @@ auto while_busy(Action action, std::chrono::milliseconds patience = busy_patienc
   }
 }
 
-/// The two statements around what belongs together, kept prepared for hot paths.
+/// The statements around what belongs together. They are prepared before it begins, since without
+/// memory none could be prepared that ends it; kept for hot paths.
 /// Lifetime: must be destroyed before its connection is closed.
 struct Brackets {
   enum class Kind { write, read, savepoint };
 
-  Brackets(sqlite3* db, Kind kind)
-      : open{db,
-             kind == Kind::write  ? "begin immediate"
-             : kind == Kind::read ? "begin"
-                                  : "savepoint outbox_change",
-             "begin", Use::often},
-        close{db, kind == Kind::savepoint ? "release outbox_change" : "commit", "commit",
-              Use::often} {}
+  Brackets(sqlite3* db, Kind kind, const char* action, Use use);
 
   Statement open;
   Statement close;
+  Statement undo;  // of a savepoint: `close` must follow
+};
+
+/// Brackets that are the caller's or its own.
+class KeptBrackets {
+ public:
+  KeptBrackets(sqlite3* db, Brackets::Kind kind, const char* action, Brackets* kept) {
+    kept_ = kept != nullptr ? kept : &own_.emplace(db, kind, action, Use::once);
+  }
+  KeptBrackets(const KeptBrackets&) = delete;
+  KeptBrackets& operator=(const KeptBrackets&) = delete;
+  Brackets* operator->() { return kept_; }
+
+ private:
+  std::optional<Brackets> own_;
+  Brackets* kept_;
 };
 
 /// BEGIN IMMEDIATE … COMMIT; rolled back unless committed. Waits for other writers for `patience`.
@@ -66,9 +77,8 @@ class WriteTransaction {
 
  private:
   sqlite3* db_;
-  const char* action_;
   std::chrono::milliseconds patience_;
-  Brackets* kept_;
+  KeptBrackets statements_;
   bool is_open_ = true;
 };
 
@@ -85,8 +95,8 @@ class ReadTransaction {
 
  private:
   sqlite3* db_;
-  Brackets* kept_;
   bool is_open_;
+  std::optional<KeptBrackets> statements_;  // none: the caller's transaction
 };
 
 /// A savepoint in the transaction that is open on `db`; undone unless released.
@@ -101,8 +111,7 @@ class Savepoint {
 
  private:
   sqlite3* db_;
-  const char* action_;
-  Brackets* kept_;
+  KeptBrackets statements_;
   bool is_open_ = true;
 };
 

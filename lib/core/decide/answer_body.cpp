@@ -1,0 +1,83 @@
+#include "core/decide/answer_body.hpp"
+
+#include <nlohmann/json.hpp>
+#include <utility>
+
+namespace outbox::core {
+
+namespace {
+
+class BodyReader final : public nlohmann::json_sax<nlohmann::json> {
+ public:
+  AnswerBody read(const std::string& text) {
+    body_.is_json = nlohmann::json::sax_parse(text, this);
+    if (!body_.is_json || !body_.is_object) return {.is_json = body_.is_json};
+    if (body_.response_id.empty()) body_.response_id = std::move(event_id_);
+    if (body_.message.empty()) body_.message = std::move(error_);
+    return std::move(body_);
+  }
+
+  bool key(string_t& name) override {
+    if (depth_ == 1) member_ = name;
+    return true;
+  }
+  bool boolean(bool value) override {
+    if (depth_ == 1 && member_ == "success") body_.success = value;
+    return true;
+  }
+  bool string(string_t& text) override {
+    if (depth_ == 1) {
+      if (std::string* const place = place_of_member()) *place = text;
+    } else if (depth_ == 2 && is_in_warnings_) {
+      if (!body_.warnings.empty()) body_.warnings += "; ";
+      body_.warnings += text;
+    }
+    return true;
+  }
+  bool start_object(std::size_t) override {
+    if (depth_++ == 0) body_.is_object = true;
+    return true;
+  }
+  bool start_array(std::size_t) override {
+    if (depth_++ == 1) is_in_warnings_ = member_ == "warnings";
+    return true;
+  }
+  bool end_object() override { return leave(); }
+  bool end_array() override { return leave(); }
+  bool null() override { return true; }
+  bool number_integer(number_integer_t) override { return true; }
+  bool number_unsigned(number_unsigned_t) override { return true; }
+  bool number_float(number_float_t, const string_t&) override { return true; }
+  bool binary(binary_t&) override { return true; }
+  bool parse_error(std::size_t, const std::string&, const nlohmann::detail::exception&) override {
+    return false;
+  }
+
+ private:
+  bool leave() {
+    if (--depth_ == 1) is_in_warnings_ = false;
+    return true;
+  }
+  std::string* place_of_member() {
+    if (member_ == "response_id") return &body_.response_id;
+    if (member_ == "eventId") return &event_id_;
+    if (member_ == "message") return &body_.message;
+    if (member_ == "error") return &error_;
+    return nullptr;
+  }
+
+  AnswerBody body_;
+  std::string event_id_;
+  std::string error_;
+  std::string member_;  // of the outermost object
+  std::size_t depth_ = 0;
+  bool is_in_warnings_ = false;
+};
+
+}  // namespace
+
+AnswerBody answer_body(const std::string& text) {
+  return BodyReader{}.read(text);
+}
+
+}  // namespace outbox::core
