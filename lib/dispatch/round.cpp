@@ -106,8 +106,8 @@ void Round::submit(Outgoing outgoing) {
   in_flight_.emplace(token, InFlight{std::move(sent), std::move(outgoing.taken), read_at_});
   try {
     sink_.submit(token, std::move(outgoing.batch.body));
-  } catch (...) {  // no memory: nobody will answer this token
-    in_flight_.erase(token);
+  } catch (...) {  // no memory: nobody will answer this token, and perhaps no other one
+    abort();
     throw;
   }
 }

@@ -19,8 +19,7 @@ constexpr milliseconds stand_by_poll{100};
 constexpr std::chrono::seconds traffic_is_recent{2};
 constexpr milliseconds after_trouble{1'000};  // before the database is opened again
 constexpr milliseconds after_busy{50};
-// The WAL is written before the commit is visible, an fsync earlier at most: after a hint the truth
-// is looked at again for about this long.
+// The WAL is written an fsync before the commit is visible: after a hint one looks for so long.
 constexpr milliseconds hint_is_fresh{100};
 // A host that commits without a pause gives hints without a pause; not each is worth a round.
 constexpr milliseconds between_hints{5};
@@ -211,6 +210,7 @@ void Worker::pause_for(milliseconds wait) {
     wait_for_commit(deadline);
   } catch (const std::exception& error) {  // no memory for an answer, a database in trouble
     note_trouble(error.what(), false);
+    std::this_thread::sleep_for(std::min(poll_with_traffic, left_until(deadline)));
   }
   endpoint_.sink().watch(-1);
 }

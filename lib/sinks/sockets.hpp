@@ -28,6 +28,9 @@ class Sockets {
   /// Only for plain HTTP: in TLS, bytes of its own may wait.
   bool have_unasked_bytes() const;
 
+  /// Closes what is left of connections that libcurl has lost.
+  void close_all() noexcept;
+
  private:
   static curl_socket_t open(void* self, curlsocktype purpose, curl_sockaddr* address);
   static int close(void* self, curl_socket_t socket);

@@ -44,8 +44,7 @@ HttpTarget target_of(const TrackApi& options) {
 TrackSink::TrackSink(TrackApi options)
     : target_{target_of(options)}, credentials_{std::move(options.credentials)} {
   start_curl();
-  multi_.reset(curl_multi_init());
-  if (!multi_) throw std::bad_alloc{};
+  begin_anew();
 }
 
 TrackSink::~TrackSink() {
@@ -58,6 +57,18 @@ std::string TrackSink::name() const {
   if (query == std::string::npos) return target_.url;
   return target_.url.substr(0, query) + "?…" +
          std::to_string(std::hash<std::string>{}(target_.url.substr(query)));
+}
+
+// Also when a multi handle takes nothing any more: for want of memory libcurl (7.88) may leave one
+// that believes to be in a callback, and refuses every call (CURLM_RECURSIVE_API_CALL). It does not
+// even close its connections then.
+void TrackSink::begin_anew() {
+  abort();
+  idle_.clear();
+  multi_.reset();
+  sockets_.close_all();
+  multi_.reset(curl_multi_init());
+  if (!multi_) throw std::bad_alloc{};
 }
 
 void TrackSink::submit(std::uint64_t token, std::string body) {
@@ -82,35 +93,38 @@ void TrackSink::submit(std::uint64_t token, std::string body) {
   std::unique_ptr<HttpTransfer> transfer = idle_transfer();
   transfer->avoid_idle_connections(has_unasked);
   transfer->prepare(token, std::move(body), lines, std::move(secret));
-  if (curl_multi_add_handle(multi_.get(), transfer->handle()) != CURLM_OK) throw std::bad_alloc{};
+  if (curl_multi_add_handle(multi_.get(), transfer->handle()) != CURLM_OK) {
+    transfer.reset();
+    begin_anew();
+    throw std::bad_alloc{};
+  }
   under_way_.push_back(std::move(transfer));
 }
 
 std::vector<Sink::Reply> TrackSink::collect(milliseconds time_max) {
   const auto deadline = std::chrono::steady_clock::now() + time_max;
-  curl_waitfd watched{.fd = watched_, .events = CURL_WAIT_POLLIN, .revents = 0};
+  curl_waitfd waited[] = {
+      {.fd = wake_signal_.descriptor(), .events = CURL_WAIT_POLLIN, .revents = 0},
+      {.fd = watched_, .events = CURL_WAIT_POLLIN, .revents = 0}};
+  const unsigned count = watched_ < 0 ? 1 : 2;
   for (;;) {
     int running = 0;
     curl_multi_perform(multi_.get(), &running);
     // Read before polling: a finished transfer that nobody read makes the next poll wait in vain.
     gather_finished();
     const auto left = std::chrono::ceil<milliseconds>(deadline - std::chrono::steady_clock::now());
-    const bool is_readable = watched.revents != 0;
-    if (!replies_.empty() || is_woken_.exchange(false) || left <= milliseconds{0} || is_readable) {
-      break;
-    }
-    watched.revents = 0;
+    const bool is_readable = waited[1].revents != 0;
+    if (!replies_.empty() || wake_signal_.take() || left <= milliseconds{0} || is_readable) break;
     const auto step = std::min<milliseconds>(left, std::chrono::hours{1});  // an int holds that
-    const CURLMcode code = curl_multi_poll(multi_.get(), &watched, watched.fd < 0 ? 0 : 1,
-                                           static_cast<int>(step.count()), nullptr);
+    const CURLMcode code =
+        curl_multi_poll(multi_.get(), waited, count, static_cast<int>(step.count()), nullptr);
     if (code != CURLM_OK) break;
   }
   return std::exchange(replies_, {});
 }
 
 void TrackSink::wake() noexcept {
-  is_woken_.store(true);
-  curl_multi_wakeup(multi_.get());
+  wake_signal_.raise();
 }
 
 bool TrackSink::has_new_credential() {

@@ -3,13 +3,13 @@
 // The Track API as a sink: batches as JSON arrays in POSTs, several at once over libcurl's multi
 // interface.
 
-#include <atomic>
 #include <memory>
 #include <vector>
 
 #include "core/sink.hpp"
 #include "outbox/track_api.hpp"
 #include "sinks/http.hpp"
+#include "sinks/wake_signal.hpp"
 
 namespace outbox::sinks {
 
@@ -35,6 +35,7 @@ class TrackSink final : public Sink {
   };
   using Transfers = std::vector<std::unique_ptr<HttpTransfer>>;
 
+  void begin_anew();
   std::unique_ptr<HttpTransfer> idle_transfer();
   void gather_finished();
 
@@ -45,7 +46,7 @@ class TrackSink final : public Sink {
   Transfers under_way_;
   Transfers idle_;  // kept, so that their connections are
   std::vector<Reply> replies_;
-  std::atomic<bool> is_woken_ = false;
+  WakeSignal wake_signal_;
   int watched_ = -1;
 };
 

@@ -6,6 +6,7 @@
 
 #include <cstdlib>
 #include <fstream>
+#include <functional>
 #include <iterator>
 #include <set>
 
@@ -168,6 +169,45 @@ TEST_CASE("enqueue stores all of a call or nothing, and leaves the host's transa
       CHECK(calls > 20);
     }
   }
+}
+
+TEST_CASE("looking and operating leave the host's connection, and change all or nothing") {
+  support::TemporaryFolder folder;
+  SQLite::Database db{folder.file("app.db"), SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE};
+  db.exec("pragma journal_mode = wal");
+  outbox::migrate(db);
+  std::int64_t users = 0;
+  for (int i = 0; i < 4; ++i) enqueue_two(db, users);
+  const outbox::ChangeNote note{.reason = "why"};
+  const outbox::Selection chosen{.ids = {3, 4}};
+  const std::vector<std::function<void()>> actions = {
+      [&] { outbox::status(db); },
+      [&] { outbox::list_events(db, {}); },
+      [&] { outbox::explain(db, 3); },
+      [&] { outbox::list_requests(db); },
+      [&] { outbox::diagnose(db); },
+      [&] { outbox::nudge(db); },
+      [&] { outbox::pause(db, "track", "why"); },
+      [&] { outbox::resume(db, "track"); },
+      [&] { outbox::discard(db, chosen, note); },
+      [&] { outbox::retry(db, chosen, note); },
+      [&] { outbox::move_events(db, "track", "other", note); },
+      [&] { outbox::move_events(db, "other", "track", note); },
+      [&] { outbox::repair(db, note); },
+  };
+  std::int64_t calls = 0;
+  for (const Lasts lasts : {Lasts::once, Lasts::for_ever}) {
+    for (std::size_t i = 0; i < actions.size(); ++i) {
+      CAPTURE(i);
+      calls += fail_each(lasts, stride(4), actions[i], [&](bool) {
+        REQUIRE(sqlite3_get_autocommit(db.getHandle()) != 0);
+        REQUIRE(number(db, "select count(*) from outbox_events") == users);
+        REQUIRE(number(db, "select count(*) from outbox_queue") == users);
+      });
+    }
+  }
+  MESSAGE(calls << " failed calls that look or operate");
+  CHECK(calls > 500);
 }
 
 TEST_CASE("deliver_once loses nothing, and marks nothing that was not sent") {

@@ -55,6 +55,30 @@ std::size_t interrupt_everywhere(sqlite3* db, Action action, AsBefore is_as_befo
   }
 }
 
+// Lets an authorizer deny the `nth` thing that it is asked for; or that one and all after it.
+class Denier {
+ public:
+  Denier(sqlite3* db, std::int64_t nth, bool for_ever) : db_{db}, left_{nth}, for_ever_{for_ever} {
+    sqlite3_set_authorizer(db, &Denier::answer, this);
+  }
+  ~Denier() { sqlite3_set_authorizer(db_, nullptr, nullptr); }
+  Denier(const Denier&) = delete;
+  Denier& operator=(const Denier&) = delete;
+
+  bool has_struck() const { return left_ <= 0; }
+
+ private:
+  static int answer(void* self, int, const char*, const char*, const char*, const char*) {
+    auto& that = *static_cast<Denier*>(self);
+    --that.left_;
+    return that.left_ == 0 || (that.left_ < 0 && that.for_ever_) ? SQLITE_DENY : SQLITE_OK;
+  }
+
+  sqlite3* db_;
+  std::int64_t left_;
+  bool for_ever_;
+};
+
 int ignore_inserts(void*, int action, const char* table, const char*, const char*, const char*) {
   const bool is_it = action == SQLITE_INSERT && std::string_view{table} == "outbox_events";
   return is_it ? SQLITE_IGNORE : SQLITE_OK;
@@ -95,6 +119,74 @@ TEST_CASE("a call that is interrupted at any step leaves no transaction and no s
   MESSAGE(calls << " interrupted calls");
   CHECK(calls > 5'000);
   CHECK(app.count("state = 'pending'") == 20);
+}
+
+TEST_CASE("a call that an authorizer denies leaves no transaction and no savepoint open") {
+  support::AppDatabase app;
+  app.enqueue_many(20);
+  sqlite3* const db = app.db().getHandle();
+  const auto deny_each = [db](bool for_ever, const auto& action) {
+    std::int64_t calls = 0;
+    for (bool has_struck = true; has_struck; ++calls) {
+      CAPTURE(calls);
+      const Denier denier{db, calls + 1, for_ever};
+      bool has_thrown = false;
+      try {
+        action();
+      } catch (const std::exception&) {
+        has_thrown = true;
+      }
+      has_struck = denier.has_struck();
+      REQUIRE(sqlite3_get_autocommit(db) != 0);
+      REQUIRE((has_struck || !has_thrown));
+    }
+    return calls;
+  };
+  std::int64_t calls = 0;
+  for (const bool for_ever : {false, true}) {
+    CAPTURE(for_ever);
+    calls += deny_each(for_ever, [&] { status(app.db()); });
+    calls += deny_each(for_ever, [&] { list_events(app.db(), {}); });
+    calls += deny_each(for_ever, [&] { explain(app.db(), 3); });
+    calls += deny_each(for_ever, [&] { diagnose(app.db()); });
+    calls += deny_each(for_ever, [&] { pause(app.db(), "track", "why"); });
+    calls += deny_each(for_ever, [&] { resume(app.db(), "track"); });
+    calls += deny_each(for_ever, [&] { discard(app.db(), {.ids = {3, 4}}, {"test", "why"}); });
+    calls += deny_each(for_ever, [&] { retry(app.db(), {.ids = {3, 4}}); });
+    calls += deny_each(for_ever, [&] { repair(app.db()); });
+  }
+  MESSAGE(calls << " denied calls");
+  CHECK(calls > 1'000);
+  CHECK(app.count("state = 'pending'") == 20);
+}
+
+TEST_CASE("an enqueue that an authorizer denies leaves the host's transaction as it was") {
+  support::AppDatabase app;
+  app.db().exec("create table notes (text)");
+  sqlite3* const db = app.db().getHandle();
+  std::int64_t calls = 0;
+  for (const bool for_ever : {false, true}) {
+    for (bool has_struck = true; has_struck; ++calls) {
+      app.db().exec("begin immediate; savepoint host; insert into notes values ('x')");
+      bool has_thrown = false;
+      {
+        const Denier denier{db, calls + 1, for_ever};
+        const Event events[] = {support::event_of("a"), support::event_of("b")};
+        try {
+          enqueue(app.db(), events, {});
+        } catch (const std::exception&) {
+          has_thrown = true;
+        }
+        has_struck = denier.has_struck();
+      }
+      CAPTURE(calls);
+      REQUIRE(sqlite3_get_autocommit(db) == 0);
+      REQUIRE(app.number("select count(*) from outbox_events") == (has_thrown ? 0 : 2));
+      app.db().exec("release host; rollback");
+      if (!has_struck) REQUIRE_FALSE(has_thrown);
+    }
+    calls = 0;
+  }
 }
 
 TEST_CASE("an enqueue that is interrupted leaves the host's transaction, or says that it is gone") {
