@@ -12,10 +12,9 @@
 #include <vector>
 
 #include "outbox/connection.hpp"
+#include "outbox/endpoint.hpp"
 #include "outbox/export.hpp"
 #include "outbox/observer.hpp"
-#include "outbox/track_api.hpp"
-#include "outbox/verdict.hpp"
 
 namespace outbox {
 inline namespace v0 {
@@ -26,10 +25,11 @@ inline constexpr std::chrono::milliseconds keep_for_ever = std::chrono::millisec
 struct DispatcherOptions {
   /// The destination that is delivered. Defaults to "track".
   std::string destination = "track";
-  /// Most events in one request; 1 to 1,000 (the Track API's limit). Defaults to 100, as it
-  /// recommends.
+  /// Most events in one request; 1 to 1,000, and never more than the sink takes. Defaults to 100,
+  /// as the Track API recommends.
   std::size_t batch_events = 100;
-  /// Most bytes in one request; 1,000 to 2,000,000 (the Track API's limit). Defaults to 1,900,000.
+  /// Most bytes in one request; 1,000 to 2,000,000, and never more than the sink takes. Defaults to
+  /// 1,900,000.
   std::size_t batch_bytes = 1'900'000;
   /// Requests under way at once; 1 to 64. With 1 (default) events arrive in commit order; with
   /// more, requests start in commit order and only events with the same ordering key keep it.
@@ -54,9 +54,6 @@ struct DispatcherOptions {
   /// A dead event holds back the later ones of its ordering key until a person retries or discards
   /// it. Defaults to false: the others go on.
   bool block_on_dead = false;
-  /// What single statuses mean at this endpoint, other than usual (docs/guarantees.md has the
-  /// table). The first entry of a status counts. Defaults to none.
-  std::vector<StatusMeaning> meanings = {};
   /// How long delivered events stay in the table, to be looked up or sent again. Removed by the
   /// dispatcher, some hundred at a time; `deliver_once` removes up to 20,000. Defaults to 7 days;
   /// 0: as soon as they are delivered; `keep_for_ever`: never.

@@ -5,31 +5,16 @@
 //     outbox::track_api({.credentials = outbox::bearer_from_file("thrivestack.token")})
 
 #include <chrono>
-#include <memory>
 #include <string>
+#include <vector>
 
 #include "outbox/credentials.hpp"
+#include "outbox/endpoint.hpp"
 #include "outbox/export.hpp"
+#include "outbox/verdict.hpp"
 
 namespace outbox {
 inline namespace v0 {
-
-class Sink;  // lib/core/sink.hpp: the seam between the dispatcher and the network
-
-/// Where events go: an opaque, movable handle that a `Dispatcher` or `deliver_once` uses.
-/// Threads: used by one of them at a time.
-class OUTBOX_API Endpoint {
- public:
-  explicit Endpoint(std::unique_ptr<Sink> sink);
-  ~Endpoint();
-  Endpoint(Endpoint&&) noexcept;
-  Endpoint& operator=(Endpoint&&) noexcept;
-
-  Sink& sink() const noexcept { return *sink_; }
-
- private:
-  std::unique_ptr<Sink> sink_;
-};
 
 /// Where `http://` is allowed; `https://` always is, with the certificate verified.
 enum class PlainHttp {
@@ -51,10 +36,14 @@ struct TrackApi {
   /// Never used to reach loopback.
   std::string proxy = {};
   PlainHttp plain_http = PlainHttp::to_loopback;
+  /// What single statuses mean at this endpoint, other than usual (docs/guarantees.md has the
+  /// table). The first entry of a status counts. Defaults to none.
+  std::vector<StatusMeaning> meanings = {};
 };
 
 /// Throws: `std::invalid_argument` when the URL is not http(s), carries a user, password or
-/// fragment, or is plain HTTP where that is not allowed; or when a timeout is out of its range.
+/// fragment, or is plain HTTP where that is not allowed; or when a timeout or a status is out of
+/// its range.
 OUTBOX_API Endpoint track_api(TrackApi options);
 
 /// Connects as a dispatcher would, TLS included, and sends nothing. Returns what is wrong; empty:

@@ -16,6 +16,25 @@ enum class Verdict {
   misconfigured,  ///< It is not the API (404, 3xx, a web page): wrong URL, proxy, redirect.
 };
 
+/// The name, as it stands in the request log.
+constexpr const char* to_string(Verdict verdict) {
+  switch (verdict) {
+    case Verdict::delivered:
+      return "delivered";
+    case Verdict::refused:
+      return "refused";
+    case Verdict::failed:
+      return "failed";
+    case Verdict::unavailable:
+      return "unavailable";
+    case Verdict::unauthorized:
+      return "unauthorized";
+    case Verdict::misconfigured:
+      return "misconfigured";
+  }
+  return "failed";
+}
+
 /// A status that means something else at your endpoint than it usually does.
 struct StatusMeaning {
   int status = 0;  ///< 100 to 599.

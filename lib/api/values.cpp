@@ -1,10 +1,10 @@
 // The few compiled parts of the public values.
 
 #include "core/event/timestamp.hpp"
-#include "core/sink.hpp"
+#include "outbox/endpoint.hpp"
 #include "outbox/errors.hpp"
 #include "outbox/events.hpp"
-#include "outbox/track_api.hpp"
+#include "outbox/sink.hpp"
 #include "outbox/version.hpp"
 
 namespace outbox {
@@ -57,6 +57,9 @@ forked_process::forked_process()
     : std::logic_error{
           "outbox: this dispatcher belongs to the process that made it, and this is a forked "
           "child: make a new one here"} {}
+
+Sink::~Sink() = default;
+void Sink::watch(int) {}
 
 Endpoint::Endpoint(std::unique_ptr<Sink> sink) : sink_{std::move(sink)} {}
 Endpoint::~Endpoint() = default;

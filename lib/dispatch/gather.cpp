@@ -32,8 +32,8 @@ core::Intent Round::intend(const core::DestinationState& state) {
   const bool is_renewed =
       hold && hold->kind == core::hold_kind::unauthorized && sink_.has_new_credential();
   return core::intend(state,
-                      {.batch_events = options_.batch_events,
-                       .batch_bytes = options_.batch_bytes,
+                      {.batch_events = limits_.events_max,
+                       .batch_bytes = limits_.bytes_max,
                        .connections = options_.connections},
                       in_flight_.size(),
                       {.is_asked = probes_now_, .credential_is_renewed = is_renewed}, clock_.now());
@@ -125,7 +125,7 @@ bool Round::gather_suspect(storage::Store& store, const core::DestinationState& 
                                            .wait_max = options_.backoff_max},
                                           clock_.now(), claims_);
   if (!suspect) return false;
-  add(core::plan(suspect->take.events, {.bytes_max = options_.batch_bytes}, 1, on_dead()),
+  add(core::plan(suspect->take.events, {.bytes_max = limits_.bytes_max}, 1, on_dead()),
       std::move(suspect->take.taken), std::nullopt, suspect->suspicion, gathered);
   return true;
 }
@@ -146,8 +146,8 @@ void Round::gather_due(storage::Store& store, const core::Intent& intent, Gather
 // What is left of `taken` goes back to the queue here: it is in no batch.
 void Round::add(core::Plan plan, storage::Taken taken, std::optional<std::int64_t> search,
                 const core::Suspicion& suspicion, Gathered& gathered) const {
-  for (core::Batch& batch : plan.batches) {
-    storage::Taken part = taken.split(batch.ids);
+  for (Batch& batch : plan.batches) {
+    storage::Taken part = taken.split(core::ids_of(batch));
     gathered.outgoing.push_back({.batch = std::move(batch),
                                  .taken = std::move(part),
                                  .search = search,

@@ -12,12 +12,12 @@ namespace {
 Notice notice_of(const std::string& destination, const core::SentBatch& sent) {
   return {.kind = Notice::Kind::request,
           .destination = destination,
-          .text = sent.outcome.reason.empty() ? core::name_of(sent.outcome.verdict)
+          .text = sent.outcome.reason.empty() ? to_string(sent.outcome.verdict)
                                               : without_quotation(sent.outcome.reason),
           .events = sent.ids.size(),
-          .status = sent.status,
+          .status = sent.outcome.status,
           .verdict = sent.outcome.verdict,
-          .took = sent.took};
+          .took = sent.outcome.took};
 }
 
 }  // namespace

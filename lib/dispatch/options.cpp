@@ -31,9 +31,6 @@ void require_options(const DispatcherOptions& options) {
   require(options.solo_failures_max >= 1, "solo_failures_max: must be at least 1");
   require(options.keep_delivered >= milliseconds{0}, "keep_delivered: must not be negative");
   require(options.give_up_after >= milliseconds{0}, "give_up_after: must not be negative");
-  for (const StatusMeaning& meaning : options.meanings) {
-    require(meaning.status >= 100 && meaning.status <= 599, "meanings: a status is 100 to 599");
-  }
 }
 
 storage::ServeOptions serve_options_of(const Sink& sink, const DispatcherOptions& options,

@@ -4,8 +4,8 @@
 
 #include <string>
 
-#include "core/sink.hpp"
 #include "outbox/dispatcher.hpp"
+#include "outbox/sink.hpp"
 #include "storage/life/destination_row.hpp"
 
 namespace outbox::dispatch {

@@ -3,7 +3,8 @@
 #include <algorithm>
 #include <utility>
 
-#include "core/decide/judge.hpp"
+#include "core/event/limits.hpp"
+#include "core/event/text.hpp"
 #include "dispatch/notices.hpp"
 #include "dispatch/options.hpp"
 
@@ -11,13 +12,39 @@ namespace outbox::dispatch {
 
 using std::chrono::milliseconds;
 
+namespace {
+
+core::BatchLimits limits_of(const Sink& sink, const DispatcherOptions& options) {
+  const SinkLimits of_sink = sink.limits();
+  return {
+      .events_max = std::max<std::size_t>(std::min(of_sink.events_max, options.batch_events), 1),
+      .bytes_max = std::min(of_sink.bytes_max, options.batch_bytes)};
+}
+
+// Whoever wrote the sink: what it says is kept and shown.
+Outcome fit_to_keep(Outcome outcome) {
+  const auto fit = [](std::string& text) { text = core::sanitised(text, core::error_bytes_max); };
+  fit(outcome.reason);
+  fit(outcome.response_id);
+  fit(outcome.warnings);
+  for (EventOutcome& event : outcome.events) fit(event.reason);
+  if (outcome.retry_after) {
+    outcome.retry_after =
+        std::clamp<milliseconds>(*outcome.retry_after, milliseconds{0}, std::chrono::hours{24});
+  }
+  return outcome;
+}
+
+}  // namespace
+
 Round::Round(Sink& sink, const core::Clock& clock, const DispatcherOptions& options,
              std::uint64_t seed)
     : sink_{sink},
       clock_{clock},
       options_{options},
+      limits_{limits_of(sink, options)},
       policy_{.backoff = {.min = options.backoff_min, .max = options.backoff_max},
-              .batch_events = options.batch_events,
+              .batch_events = limits_.events_max,
               .solo_failures_max = options.solo_failures_max,
               .buries_cornered = options.buries_cornered},
       random_{seed} {
@@ -98,14 +125,14 @@ void Round::send(storage::Store& store, std::vector<Outgoing> outgoing) {
 
 void Round::submit(Outgoing outgoing) {
   const std::uint64_t token = next_token_++;
-  core::SentBatch sent{.ids = std::move(outgoing.batch.ids),
+  core::SentBatch sent{.ids = core::ids_of(outgoing.batch),
                        .bytes = outgoing.batch.body.size(),
                        .started = clock_.now(),
                        .search = outgoing.search,
                        .suspicion = outgoing.suspicion};
   in_flight_.emplace(token, InFlight{std::move(sent), std::move(outgoing.taken), read_at_});
   try {
-    sink_.submit(token, std::move(outgoing.batch.body));
+    sink_.submit(token, std::move(outgoing.batch));
   } catch (...) {  // no memory: nobody will answer this token, and perhaps no other one
     abort();
     throw;
@@ -118,26 +145,23 @@ std::vector<core::SentBatch> Round::collect(milliseconds wait_max, std::vector<E
   std::vector<core::SentBatch> sent;
   if (in_flight_.empty()) return sent;
   if (arrived_.empty()) wait(wait_max);
-  judge(std::exchange(arrived_, {}), sent, ended);
+  take_in(std::exchange(arrived_, {}), sent, ended);
   // What has arrived meanwhile shares the write transaction. Nothing is waited for: the connections
   // that have answered would idle.
-  if (!sent.empty() && !in_flight_.empty()) judge(sink_.collect(milliseconds{0}), sent, ended);
+  if (!sent.empty() && !in_flight_.empty()) take_in(sink_.collect(milliseconds{0}), sent, ended);
   return sent;
 } catch (...) {
   abort();
   throw;
 }
 
-void Round::judge(const std::vector<Sink::Reply>& replies, std::vector<core::SentBatch>& sent,
-                  std::vector<Ended>& ended) {
-  for (const Sink::Reply& reply : replies) {
+void Round::take_in(std::vector<Sink::Reply> replies, std::vector<core::SentBatch>& sent,
+                    std::vector<Ended>& ended) {
+  for (Sink::Reply& reply : replies) {
     auto request = in_flight_.extract(reply.token);
     if (request.empty()) continue;
     core::SentBatch batch = std::move(request.mapped().sent);
-    batch.was_made = reply.answer.arrival != core::Arrival::no_credential;
-    batch.took = reply.answer.took;
-    batch.status = reply.answer.status;
-    batch.outcome = core::judge(reply.answer, clock_.now(), options_.meanings);
+    batch.outcome = fit_to_keep(std::move(reply.outcome));
     const bool has_left =
         batch.outcome.verdict == Verdict::delivered && batch.outcome.events.empty();
     ended.push_back({.taken = std::move(request.mapped().taken), .has_left = has_left});

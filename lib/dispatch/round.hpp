@@ -1,7 +1,7 @@
 #pragma once
 
 // One pass of the dispatcher, without a thread: look → intend → take → plan → send → collect →
-// judge → settle → record.
+// settle → record.
 
 #include <chrono>
 #include <cstdint>
@@ -15,8 +15,8 @@
 #include "core/decide/intend.hpp"
 #include "core/decide/plan.hpp"
 #include "core/decide/settle.hpp"
-#include "core/sink.hpp"
 #include "outbox/dispatcher.hpp"
+#include "outbox/sink.hpp"
 #include "storage/life/store.hpp"
 
 namespace outbox::dispatch {
@@ -84,7 +84,7 @@ class Round {
  private:
   /// A request that is to be made.
   struct Outgoing {
-    core::Batch batch;
+    Batch batch;
     storage::Taken taken;
     std::optional<std::int64_t> search = {};  // the request whose search it is a part of
     core::Suspicion suspicion = {};           // of its only event, when that is a suspect
@@ -132,8 +132,8 @@ class Round {
   void submit(Outgoing outgoing);
   std::vector<core::SentBatch> collect(std::chrono::milliseconds wait_max,
                                        std::vector<Ended>& ended);
-  void judge(const std::vector<Sink::Reply>& replies, std::vector<core::SentBatch>& sent,
-             std::vector<Ended>& ended);
+  void take_in(std::vector<Sink::Reply> replies, std::vector<core::SentBatch>& sent,
+               std::vector<Ended>& ended);
   void record(storage::Store& store);
   void follow_people(const core::DestinationState& state);
   core::OnDead on_dead() const;
@@ -142,6 +142,7 @@ class Round {
   Sink& sink_;
   const core::Clock& clock_;
   DispatcherOptions options_;
+  core::BatchLimits limits_;
   core::Policy policy_;
   std::mt19937_64 random_;
 

@@ -10,7 +10,7 @@
 #include <string>
 #include <vector>
 
-#include "core/decide/answer.hpp"
+#include "core/http/answer.hpp"
 #include "sinks/sockets.hpp"
 
 namespace outbox::sinks {

@@ -7,6 +7,8 @@
 #include <stdexcept>
 #include <utility>
 
+#include "core/clock.hpp"
+#include "core/http/judge.hpp"
 #include "sinks/credentials.hpp"
 
 namespace outbox {
@@ -30,6 +32,9 @@ HttpTarget target_of(const TrackApi& options) {
           "connect_timeout: must be 1 ms to 5 min");
   require(options.timeout >= milliseconds{1} && options.timeout <= std::chrono::minutes{10},
           "timeout: must be 1 ms to 10 min");
+  for (const StatusMeaning& meaning : options.meanings) {
+    require(meaning.status >= 100 && meaning.status <= 599, "meanings: a status is 100 to 599");
+  }
   HttpTarget target{.url = options.url,
                     .connect_timeout = options.connect_timeout,
                     .timeout = options.timeout,
@@ -42,7 +47,9 @@ HttpTarget target_of(const TrackApi& options) {
 }  // namespace
 
 TrackSink::TrackSink(TrackApi options)
-    : target_{target_of(options)}, credentials_{std::move(options.credentials)} {
+    : target_{target_of(options)},
+      meanings_{std::move(options.meanings)},
+      credentials_{std::move(options.credentials)} {
   start_curl();
   begin_anew();
 }
@@ -71,7 +78,7 @@ void TrackSink::begin_anew() {
   if (!multi_) throw std::bad_alloc{};
 }
 
-void TrackSink::submit(std::uint64_t token, std::string body) {
+void TrackSink::submit(std::uint64_t token, Batch batch) {
   // `Expect:` empty: libcurl would wait a second for a 100 Continue before bodies over 1 MB.
   std::vector<std::string> lines = {"Content-Type: application/json", "Accept: application/json",
                                     "Expect:"};
@@ -83,8 +90,7 @@ void TrackSink::submit(std::uint64_t token, std::string body) {
     }
   } catch (const CredentialProblem& problem) {
     note_refusal(credentials_);
-    replies_.push_back({token, {.arrival = core::Arrival::no_credential, .error = problem.what()}});
-    return;
+    return reply(token, {.arrival = core::Arrival::no_credential, .error = problem.what()});
   }
   // An answer that nobody asked for, on a connection that has idled, would be taken for the answer
   // to this request. While others are under way, they may be using what idles here.
@@ -92,7 +98,7 @@ void TrackSink::submit(std::uint64_t token, std::string body) {
   const bool has_unasked = is_plain && under_way_.empty() && sockets_.have_unasked_bytes();
   std::unique_ptr<HttpTransfer> transfer = idle_transfer();
   transfer->avoid_idle_connections(has_unasked);
-  transfer->prepare(token, std::move(body), lines, std::move(secret));
+  transfer->prepare(token, std::move(batch.body), lines, std::move(secret));
   if (curl_multi_add_handle(multi_.get(), transfer->handle()) != CURLM_OK) {
     transfer.reset();
     begin_anew();
@@ -156,12 +162,17 @@ void TrackSink::gather_finished() {
     const CURLcode result = message->data.result;  // gone once the handle is removed
     std::unique_ptr<HttpTransfer> transfer = std::move(*done);
     under_way_.erase(done);
-    replies_.push_back({transfer->token(), transfer->answer(result)});
-    const int status = replies_.back().answer.status;
-    if (status == 401 || status == 403 || status == 407) note_refusal(credentials_);
+    reply(transfer->token(), transfer->answer(result));
     curl_multi_remove_handle(multi_.get(), transfer->handle());
     idle_.push_back(std::move(transfer));
   }
+}
+
+void TrackSink::reply(std::uint64_t token, const core::Answer& answer) {
+  if (answer.status == 401 || answer.status == 403 || answer.status == 407) {
+    note_refusal(credentials_);
+  }
+  replies_.push_back({token, core::judge(answer, core::system_now(), meanings_)});
 }
 
 }  // namespace sinks

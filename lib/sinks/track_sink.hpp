@@ -6,7 +6,7 @@
 #include <memory>
 #include <vector>
 
-#include "core/sink.hpp"
+#include "outbox/sink.hpp"
 #include "outbox/track_api.hpp"
 #include "sinks/http.hpp"
 #include "sinks/wake_signal.hpp"
@@ -22,7 +22,7 @@ class TrackSink final : public Sink {
   TrackSink& operator=(const TrackSink&) = delete;
 
   std::string name() const override;
-  void submit(std::uint64_t token, std::string body) override;
+  void submit(std::uint64_t token, Batch batch) override;
   std::vector<Reply> collect(std::chrono::milliseconds time_max) override;
   void watch(int descriptor) override { watched_ = descriptor; }
   void wake() noexcept override;
@@ -38,8 +38,10 @@ class TrackSink final : public Sink {
   void begin_anew();
   std::unique_ptr<HttpTransfer> idle_transfer();
   void gather_finished();
+  void reply(std::uint64_t token, const core::Answer& answer);
 
   HttpTarget target_;
+  std::vector<StatusMeaning> meanings_;
   Credentials credentials_;
   Sockets sockets_;  // outlives the handles below
   std::unique_ptr<CURLM, CloseMulti> multi_;

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "core/http/judge.hpp"
+
 namespace simulation {
 
 namespace {
@@ -31,7 +33,8 @@ Endpoint::Endpoint(Model& model, std::size_t destination, std::mt19937_64& rando
       earlier_of_key_{std::move(earlier_of_key)},
       name_{"https://simulated/" + this->destination().name} {}
 
-void Endpoint::submit(std::uint64_t token, std::string body) {
+void Endpoint::submit(std::uint64_t token, outbox::Batch batch) {
+  const std::string& body = batch.body;
   require(!destination().is_paused, "a request began after a pause had committed");
   const std::vector<std::int64_t> ids = read(body);
   require(!destination().is_on_hold || ids.size() == 1,
@@ -45,7 +48,7 @@ void Endpoint::submit(std::uint64_t token, std::string body) {
   const bool is_taken = is_success || mood_ == Mood::loses_answers;
   model_.tell("  ", destination().name, "gets", text_of(ids), "answers", answer.status);
   if (is_taken) take(ids);
-  under_way_.push_back({{token, answer}, ids, is_taken, rounds_until_answer()});
+  under_way_.push_back({token, answer, ids, is_taken, rounds_until_answer()});
 }
 
 int Endpoint::rounds_until_answer() {
@@ -203,7 +206,7 @@ void Endpoint::take(const std::vector<std::int64_t>& ids) {
 
 // What the dispatcher gets to know, in the order in which it does.
 void Endpoint::keep_books(const UnderWay& request) {
-  const Answer& answer = request.reply.answer;
+  const Answer& answer = request.answer;
   const std::size_t number = ++destination().answers;
   const bool is_web_page = answer.body.rfind('<', 0) == 0;
   const bool is_refused = answer.status == 400 || answer.status == 413 ||
@@ -230,7 +233,7 @@ std::vector<outbox::Sink::Reply> Endpoint::collect(std::chrono::milliseconds) {
     if (request.rounds_left-- > 0) return false;
     keep_books(request);
     model_.tell("  ", destination().name, "answered", text_of(request.ids));
-    replies.push_back(std::move(request.reply));
+    replies.push_back({request.token, outbox::core::judge(request.answer, {})});
     return true;
   });
   return replies;

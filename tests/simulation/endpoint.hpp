@@ -8,7 +8,8 @@
 #include <string>
 #include <vector>
 
-#include "core/sink.hpp"
+#include "core/http/answer.hpp"
+#include "outbox/sink.hpp"
 #include "simulation/model.hpp"
 
 namespace simulation {
@@ -47,7 +48,7 @@ class Endpoint final : public outbox::Sink {
            EarlierOfKey earlier_of_key);
 
   std::string name() const override { return name_; }
-  void submit(std::uint64_t token, std::string body) override;
+  void submit(std::uint64_t token, outbox::Batch batch) override;
   std::vector<Reply> collect(std::chrono::milliseconds time_max) override;
   void wake() noexcept override {}
   void abort() noexcept override;
@@ -61,7 +62,8 @@ class Endpoint final : public outbox::Sink {
 
  private:
   struct UnderWay {
-    Reply reply;
+    std::uint64_t token;
+    outbox::core::Answer answer;
     std::vector<std::int64_t> ids;
     bool is_taken;
     int rounds_left;

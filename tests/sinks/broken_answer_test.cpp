@@ -4,14 +4,12 @@
 
 #include <chrono>
 
-#include "core/decide/judge.hpp"
 #include "sinks/track_sink.hpp"
 #include "support/database.hpp"
 #include "support/scripted_server.hpp"
 
 using namespace outbox;
 using namespace std::chrono_literals;
-using core::Arrival;
 using support::Peer;
 using support::ScriptedServer;
 
@@ -24,13 +22,13 @@ std::string answer_with(const std::string& body, const std::string& headers = {}
          "Content-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body;
 }
 
-core::Answer answer_of(Sink& sink, std::string body = "[" + support::payload_of("u") + "]") {
-  sink.submit(1, std::move(body));
+Outcome outcome_of(Sink& sink, std::string body = "[" + support::payload_of("u") + "]") {
+  sink.submit(1, {.body = std::move(body)});
   const auto deadline = std::chrono::steady_clock::now() + 60s;
   while (std::chrono::steady_clock::now() < deadline) {
-    for (Sink::Reply& reply : sink.collect(1s)) return std::move(reply.answer);
+    for (Sink::Reply& reply : sink.collect(1s)) return std::move(reply.outcome);
   }
-  FAIL("no answer");
+  FAIL("no outcome");
   return {};
 }
 
@@ -41,7 +39,7 @@ sinks::TrackSink sink_for(const std::string& url) {
 Verdict verdict_after(const std::function<void(Peer&, int)>& script, std::string body) {
   const ScriptedServer server{script};
   auto sink = sink_for(server.url());
-  return core::judge(answer_of(sink, std::move(body)), {}).verdict;
+  return outcome_of(sink, std::move(body)).verdict;
 }
 
 Verdict verdict_of(const std::string& answer) {
@@ -76,9 +74,9 @@ TEST_CASE("a yes to a body that was not read is no yes on a connection in use ei
     peer.write(answer_with(yes));
   }};
   auto sink = sink_for(server.url());
-  CHECK(core::judge(answer_of(sink), {}).verdict == Verdict::delivered);
+  CHECK(outcome_of(sink).verdict == Verdict::delivered);
   const std::string large = "[" + std::string(1'800'000, ' ') + support::payload_of("u") + "]";
-  CHECK(core::judge(answer_of(sink, large), {}).verdict != Verdict::delivered);
+  CHECK(outcome_of(sink, large).verdict != Verdict::delivered);
   CHECK(server.connections() == 1);
 }
 
@@ -127,8 +125,8 @@ TEST_CASE("an answer that nobody asked for is not the answer to the next request
     }
   }};
   auto sink = sink_for(server.url());
-  CHECK(core::judge(answer_of(sink), {}).verdict == Verdict::delivered);
-  CHECK(core::judge(answer_of(sink), {}).verdict == Verdict::refused);
+  CHECK(outcome_of(sink).verdict == Verdict::delivered);
+  CHECK(outcome_of(sink).verdict == Verdict::refused);
   CHECK(server.connections() == 2);
 }
 
@@ -140,9 +138,9 @@ TEST_CASE("what a proxy or an interim answer says of patience is not the answer'
         "HTTP/1.1 503 Busy\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nRetry-After: 7200\r\n\r\n");
   }};
   auto sink = sink_for(server.url());
-  const core::Answer answer = answer_of(sink);
-  CHECK(answer.status == 503);
-  CHECK(answer.retry_after.empty());
+  const Outcome outcome = outcome_of(sink);
+  CHECK(outcome.status == 503);
+  CHECK_FALSE(outcome.retry_after);
 }
 
 TEST_CASE("what a proxy says when it opens or refuses the tunnel is not the endpoint's") {
@@ -158,11 +156,10 @@ TEST_CASE("what a proxy says when it opens or refuses the tunnel is not the endp
                            .url = "https://api.example.test/",
                            .timeout = 30s,
                            .proxy = proxy.url()}};
-    const core::Answer answer = answer_of(sink);
-    CHECK(answer.arrival == Arrival::not_sent);
-    CHECK(answer.status == 0);
-    CHECK(answer.retry_after.empty());
-    CHECK(answer.date.empty());
+    const Outcome outcome = outcome_of(sink);
+    CHECK_FALSE(outcome.has_arrived);
+    CHECK(outcome.status == 0);
+    CHECK_FALSE(outcome.retry_after);
   }
 }
 
@@ -179,7 +176,9 @@ TEST_CASE("a flood of header lines or trailers ends the exchange") {
         for (int i = 0; i < 20'000 && peer.write(line); ++i) sent += line.size();
       }};
       auto sink = sink_for(server.url());
-      CHECK(answer_of(sink).arrival == Arrival::lost);
+      const Outcome outcome = outcome_of(sink);
+      CHECK(outcome.verdict == Verdict::failed);
+      CHECK(outcome.status == 0);
     }
     CHECK(sent < 20'000'000);
   }

@@ -11,7 +11,8 @@
 #include <vector>
 
 #include "core/clock.hpp"
-#include "core/sink.hpp"
+#include "core/http/judge.hpp"
+#include "outbox/sink.hpp"
 
 namespace support {
 
@@ -36,10 +37,10 @@ inline outbox::core::Answer answer_of(int status, std::string body = {}) {
 class FakeSink final : public outbox::Sink {
  public:
   std::string name() const override { return "fake"; }
-  void submit(std::uint64_t token, std::string body) override {
+  void submit(std::uint64_t token, outbox::Batch batch) override {
     if (refuses_memory) throw std::bad_alloc{};
-    bodies.push_back(body);
-    waiting_.push_back({token, std::move(body)});
+    bodies.push_back(batch.body);
+    waiting_.push_back({token, std::move(batch.body)});
   }
   std::vector<Reply> collect(std::chrono::milliseconds) override {
     std::vector<Reply> replies;
@@ -49,7 +50,8 @@ class FakeSink final : public outbox::Sink {
         ++i;
         continue;
       }
-      replies.push_back({waiting_[i].first, answer(waiting_[i].second)});
+      const outbox::core::Answer answered = answer(waiting_[i].second);
+      replies.push_back({waiting_[i].first, outbox::core::judge(answered, {}, meanings)});
       waiting_.erase(waiting_.begin() + static_cast<std::ptrdiff_t>(i));
     }
     return replies;
@@ -62,6 +64,7 @@ class FakeSink final : public outbox::Sink {
   };
   std::function<bool(const std::string& body)> holds_back = {};
   std::vector<std::string> bodies = {};
+  std::vector<outbox::StatusMeaning> meanings = {};
   bool refuses_memory = false;
   bool loses_replies = false;
 

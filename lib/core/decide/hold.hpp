@@ -7,7 +7,7 @@
 #include "core/clock.hpp"
 #include "core/decide/backoff.hpp"
 #include "core/decide/endpoint_state.hpp"
-#include "core/decide/outcome.hpp"
+#include "outbox/sink.hpp"
 
 namespace outbox::core {
 

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "core/decide/retry_after.hpp"
+#include "core/http/retry_after.hpp"
 
 namespace outbox::core {
 

@@ -27,19 +27,24 @@ std::string unsendable_reason(const PendingEvent& event) {
 
 bool has_room(const Batch& batch, const PendingEvent& event, const BatchLimits& limits) {
   // The body ends with its closing bracket; one more payload costs its bytes and a comma.
-  return batch.kind == event.kind && batch.ids.size() < limits.events_max &&
+  return batch.kind == event.kind && batch.events.size() < limits.events_max &&
          batch.body.size() + event.payload.size() + 1 <= limits.bytes_max;
 }
 
 void append(Batch& batch, const PendingEvent& event) {
-  if (batch.ids.empty()) {
+  if (batch.events.empty()) {
     batch.body = "[";
   } else {
     batch.body.back() = ',';
   }
+  batch.events.push_back({.id = event.id,
+                          .event_id = std::string{event.event_id},
+                          .ordering_key = std::string{event.ordering_key},
+                          .headers = std::string{event.headers},
+                          .offset = batch.body.size(),
+                          .bytes = event.payload.size()});
   batch.body += event.payload;
   batch.body += ']';
-  batch.ids.push_back(event.id);
 }
 
 // Of the body of a batch, when the events are about equally large.
@@ -74,6 +79,13 @@ class Keys {
 };
 
 }  // namespace
+
+Ids ids_of(const Batch& batch) {
+  Ids ids;
+  ids.reserve(batch.events.size());
+  for (const BatchEvent& event : batch.events) ids.push_back(event.id);
+  return ids;
+}
 
 Plan plan(const std::vector<PendingEvent>& events, const BatchLimits& limits,
           std::size_t batches_max, OnDead on_dead) {

@@ -11,6 +11,7 @@
 
 #include "core/event/id_ranges.hpp"
 #include "core/event/pending_event.hpp"
+#include "outbox/sink.hpp"
 
 namespace outbox::core {
 
@@ -20,12 +21,8 @@ struct BatchLimits {
   std::size_t bytes_max = 1'900'000;
 };
 
-/// The events of one request and its final body: the payloads as stored, joined into a JSON array.
-struct Batch {
-  Ids ids = {};
-  std::string kind = {};  // of all of them; empty: track
-  std::string body = {};
-};
+/// The events of `batch`, ascending.
+Ids ids_of(const Batch& batch);
 
 /// An event that dies, and why. The reason holds nothing of the payload.
 struct Death {

@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <utility>
 
+#include "core/decide/event_outcomes.hpp"
 #include "core/decide/hold.hpp"
+#include "core/decide/pace.hpp"
 #include "core/event/limits.hpp"
 #include "core/event/text.hpp"
 
@@ -13,14 +15,6 @@ namespace {
 
 std::string because(const std::string& what, const std::string& reason) {
   return sanitised(what + ": " + reason, error_bytes_max);
-}
-
-bool accepts(const SentBatch& sent) {
-  const auto& events = sent.outcome.events;
-  if (events.empty()) return sent.outcome.verdict == Verdict::delivered;
-  return std::any_of(events.begin(), events.end(), [&](const EventVerdict& event) {
-    return event.verdict == Verdict::delivered && event.index < sent.ids.size();
-  });
 }
 
 // Goes through the requests of a round and gathers what they change.
@@ -34,9 +28,10 @@ class Settler {
   Settlement run(std::vector<SentBatch> batches, SetAside aside) {
     result_.dead = std::move(aside.dead);
     result_.searches = std::move(aside.searches);
+    for (SentBatch& sent : batches) simplify(sent);
     has_acceptance_ = std::any_of(batches.begin(), batches.end(), accepts);
     for (SentBatch& sent : batches) {
-      if (sent.was_made) {
+      if (sent.outcome.was_made) {
         index_ = result_.requests.size();
         settle_request(sent);
         result_.requests.push_back(std::move(sent));
@@ -58,33 +53,48 @@ class Settler {
       result_.endpoint.failures = 0;
       result_.endpoint.is_proven = true;
     }
-    if (!sent.outcome.events.empty()) return settle_each(sent);
+    if (!sent.outcome.events.empty() && sent.ids.size() > 1) return settle_each(sent);
     if (sent.outcome.verdict == Verdict::delivered) return deliver(sent, sent.ids);
     if (sent.outcome.verdict == Verdict::refused) return refuse(sent);
     fail(sent);
   }
 
-  // The endpoint has answered for each event. One that it left out has failed.
+  // The sink says of each event what became of it; one that it left out has failed.
   void settle_each(SentBatch& sent) {
+    std::vector<const EventOutcome*> said(sent.ids.size(), nullptr);
+    for (const EventOutcome& event : sent.outcome.events) {
+      if (event.index < said.size()) said[event.index] = &event;
+    }
+    const bool has_accepted = accepts(sent);
     Ids delivered;
-    bool has_failed = false;
-    for (std::size_t i = 0; i < sent.ids.size(); ++i) {
-      const auto& events = sent.outcome.events;
-      const auto found = std::find_if(events.begin(), events.end(),
-                                      [i](const EventVerdict& event) { return event.index == i; });
-      if (found != events.end() && found->verdict == Verdict::delivered) {
+    Outcome rest = sent.outcome;  // of those that are in trouble for no reason of their own
+    rest.verdict = Verdict::delivered;
+    for (std::size_t i = 0; i < said.size(); ++i) {
+      const Verdict verdict = said[i] == nullptr ? Verdict::failed : said[i]->verdict;
+      const std::string& reason = said[i] == nullptr ? sent.outcome.reason : said[i]->reason;
+      if (verdict == Verdict::delivered) {
         delivered.push_back(sent.ids[i]);
-      } else if (found != events.end() && found->verdict == Verdict::refused) {
-        refuse_alone(sent, sent.ids[i], found->reason);
-      } else {
-        has_failed = true;
+      } else if (verdict == Verdict::refused) {
+        refuse_alone(sent, sent.ids[i], reason);
+      } else if (verdict == Verdict::failed && has_accepted) {
+        fail_beside_others(sent, sent.ids[i], reason);
+      } else if (rest.verdict == Verdict::delivered || rest.verdict == Verdict::failed) {
+        rest.verdict = verdict;
+        rest.reason = reason;
       }
     }
     deliver(sent, std::move(delivered));
-    if (!has_failed) return;
-    SentBatch rest = sent;
-    rest.outcome.verdict = Verdict::failed;
-    trouble(rest);
+    if (rest.verdict == Verdict::delivered) return;
+    trouble({.started = sent.started, .outcome = std::move(rest)});
+  }
+
+  // The endpoint took others of the same request: from now on this one goes alone.
+  void fail_beside_others(const SentBatch& sent, std::int64_t id, const std::string& reason) {
+    ++result_.endpoint.suspects;
+    suspect(sent, id, {}, reason);
+    if (OpenSearch* const search = search_of(sent)) {
+      search->search.set_aside(id, result_.endpoint.suspects + 1);
+    }
   }
 
   void deliver(SentBatch& sent, Ids ids) {
@@ -207,7 +217,7 @@ class Settler {
     // A request that was under way when the hold began is no try of its own.
     const auto& earlier = before_.endpoint.hold;
     const bool is_late =
-        earlier && earlier->since <= now_ && sent.started < earlier->since && sent.was_made;
+        earlier && earlier->since <= now_ && sent.started < earlier->since && sent.outcome.was_made;
     if (is_late) return;
     if (!failure_) ++result_.endpoint.failures;  // several in one round are one
     failure_ = sent.outcome;
@@ -239,7 +249,7 @@ class Settler {
       result_.failure = Verdict::refused;
     } else if (result_.accepted && !result_.failure) {
       endpoint.hold.reset();
-      speed_up();
+      endpoint.events_cap = faster(endpoint.events_cap, policy_.batch_events);
     } else if (was_refused_alone_ && endpoint.hold &&
                endpoint.hold->kind != hold_kind::refuses_everything) {
       endpoint.hold.reset();  // it judges content again, so it works
@@ -250,7 +260,9 @@ class Settler {
     result_.endpoint.hold =
         hold_after(before_.endpoint.hold, outcome, policy_.backoff, now_, chance_);
     result_.endpoint.is_selective = false;  // that must be seen anew
-    slow_down();
+    const bool is_first = result_.endpoint.failures <= 1 && before_.accepted_request > 0;
+    result_.endpoint.events_cap =
+        slower(result_.endpoint.events_cap, policy_.batch_events, is_first);
   }
 
   HoldChange hold_change() const {
@@ -258,23 +270,6 @@ class Settler {
     const auto& later = result_.endpoint.hold;
     if (later && (!earlier || earlier->kind != later->kind)) return HoldChange::begun;
     return earlier && !later ? HoldChange::ended : HoldChange::none;
-  }
-
-  // From one event on; half as many when it is the first failure since the endpoint accepted
-  // something. A probe is one event in any case.
-  void slow_down() {
-    std::optional<std::size_t>& cap = result_.endpoint.events_cap;
-    const std::size_t half = cap.value_or(policy_.batch_events) / 2;
-    const bool is_first = result_.endpoint.failures <= 1 && before_.accepted_request > 0;
-    cap = is_first ? std::max<std::size_t>(half, 1) : 1;
-  }
-
-  // Twice as many events a request, until it is full speed again.
-  void speed_up() {
-    std::optional<std::size_t>& cap = result_.endpoint.events_cap;
-    if (!cap) return;
-    *cap *= 2;
-    if (*cap >= policy_.batch_events) cap.reset();
   }
 
   const DestinationState& before_;

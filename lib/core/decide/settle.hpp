@@ -18,9 +18,9 @@
 #include "core/clock.hpp"
 #include "core/decide/backoff.hpp"
 #include "core/decide/endpoint_state.hpp"
-#include "core/decide/outcome.hpp"
 #include "core/decide/plan.hpp"
 #include "core/event/pending_event.hpp"
+#include "outbox/sink.hpp"
 
 namespace outbox::core {
 
@@ -45,12 +45,9 @@ struct Policy {
 
 /// A request that ended: what was sent, and what came of it.
 struct SentBatch {
-  bool was_made = true;  // false: without a credential there was no request
   Ids ids = {};
   std::size_t bytes = 0;
   Instant started = {};
-  std::chrono::milliseconds took{0};
-  int status = 0;  // HTTP status; 0: no answer
   Outcome outcome = {};
   std::optional<std::int64_t> search = {};  // the request whose search it was a part of
   Suspicion suspicion = {};                 // of the only event, when that is a suspect

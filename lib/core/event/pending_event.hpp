@@ -28,10 +28,12 @@ enum class OnDead { unblocks, blocks };
 /// Its texts belong to the take that it came with.
 struct PendingEvent {
   std::int64_t id = 0;
+  std::string_view event_id = {};
   std::string_view payload = {};
   bool is_validated = false;  // by the library, at enqueue; plain SQL's are checked by `plan`
   std::string_view ordering_key = {};
   std::string_view kind = {};  // what a sink routes by; empty: track
+  std::string_view headers = {};
 };
 
 }  // namespace outbox::core

@@ -19,7 +19,8 @@ constexpr auto id_max = std::numeric_limits<std::int64_t>::max();
 // Each statement that takes begins with these columns. CROSS JOIN: the queue leads, in its order.
 std::string taking_sql(const char* where, const char* more_columns = "") {
   return std::string{
-             "select q.event, q.enqueued_at_ms, e.payload, e.validated, q.ordering_key, e.kind"} +
+             "select q.event, q.enqueued_at_ms, e.payload, e.validated, q.ordering_key, e.kind,"
+             " e.event_id, e.headers"} +
          more_columns +
          " from main.outbox_queue q cross join main.outbox_events e on e.id = q.event"
          " where q.destination = ?1 and " +

@@ -21,7 +21,9 @@ inline constexpr int payload = 2;
 inline constexpr int validated = 3;
 inline constexpr int ordering_key = 4;
 inline constexpr int kind = 5;
-inline constexpr int first_more = 6;
+inline constexpr int event_id = 6;
+inline constexpr int headers = 7;
+inline constexpr int first_more = 8;
 }  // namespace column
 
 inline core::QueuedEvent row_at(const Statement& row, core::QueueState state,
@@ -59,10 +61,12 @@ struct Queue::Taking {
   void add(const Statement& row, core::QueueState state, std::int64_t due_at_ms) {
     rows.push_back(row_at(row, state, due_at_ms));
     take.events.push_back({.id = rows.back().id,
+                           .event_id = take.texts.keep(row.view(column::event_id)),
                            .payload = take.texts.keep(row.view(column::payload)),
                            .is_validated = row.integer(column::validated) == 1,
                            .ordering_key = take.texts.keep(rows.back().ordering_key),
-                           .kind = take.texts.keep(row.view(column::kind))});
+                           .kind = take.texts.keep(row.view(column::kind)),
+                           .headers = take.texts.keep(row.view(column::headers))});
     bytes += take.events.back().payload.size();
     if (!rows.back().ordering_key.empty()) with_key.insert(rows.back().id);
   }

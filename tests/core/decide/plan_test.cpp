@@ -25,7 +25,7 @@ TEST_CASE("the body of a batch is the stored payloads in an array") {
       outbox::core::plan({event(1, R"({"a":1})"), event(2, R"({ "b": 2.0 })")}, {}, 1);
 
   REQUIRE(plan.batches.size() == 1);
-  CHECK(plan.batches[0].ids == Ids{1, 2});
+  CHECK(ids_of(plan.batches[0]) == Ids{1, 2});
   CHECK(plan.batches[0].body == R"([{"a":1},{ "b": 2.0 }])");
 }
 
@@ -37,8 +37,8 @@ TEST_CASE("a batch holds no more events than allowed") {
   const Plan plan = outbox::core::plan({event(1), event(2), event(3)}, {.events_max = 2}, 2);
 
   REQUIRE(plan.batches.size() == 2);
-  CHECK(plan.batches[0].ids == Ids{1, 2});
-  CHECK(plan.batches[1].ids == Ids{3});
+  CHECK(ids_of(plan.batches[0]) == Ids{1, 2});
+  CHECK(ids_of(plan.batches[1]) == Ids{3});
 }
 
 TEST_CASE("a body is as long as allowed and not one byte longer") {
@@ -56,7 +56,7 @@ TEST_CASE("an event beyond the batch limit goes alone, up to the endpoint's own 
   CHECK(fits.batches[1].body.size() == request_bytes_max);
 
   const Plan too_large = plan({event(1, large + " "), event(2)}, {}, 1);
-  CHECK(too_large.batches.at(0).ids == Ids{2});
+  CHECK(ids_of(too_large.batches.at(0)) == Ids{2});
   REQUIRE(too_large.unsendable.size() == 1);
   CHECK(too_large.unsendable[0].reason == "unsendable: 1999999 bytes; a request holds 2000000");
 }
@@ -78,7 +78,7 @@ TEST_CASE("an event that came by plain SQL and cannot be sent is set aside, and 
 
   const Plan plan = outbox::core::plan({event(1), bad, good}, {}, 1);
 
-  CHECK(plan.batches.at(0).ids == Ids{1, 3});
+  CHECK(ids_of(plan.batches.at(0)) == Ids{1, 3});
   REQUIRE(plan.unsendable.size() == 1);
   CHECK(plan.unsendable[0].id == 2);
   CHECK(plan.unsendable[0].reason == "unsendable: user_id: required");
@@ -90,8 +90,8 @@ TEST_CASE("events with one ordering key are never in two batches of one plan") {
       {.events_max = 2}, 3);
 
   REQUIRE(plan.batches.size() == 2);
-  CHECK(plan.batches[0].ids == Ids{1, 2});
-  CHECK(plan.batches[1].ids == Ids{4, 5});
+  CHECK(ids_of(plan.batches[0]) == Ids{1, 2});
+  CHECK(ids_of(plan.batches[1]) == Ids{4, 5});
   CHECK(plan.left_out == Ids{3});
 }
 
@@ -102,14 +102,14 @@ TEST_CASE("a small event does not overtake a large one of its key that did not f
       {.bytes_max = 1'000}, 2);
 
   REQUIRE(plan.batches.size() == 1);
-  CHECK(plan.batches[0].ids == Ids{1, 4});
+  CHECK(ids_of(plan.batches[0]) == Ids{1, 4});
   CHECK(plan.left_out == Ids{2, 3});
 }
 
 TEST_CASE("events with one ordering key may share a batch, in order") {
   const Plan plan = outbox::core::plan({event(1, "{}", "k"), event(2, "{}", "k")}, {}, 1);
 
-  CHECK(plan.batches.at(0).ids == Ids{1, 2});
+  CHECK(ids_of(plan.batches.at(0)) == Ids{1, 2});
   CHECK(plan.left_out.empty());
 }
 
@@ -121,10 +121,10 @@ TEST_CASE("where death blocks its ordering key, nothing overtakes an unsendable 
   };
 
   const Plan blocked = outbox::core::plan(events(), {}, 1, outbox::core::OnDead::blocks);
-  CHECK(blocked.batches.at(0).ids == Ids{3});
+  CHECK(ids_of(blocked.batches.at(0)) == Ids{3});
   CHECK(blocked.left_out == Ids{2});
 
-  CHECK(outbox::core::plan(events(), {}, 1).batches.at(0).ids == Ids{2, 3});
+  CHECK(ids_of(outbox::core::plan(events(), {}, 1).batches.at(0)) == Ids{2, 3});
 }
 
 TEST_CASE("a batch ends where the kind changes, and the order is kept") {
@@ -133,13 +133,13 @@ TEST_CASE("a batch ends where the kind changes, and the order is kept") {
                                        {}, 9);
 
   REQUIRE(plan.batches.size() == 4);
-  CHECK(plan.batches[0].ids == Ids{1, 2});
+  CHECK(ids_of(plan.batches[0]) == Ids{1, 2});
   CHECK(plan.batches[0].kind.empty());
-  CHECK(plan.batches[1].ids == Ids{3});
+  CHECK(ids_of(plan.batches[1]) == Ids{3});
   CHECK(plan.batches[1].kind == "identify");
-  CHECK(plan.batches[2].ids == Ids{4});
+  CHECK(ids_of(plan.batches[2]) == Ids{4});
   CHECK(plan.batches[2].kind.empty());
-  CHECK(plan.batches[3].ids == Ids{5, 6});
+  CHECK(ids_of(plan.batches[3]) == Ids{5, 6});
   CHECK(plan.batches[3].kind == "group");
 }
 
@@ -148,7 +148,7 @@ TEST_CASE("one batch is the events up to the first of another kind, and no later
       outbox::core::plan({event(1), of_kind(2, "identify"), event(3), event(4)}, {}, 1);
 
   REQUIRE(plan.batches.size() == 1);
-  CHECK(plan.batches[0].ids == Ids{1});
+  CHECK(ids_of(plan.batches[0]) == Ids{1});
   CHECK(plan.left_out == Ids{2, 3, 4});
 }
 
@@ -157,6 +157,6 @@ TEST_CASE("events with one ordering key and different kinds go one request after
       {of_kind(1, "identify", "k"), of_kind(2, "", "k"), of_kind(3, "identify", "k")}, {}, 9);
 
   REQUIRE(plan.batches.size() == 1);
-  CHECK(plan.batches[0].ids == Ids{1});
+  CHECK(ids_of(plan.batches[0]) == Ids{1});
   CHECK(plan.left_out == Ids{2, 3});
 }

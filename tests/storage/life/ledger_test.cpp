@@ -44,15 +44,15 @@ TEST_CASE("delivered events leave the queue, and are counted and logged in one t
   table.add_many(3);
   Take take = table.take(2);
 
-  table.record(
-      {.requests = {
-           {.ids = {1, 2},
-            .bytes = 200,
-            .started = Table::now,
-            .took = milliseconds{7},
-            .status = 200,
-            .outcome = {.verdict = Verdict::delivered, .response_id = "r-1", .warnings = "[\"w\"]"},
-            .delivered = {1, 2}}}});
+  table.record({.requests = {{.ids = {1, 2},
+                              .bytes = 200,
+                              .started = Table::now,
+                              .outcome = {.verdict = Verdict::delivered,
+                                          .response_id = "r-1",
+                                          .warnings = "[\"w\"]",
+                                          .status = 200,
+                                          .took = milliseconds{7}},
+                              .delivered = {1, 2}}}});
 
   CHECK(table.app.count("state = 'delivered'") == 2);
   CHECK(table.state_of(3) == "ready");

@@ -21,7 +21,7 @@ void deliver_at(Table& table, int events, std::int64_t ended_ms) {
   outbox::storage::Take take = table.take(static_cast<std::size_t>(events));
   outbox::core::SentBatch sent = Table::delivery_of(Table::ids_of(take));
   sent.started = at(ended_ms - 10);
-  sent.took = milliseconds{10};
+  sent.outcome.took = milliseconds{10};
   table.record({.requests = {sent}});
   take.taken.settle();
 }

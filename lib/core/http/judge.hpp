@@ -5,8 +5,8 @@
 #include <span>
 
 #include "core/clock.hpp"
-#include "core/decide/answer.hpp"
-#include "core/decide/outcome.hpp"
+#include "core/http/answer.hpp"
+#include "outbox/sink.hpp"
 
 namespace outbox::core {
 

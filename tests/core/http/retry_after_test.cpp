@@ -1,4 +1,4 @@
-#include "core/decide/retry_after.hpp"
+#include "core/http/retry_after.hpp"
 
 #include <doctest/doctest.h>
 

@@ -1,12 +1,12 @@
-#include "core/decide/judge.hpp"
+#include "core/http/judge.hpp"
 
 #include <algorithm>
 #include <cctype>
 
-#include "core/decide/answer_body.hpp"
-#include "core/decide/retry_after.hpp"
 #include "core/event/limits.hpp"
 #include "core/event/text.hpp"
+#include "core/http/answer_body.hpp"
+#include "core/http/retry_after.hpp"
 
 namespace outbox::core {
 
@@ -82,9 +82,9 @@ Verdict verdict_of_status(const Answer& answer, std::span<const StatusMeaning> m
   return usual_verdict(answer);
 }
 
-std::vector<EventVerdict> verdicts_of_events(const Answer& answer,
+std::vector<EventOutcome> verdicts_of_events(const Answer& answer,
                                              std::span<const StatusMeaning> meanings) {
-  std::vector<EventVerdict> verdicts;
+  std::vector<EventOutcome> verdicts;
   for (const EventAnswer& event : answer.events) {
     const Answer alone{.arrival = Arrival::answered, .status = event.status};
     verdicts.push_back({event.index, verdict_of_status(alone, meanings),
@@ -99,6 +99,8 @@ Outcome judge_answered(const Answer& answer, std::span<const StatusMeaning> mean
   const bool is_success = answer.status >= 200 && answer.status < 300;
   Outcome outcome{.verdict = verdict_of_status(answer, meanings),
                   .reason = status_text,
+                  .status = answer.status,
+                  .has_arrived = true,
                   .is_about_size = answer.status == 413,
                   .events = verdicts_of_events(answer, meanings)};
   if (is_success && is_web_page(answer)) {
@@ -142,26 +144,29 @@ Outcome trouble(Verdict verdict, const char* what, const Answer& answer) {
 }  // namespace
 
 Outcome judge(const Answer& answer, Instant now, std::span<const StatusMeaning> meanings) {
+  Outcome outcome;
   switch (answer.arrival) {
-    case Arrival::answered: {
-      Outcome outcome = judge_answered(answer, meanings);
+    case Arrival::answered:
+      outcome = judge_answered(answer, meanings);
       outcome.retry_after = retry_after(answer.retry_after, answer.date, now);
-      outcome.has_arrived = true;
-      return outcome;
-    }
+      break;
     case Arrival::no_credential:
-      return trouble(Verdict::unauthorized, "no credential", answer);
+      outcome = trouble(Verdict::unauthorized, "no credential", answer);
+      outcome.was_made = false;
+      break;
     case Arrival::untrusted:
-      return trouble(Verdict::misconfigured, "certificate not trusted", answer);
+      outcome = trouble(Verdict::misconfigured, "certificate not trusted", answer);
+      break;
     case Arrival::not_sent:
-      return trouble(Verdict::unavailable, "could not connect", answer);
-    case Arrival::lost: {
-      Outcome outcome = trouble(Verdict::failed, "no answer", answer);
+      outcome = trouble(Verdict::unavailable, "could not connect", answer);
+      break;
+    case Arrival::lost:
+      outcome = trouble(Verdict::failed, "no answer", answer);
       outcome.has_arrived = true;
-      return outcome;
-    }
+      break;
   }
-  return {};
+  outcome.took = answer.took;
+  return outcome;
 }
 
 }  // namespace outbox::core

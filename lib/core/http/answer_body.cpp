@@ -1,4 +1,4 @@
-#include "core/decide/answer_body.hpp"
+#include "core/http/answer_body.hpp"
 
 #include <nlohmann/json.hpp>
 #include <utility>

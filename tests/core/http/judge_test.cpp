@@ -1,4 +1,4 @@
-#include "core/decide/judge.hpp"
+#include "core/http/judge.hpp"
 
 #include <doctest/doctest.h>
 
@@ -12,7 +12,7 @@ namespace {
 
 constexpr Instant now{std::chrono::milliseconds{1'800'000'000'000}};
 
-Outcome judge(const Answer& answer, std::span<const outbox::StatusMeaning> meanings = {}) {
+outbox::Outcome judge(const Answer& answer, std::span<const outbox::StatusMeaning> meanings = {}) {
   return outbox::core::judge(answer, now, meanings);
 }
 
@@ -82,7 +82,7 @@ TEST_CASE("a 2xx is delivered unless it says no or is a web page") {
 }
 
 TEST_CASE("what the endpoint says of a batch is kept, without people") {
-  const Outcome outcome = judge(answer_of(
+  const outbox::Outcome outcome = judge(answer_of(
       200,
       R"({"success":true,"response_id":"r-1","warnings":["amy@achme.com has no plan",[7],"late"]})"));
 
@@ -136,7 +136,7 @@ TEST_CASE("every failure of the transport is the destination's trouble, never th
   };
   for (const Row& row : rows) {
     CAPTURE(row.reason);
-    const Outcome outcome = judge({.arrival = row.arrival, .error = "why"});
+    const outbox::Outcome outcome = judge({.arrival = row.arrival, .error = "why"});
     CHECK(outcome.verdict == row.verdict);
     CHECK(outcome.reason == row.reason);
   }
@@ -170,7 +170,7 @@ TEST_CASE("413 is about the size of the request") {
 TEST_CASE("where the endpoint answers for each event, each has its verdict") {
   Answer answer = answer_of(207);
   answer.events = {{0, 200, ""}, {2, 400, "no\nuser"}, {1, 503, ""}};
-  const Outcome outcome = judge(answer);
+  const outbox::Outcome outcome = judge(answer);
   REQUIRE(outcome.events.size() == 3);
   CHECK(outcome.events[0].verdict == Verdict::delivered);
   CHECK(outcome.events[1].index == 2);

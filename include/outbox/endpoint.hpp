@@ -1,0 +1,28 @@
+#pragma once
+
+#include <memory>
+
+#include "outbox/export.hpp"
+
+namespace outbox {
+inline namespace v0 {
+
+class Sink;  // outbox/sink.hpp
+
+/// Where events go: an opaque, movable handle that a `Dispatcher` or `deliver_once` uses.
+/// Threads: used by one of them at a time.
+class OUTBOX_API Endpoint {
+ public:
+  explicit Endpoint(std::unique_ptr<Sink> sink);
+  ~Endpoint();
+  Endpoint(Endpoint&&) noexcept;
+  Endpoint& operator=(Endpoint&&) noexcept;
+
+  Sink& sink() const noexcept { return *sink_; }
+
+ private:
+  std::unique_ptr<Sink> sink_;
+};
+
+}  // namespace v0
+}  // namespace outbox

@@ -1,0 +1,33 @@
+#include "core/decide/event_outcomes.hpp"
+
+#include <algorithm>
+#include <vector>
+
+namespace outbox::core {
+
+bool accepts(const SentBatch& sent) {
+  const auto& events = sent.outcome.events;
+  if (events.empty()) return sent.outcome.verdict == Verdict::delivered;
+  return std::any_of(events.begin(), events.end(), [&](const EventOutcome& event) {
+    return event.verdict == Verdict::delivered && event.index < sent.ids.size();
+  });
+}
+
+void simplify(SentBatch& sent) {
+  std::vector<EventOutcome>& events = sent.outcome.events;
+  if (events.empty() || sent.ids.empty()) return;
+  const bool is_of_all = events.size() == sent.ids.size();
+  const bool are_alike =
+      is_of_all && events.front().verdict != Verdict::refused &&
+      std::all_of(events.begin(), events.end(), [&](const EventOutcome& event) {
+        return event.verdict == events.front().verdict && event.index < sent.ids.size();
+      });
+  if (!are_alike && sent.ids.size() > 1) return;
+  const auto& said = events.front();
+  const bool is_named = said.index < sent.ids.size();
+  sent.outcome.verdict = is_named ? said.verdict : Verdict::failed;
+  if (is_named && said.verdict != Verdict::delivered) sent.outcome.reason = said.reason;
+  events.clear();
+}
+
+}  // namespace outbox::core
