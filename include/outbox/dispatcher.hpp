@@ -7,7 +7,9 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -18,9 +20,6 @@
 
 namespace outbox {
 inline namespace v0 {
-
-/// For `DispatcherOptions::keep_delivered`.
-inline constexpr std::chrono::milliseconds keep_for_ever = std::chrono::milliseconds::max();
 
 struct DispatcherOptions {
   /// The destination that is delivered. Defaults to "track".
@@ -34,6 +33,9 @@ struct DispatcherOptions {
   /// Requests under way at once; 1 to 64. With 1 (default) events arrive in commit order; with
   /// more, requests start in commit order and only events with the same ordering key keep it.
   std::size_t connections = 1;
+  /// Most requests in a second, those that ask whether the endpoint works again too; 0.001 to
+  /// 100,000. For an endpoint that answers 429 above a rate. Defaults to none: as fast as it goes.
+  std::optional<double> requests_per_second_max = {};
   /// First wait after the endpoint failed; doubles up to `backoff_max`, half of it random.
   std::chrono::milliseconds backoff_min = std::chrono::seconds{1};
   /// Longest wait. Defaults to 10 min; not below `backoff_min`, at most 24 h. A Retry-After of the
@@ -41,8 +43,8 @@ struct DispatcherOptions {
   std::chrono::milliseconds backoff_max = std::chrono::minutes{10};
   /// An event that is pending for longer since it was due dies with the reason "expired", whether
   /// or not it was ever sent; for one that was refused alone, since it was enqueued. Looked at once
-  /// a minute. Defaults to 0: never.
-  std::chrono::milliseconds give_up_after{0};
+  /// a minute. At least 1 ms. Defaults to none: never.
+  std::optional<std::chrono::milliseconds> give_up_after = {};
   /// An event dies after this many failures (5xx, no answer) when it is sent alone, if others are
   /// accepted meanwhile. Defaults to 10; at least 1.
   std::int64_t solo_failures_max = 10;
@@ -56,8 +58,8 @@ struct DispatcherOptions {
   bool block_on_dead = false;
   /// How long delivered events stay in the table, to be looked up or sent again. Removed by the
   /// dispatcher, some hundred at a time; `deliver_once` removes up to 20,000. Defaults to 7 days;
-  /// 0: as soon as they are delivered; `keep_for_ever`: never.
-  std::chrono::milliseconds keep_delivered = std::chrono::hours{24 * 7};
+  /// 0: they go as soon as they are delivered; none: they stay for ever.
+  std::optional<std::chrono::milliseconds> keep_delivered = std::chrono::hours{24 * 7};
   /// Overwrites the payload with `{}` as soon as an event is delivered; the rest of the row stays.
   /// Such an event cannot be sent again. Defaults to false.
   bool scrub_delivered = false;
@@ -71,6 +73,10 @@ struct DispatcherOptions {
   /// while events are pending: a test system must not send the real ones, and a restored database
   /// would send some again. Defaults to a warning only.
   bool pauses_foreign_database = false;
+  /// Where the time comes from, for tests (outbox/testing.hpp has a clock that stands still); empty
+  /// (default): the system. With a clock of yours `deliver_once` waits for no time to come.
+  /// Threads: called on the dispatcher's own.
+  std::function<std::chrono::system_clock::time_point()> clock = {};
 };
 
 /// What a dispatcher has done and how it is. Never holds a payload or a token.
@@ -115,6 +121,15 @@ class OUTBOX_API Dispatcher {
   /// milliseconds), and at the latest by a poll: every 20 ms with recent traffic, else every 250
   /// ms. Call it after a commit. Threads: any; never blocks.
   void notify() noexcept;
+
+  /// Waits until nothing that was committed before the call is due any more: it is delivered, or
+  /// dead, or waits for a time, a person or a next try of its own. For tests, and for tools that
+  /// end. False after `time_max`, and when the dispatcher is stopped meanwhile; also while a person
+  /// has paused the destination. Where another dispatcher delivers, waits for that one.
+  ///
+  /// Throws: `std::logic_error` on the dispatcher's own thread; `forked_process`. Threads: any
+  /// other, several at once.
+  bool wait_until_idle(std::chrono::milliseconds time_max);
 
   /// Takes no more events, waits up to `deadline` for requests under way, aborts the rest (they
   /// stay pending and are sent again), records, and joins the thread. Further calls do nothing.

@@ -13,8 +13,10 @@
 #include <cstdint>
 #include <initializer_list>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "outbox/connection.hpp"
@@ -28,23 +30,32 @@ inline namespace v0 {
 struct EnqueueOptions {
   /// The destination; must match `[a-z0-9][a-z0-9_-]{0,31}`. Defaults to "track".
   std::string destination = "track";
+  /// Several destinations instead: each event is stored once for each of them, with one event id.
+  /// Empty (default): `destination` alone.
+  std::vector<std::string> destinations = {};
+  /// What a sink routes by, at most 64 bytes. Empty (default): what the event is by itself (track,
+  /// identify or group). Another one is for a `Payload`.
+  std::string kind = {};
+  /// For sinks that have headers; the Track API's ignores them. A name and a value each, together
+  /// at most 4,096 bytes as JSON. Names are of `[A-Za-z0-9_-]`, and no two are alike.
+  std::vector<std::pair<std::string, std::string>> headers = {};
   /// Events with the same key are delivered one after the other, in commit order, also with several
   /// connections. Empty: no order beyond commit order. At most 256 bytes.
   std::string ordering_key = {};
   /// One event per destination and key, while its row lives: a second one is not stored. Empty:
   /// none. Only for calls with one event. At most 256 bytes.
   std::string dedupe_key = {};
-  /// Not sent before this instant, of the years 1970 to 9999. The epoch (default): at once.
-  std::chrono::system_clock::time_point not_before = {};
+  /// Not sent before this instant, of the years 1970 to 9999. None (default): at once.
+  std::optional<std::chrono::system_clock::time_point> not_before = {};
   /// Write the event id into `context.event_id`, for receivers that deduplicate. Off by default:
   /// the Track API's documents know no such field. Not for `Payload`, whose bytes are yours.
   bool event_id_in_context = false;
   /// Larger events are refused. Defaults to 256 KiB; 1 to 1,000,000 bytes.
   std::size_t event_bytes_max = std::size_t{256} * 1024;
-  /// Refuses with `queue_full` what would make more events of the destination pending. Defaults to
-  /// 0: no cap, since an outage of the endpoint should cost the app nothing. Near the cap each call
-  /// counts what is pending.
-  std::size_t pending_events_max = 0;
+  /// Refuses with `queue_full` what would make more events of the destination pending; at least 1.
+  /// None (default): no cap, since an outage of the endpoint should cost the app nothing. Near the
+  /// cap each call counts what is pending.
+  std::optional<std::size_t> pending_events_max = {};
 };
 
 /// What became of one event.
@@ -52,6 +63,7 @@ struct Enqueued {
   std::int64_t id = 0;        ///< The row, in commit order; what people type.
   std::string event_id = {};  ///< UUIDv7, made once. Of a duplicate: the event that was there.
   bool duplicate = false;     ///< True when `dedupe_key` was there already; nothing was stored.
+  std::string destination = {};
 };
 
 /// A range of one kind of event, e.g. `std::vector<outbox::InviteSent>` or a view of such.
@@ -62,7 +74,8 @@ concept EventRange = requires(Events&& events) {
 }
 &&!std::convertible_to<Events, std::span<const Event>> && !std::convertible_to<Events, Event>;
 
-/// Records one event in the transaction that is open on `connection`.
+/// Records one event in the transaction that is open on `connection`. With several destinations the
+/// result is that of the first one.
 ///
 /// Requires: an open transaction on `connection`, and a migrated `main` database.
 /// Throws: `not_in_transaction`; `invalid_event` when the event breaks a rule;
@@ -75,7 +88,8 @@ OUTBOX_API Enqueued enqueue(ConnectionRef connection, const Event& event,
                             const EnqueueOptions& options = {});
 
 /// Records several events, all or none. Default timestamps are 1 ms apart, as the Track API
-/// advises. Errors and threads: as above. The results are in the order of the events.
+/// advises. Errors and threads: as above. The results are in the order of the events; with several
+/// destinations one for each of them, in their order, event by event.
 OUTBOX_API std::vector<Enqueued> enqueue(ConnectionRef connection, std::span<const Event> events,
                                          const EnqueueOptions& options = {});
 

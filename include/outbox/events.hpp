@@ -71,14 +71,38 @@ struct TrackEvent {
   std::string context = {};     ///< The text of a JSON object; empty: `{}`.
 };
 
+/// Who a user is: the Track API's `identify`. The API asks for it before the user's first event;
+/// enqueued in one transaction with that, it arrives before it.
+struct Identify {
+  std::string user_id = {};  ///< Required, opaque.
+  std::string email = {};    ///< `traits.user_email`; as `Invitee::email`.
+  std::string name = {};     ///< `traits.user_name`.
+  Timestamp timestamp = {};
+  std::string traits = {};   ///< More traits: the text of a JSON object.
+  std::string context = {};  ///< The text of a JSON object; empty: `{}`.
+};
+
+/// What an account is, and that a user belongs to it: the Track API's `group`.
+struct Group {
+  std::string group_id = {};  ///< Required, opaque; `context.group_id` too.
+  std::string user_id = {};   ///< Required, opaque.
+  std::string type = {};      ///< `group_type`, in traits and context, e.g. "Account".
+  std::string name = {};      ///< `traits.account_name`.
+  std::string domain = {};    ///< `traits.account_domain`.
+  Timestamp timestamp = {};
+  std::string traits = {};   ///< More traits: the text of a JSON object.
+  std::string context = {};  ///< More context: the text of a JSON object.
+};
+
 /// A whole event as the text of one JSON object, sent byte for byte as given. It is checked like
-/// the others: `event_name`, `user_id` and `timestamp` are required.
+/// the others, by `EnqueueOptions::kind`: as a track (`event_name`, `user_id` and `timestamp` are
+/// required), an identify or a group. Of any other kind only that it is a JSON object.
 struct Payload {
   std::string text = {};
 };
 
 /// Anything `enqueue` takes.
-using Event = std::variant<InviteSent, TrackEvent, Payload>;
+using Event = std::variant<InviteSent, TrackEvent, Identify, Group, Payload>;
 
 }  // namespace v0
 }  // namespace outbox

@@ -41,6 +41,31 @@ struct Notice {
   std::int64_t id = 0;
 };
 
+/// The name of a kind, for a log: "request", "dead", …, "database_trouble".
+constexpr const char* to_string(Notice::Kind kind) {
+  switch (kind) {
+    case Notice::Kind::request:
+      return "request";
+    case Notice::Kind::dead:
+      return "dead";
+    case Notice::Kind::suspect:
+      return "suspect";
+    case Notice::Kind::hold:
+      return "hold";
+    case Notice::Kind::resumed:
+      return "resumed";
+    case Notice::Kind::active:
+      return "active";
+    case Notice::Kind::standby:
+      return "standby";
+    case Notice::Kind::database_trouble:
+      return "database_trouble";
+    case Notice::Kind::warning:
+      return "warning";
+  }
+  return "warning";
+}
+
 /// Told after what it is told of has been recorded. What it throws is dropped.
 ///
 /// Threads: the dispatcher's own, so it must not take long, and `stop` may not be called in it.

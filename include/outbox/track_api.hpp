@@ -26,6 +26,10 @@ enum class PlainHttp {
 struct TrackApi {
   Credentials credentials = {};
   std::string url = "https://api.app.thrivestack.ai/api/track";
+  /// Where `Identify` and `Group` go. Empty: `url` with `identify` or `group` in place of the
+  /// `track` at the end of its path; where there is none, such events wait for a person.
+  std::string identify_url = {};
+  std::string group_url = {};
   /// For connecting, TLS included; 1 ms to 5 min. Defaults to 10 s.
   std::chrono::milliseconds connect_timeout = std::chrono::seconds{10};
   /// For one request as a whole; 1 ms to 10 min. Defaults to 30 s.

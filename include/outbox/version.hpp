@@ -4,6 +4,11 @@
 
 #include "outbox/export.hpp"
 
+/// The version of these headers, for `#if`. `outbox::version()` says which library is linked.
+#define OUTBOX_VERSION_MAJOR 0
+#define OUTBOX_VERSION_MINOR 1
+#define OUTBOX_VERSION_PATCH 0
+
 namespace outbox {
 inline namespace v0 {
 

@@ -108,6 +108,16 @@ bool Dispatcher::stop(std::chrono::milliseconds deadline) {
   return state_->stop(deadline);
 }
 
+bool Dispatcher::wait_until_idle(std::chrono::milliseconds time_max) {
+  if (state_->is_forked()) throw forked_process{};
+  if (state_->is_own_thread()) {
+    throw std::logic_error{
+        "outbox: wait_until_idle inside the observer would wait for itself: call it on another "
+        "thread"};
+  }
+  return state_->worker().wait_until_idle(time_max);
+}
+
 Stats Dispatcher::stats() const {
   if (state_->is_forked()) throw forked_process{};
   return state_->worker().stats();

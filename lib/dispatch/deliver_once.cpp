@@ -64,8 +64,12 @@ DeliverReport run_rounds(storage::Store& store, Sink& sink, const core::Clock& c
     idle_rounds = is_idle ? idle_rounds + 1 : 0;
     if (!is_idle) continue;
     if (!store.queue.has_due(clock.now())) break;
+    if (options.clock && (last.hold || last.resume_at)) break;  // only the host can move it
     if (last.hold) {
       const auto wait = std::max(last.hold->until - clock.now(), milliseconds{1});
+      round.wait(std::min({wait, left_until(deadline), round_max}));
+    } else if (last.resume_at) {
+      const auto wait = std::max(*last.resume_at - clock.now(), milliseconds{1});
       round.wait(std::min({wait, left_until(deadline), round_max}));
     } else if (idle_rounds > 1) {
       break;  // what is left waits behind an earlier event of its ordering key
@@ -83,7 +87,7 @@ DeliverReport deliver(sqlite3* db, const Endpoint& endpoint, const DispatcherOpt
     throw std::logic_error{"outbox: deliver_once inside a transaction: commit first"};
   }
   const auto deadline = deadline_in(time_max);
-  const SystemClock clock;
+  const SystemClock clock{options.clock};
   storage::Store store{db, options.destination};
   const std::string path = storage::path_of(db);
   std::optional<Lock> lock;

@@ -31,21 +31,24 @@ core::Intent Round::intend(const core::DestinationState& state) {
   const auto& hold = state.endpoint.hold;
   const bool is_renewed =
       hold && hold->kind == core::hold_kind::unauthorized && sink_.has_new_credential();
-  return core::intend(state,
-                      {.batch_events = limits_.events_max,
-                       .batch_bytes = limits_.bytes_max,
-                       .connections = options_.connections},
-                      in_flight_.size(),
-                      {.is_asked = probes_now_, .credential_is_renewed = is_renewed}, clock_.now());
+  core::Intent intent =
+      core::intend(state,
+                   {.batch_events = limits_.events_max,
+                    .batch_bytes = limits_.bytes_max,
+                    .connections = options_.connections},
+                   in_flight_.size(),
+                   {.is_asked = probes_now_, .credential_is_renewed = is_renewed}, clock_.now());
+  intent.requests_max = std::min(intent.requests_max, rate_.may_start(clock_.now()));
+  return intent;
 }
 
 void Round::gather_expired(storage::Store& store, Gathered& gathered) {
   const core::Instant now = clock_.now();
   const bool is_time =
       now < looked_for_expired_ || now - looked_for_expired_ >= look_for_expired_after;
-  if (options_.give_up_after == milliseconds{0} || !is_time) return;
+  if (!options_.give_up_after || !is_time) return;
   std::vector<core::QueuedEvent> expired =
-      store.queue.expired(now - options_.give_up_after, now, expired_events_max, claims_);
+      store.queue.expired(now - *options_.give_up_after, now, expired_events_max, claims_);
   if (expired.size() < expired_events_max) looked_for_expired_ = now;
   for (const core::QueuedEvent& event : expired) {
     gathered.aside.dead.push_back(

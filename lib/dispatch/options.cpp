@@ -29,8 +29,13 @@ void require_options(const DispatcherOptions& options) {
       options.backoff_max >= options.backoff_min && options.backoff_max <= std::chrono::hours{24},
       "backoff_max: must be backoff_min to 24 h");
   require(options.solo_failures_max >= 1, "solo_failures_max: must be at least 1");
-  require(options.keep_delivered >= milliseconds{0}, "keep_delivered: must not be negative");
-  require(options.give_up_after >= milliseconds{0}, "give_up_after: must not be negative");
+  require(options.keep_delivered.value_or(milliseconds{0}) >= milliseconds{0},
+          "keep_delivered: must not be negative");
+  require(!options.give_up_after || *options.give_up_after >= milliseconds{1},
+          "give_up_after: must be at least 1 ms");
+  const double rate = options.requests_per_second_max.value_or(1.0);
+  require(rate >= 0.001 && rate <= 100'000.0,  // false for what is no number
+          "requests_per_second_max: must be 0.001 to 100,000");
 }
 
 storage::ServeOptions serve_options_of(const Sink& sink, const DispatcherOptions& options,

@@ -4,6 +4,7 @@
 // little at a time.
 
 #include <chrono>
+#include <optional>
 #include <thread>
 
 #include "core/clock.hpp"
@@ -24,11 +25,11 @@ class Retention {
   /// Removes some events if it is time to. Returns when to come again, at the latest. Trouble of
   /// the database is no reason not to deliver: it is tried again later.
   SteadyClock::time_point run(storage::Store& store, core::Instant now) {
-    if (keep_ == keep_for_ever) return SteadyClock::time_point::max();
+    if (!keep_) return SteadyClock::time_point::max();
     if (SteadyClock::now() < next_) return next_;
     milliseconds wait = between_chunks;
     try {
-      if (store.prune(now - keep_)) wait = between_passes;
+      if (store.prune(now - *keep_)) wait = between_passes;
     } catch (const database_error& error) {  // busy, or a constraint or a trigger of the host's
       if (!error.is_busy()) wait = between_passes;
     }
@@ -38,8 +39,8 @@ class Retention {
   /// Removes until nothing old is left, `deadline` has come, or so much that it is for another
   /// time.
   void run_until(storage::Store& store, core::Instant now, SteadyClock::time_point deadline) const {
-    if (keep_ == keep_for_ever) return;
-    for (int i = 0; i < chunks_of_a_call && !store.prune(now - keep_); ++i) {
+    if (!keep_) return;
+    for (int i = 0; i < chunks_of_a_call && !store.prune(now - *keep_); ++i) {
       if (left_until(deadline) == milliseconds{0}) return;
       std::this_thread::sleep_for(milliseconds{1});
     }
@@ -51,7 +52,7 @@ class Retention {
   static constexpr milliseconds between_chunks{20};
   static constexpr int chunks_of_a_call = 100;
 
-  milliseconds keep_;
+  std::optional<milliseconds> keep_;
   SteadyClock::time_point next_ = {};
 };
 

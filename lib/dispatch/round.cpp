@@ -47,6 +47,7 @@ Round::Round(Sink& sink, const core::Clock& clock, const DispatcherOptions& opti
               .batch_events = limits_.events_max,
               .solo_failures_max = options.solo_failures_max,
               .buries_cornered = options.buries_cornered},
+      rate_{options.requests_per_second_max},
       random_{seed} {
   require_options(options);
 }
@@ -79,6 +80,7 @@ RoundReport Round::run(storage::Store& store, milliseconds wait_max) {
                                              policy_, clock_.now(), chance());
   RoundReport report{.has_more = gathered.has_more,
                      .is_paused = state.is_paused,
+                     .resume_at = rate_.next(),
                      .hold = settlement.endpoint.hold,
                      .failure = settlement.failure};
   unrecorded_ = {.changes = {std::move(settlement), std::move(gathered.waiting)},
@@ -124,6 +126,7 @@ void Round::send(storage::Store& store, std::vector<Outgoing> outgoing) {
 }
 
 void Round::submit(Outgoing outgoing) {
+  rate_.start();
   const std::uint64_t token = next_token_++;
   core::SentBatch sent{.ids = core::ids_of(outgoing.batch),
                        .bytes = outgoing.batch.body.size(),

@@ -14,6 +14,7 @@
 #include "core/decide/endpoint_state.hpp"
 #include "core/decide/intend.hpp"
 #include "core/decide/plan.hpp"
+#include "core/decide/rate.hpp"
 #include "core/decide/settle.hpp"
 #include "outbox/dispatcher.hpp"
 #include "outbox/sink.hpp"
@@ -35,6 +36,7 @@ struct RoundReport {
   bool has_more = false;                   // there may be more to take at once
   std::chrono::microseconds recording{0};  // for so long nobody else could write
   bool is_paused = false;
+  std::optional<core::Instant> resume_at = {};  // before it the rate allows no request
   std::optional<core::HoldState> hold = {};
   std::optional<Verdict> failure = {};  // of the newest request that failed
 };
@@ -144,6 +146,7 @@ class Round {
   DispatcherOptions options_;
   core::BatchLimits limits_;
   core::Policy policy_;
+  core::RateLimit rate_;
   std::mt19937_64 random_;
 
   storage::Claims claims_;  // outlives what holds a part of it

@@ -1,10 +1,10 @@
 #include "dispatch/worker.hpp"
+
 #include <algorithm>
 #include <random>
 #include <thread>
 #include <utility>
 
-#include "dispatch/notices.hpp"
 #include "dispatch/options.hpp"
 #include "outbox/errors.hpp"
 
@@ -49,7 +49,12 @@ void Worker::run() {
   warn_at_start();
   while (!is_stopping_.load()) {
     is_notified_.store(false);
-    pause_for(guarded([this] { return is_elected() ? deliver() : stand_by_poll; }));
+    const std::uint64_t asked = idle_wait_.asked();
+    pause_for(guarded([this, asked] {
+      const milliseconds wait = is_elected() ? deliver() : stand_by_poll;
+      if (idle_wait_.is_awaited() && is_idle()) idle_wait_.tell(asked);
+      return wait;
+    }));
   }
   finish();
 }
@@ -63,6 +68,15 @@ void Worker::request_stop(milliseconds deadline) noexcept {
   stop_deadline_.store(deadline_in(deadline));
   is_stopping_.store(true);
   endpoint_.sink().wake();
+}
+
+bool Worker::wait_until_idle(milliseconds time_max) {
+  return idle_wait_.wait(time_max, [this] { notify(); });
+}
+
+bool Worker::is_idle() {
+  return store_ && !round_.has_in_flight() && !round_.has_unrecorded() &&
+         !store_->queue.has_due(clock_.now());
 }
 
 Stats Worker::stats() const {
@@ -104,24 +118,6 @@ void Worker::close() {
   watch_.reset();
   store_.reset();
   database_.reset();
-}
-
-void Worker::warn_at_start() try {
-  const std::string trouble = stats().database_trouble;  // of the constructor
-  if (!trouble.empty()) tell(Notice::Kind::database_trouble, trouble);
-  if (storage::sqlite_copies() > 1) {
-    warn(
-        "two copies of SQLite are loaded in this process: they take each other's locks away, which "
-        "can damage the database; link one");
-  }
-  const std::string path = database_path_.empty() ? file_.path : database_path_;
-  if (storage::is_readable_by_others(path)) {
-    warn(
-        "every user of this machine may read the database, and the people in its events: chmod "
-        "o-r " +
-        path);
-  }
-} catch (const std::exception&) {  // no memory for a text
 }
 
 bool Worker::is_elected() {
@@ -174,6 +170,7 @@ milliseconds Worker::deliver() {
   milliseconds wait = is_recent ? poll_with_traffic : poll_without;
   if (const auto due = store_->queue.next_due(now)) wait = std::min(wait, *due - now);
   if (report.hold && report.hold->until > now) wait = std::min(wait, report.hold->until - now);
+  if (report.resume_at && *report.resume_at > now) wait = std::min(wait, *report.resume_at - now);
   return std::max(std::min(wait, left_until(prune_at)), milliseconds{1});
 }
 
@@ -257,44 +254,9 @@ void Worker::finish() {
   round_.abort();
   close();
   lock_.reset();
+  idle_wait_.end();
   const std::lock_guard guard{mutex_};
   stats_.is_active = false;
-}
-
-void Worker::tell(Notice::Kind kind, std::string text) const {
-  dispatch::tell(options_.observer,
-                 {.kind = kind, .destination = options_.destination, .text = std::move(text)});
-}
-
-void Worker::warn(std::string text) {
-  tell(Notice::Kind::warning, text);
-  const std::lock_guard guard{mutex_};
-  stats_.warnings.push_back(std::move(text));
-}
-
-void Worker::note(const RoundReport& report) {
-  if (report.requests > 0) last_traffic_ = SteadyClock::now();
-  const std::lock_guard guard{mutex_};
-  stats_.delivered = round_.totals().delivered;
-  stats_.dead = round_.totals().dead;
-  stats_.requests = round_.totals().requests;
-  stats_.is_paused = report.is_paused;
-  stats_.hold = report.hold ? without_quotation(report.hold->reason) : std::string{};
-  stats_.database_trouble.clear();
-  lock_->tell_trouble({});
-}
-
-// Keeps `what` for people. Tells the observer of it, unless the database is only busy.
-void Worker::note_trouble(const char* what_text, bool is_busy) noexcept {
-  try {
-    const std::string what = what_text;
-    std::unique_lock guard{mutex_};
-    const bool is_new = std::exchange(stats_.database_trouble, what) != what;
-    guard.unlock();
-    if (lock_ && !is_busy) lock_->tell_trouble(what);
-    if (is_new && !is_busy && is_running_) tell(Notice::Kind::database_trouble, what);
-  } catch (...) {  // no memory for a text
-  }
 }
 
 }  // namespace outbox::dispatch

@@ -10,6 +10,7 @@
 #include <string>
 
 #include "dispatch/deadline.hpp"
+#include "dispatch/idle_wait.hpp"
 #include "dispatch/lock.hpp"
 #include "dispatch/retention.hpp"
 #include "dispatch/round.hpp"
@@ -36,6 +37,8 @@ class Worker {
   void notify() noexcept;
   void request_stop(std::chrono::milliseconds deadline) noexcept;
   Stats stats() const;
+  /// As `Dispatcher::wait_until_idle`.
+  bool wait_until_idle(std::chrono::milliseconds time_max);
   /// Something was sent and not recorded when `run` returned.
   bool has_aborted() const { return has_aborted_; }
 
@@ -50,6 +53,7 @@ class Worker {
   bool is_elected();
   void serve();
   milliseconds deliver();
+  bool is_idle();
   void make_room(std::chrono::microseconds recording);
   milliseconds recover(const char* what, bool is_busy) noexcept;
   void pause_for(milliseconds wait);
@@ -63,10 +67,10 @@ class Worker {
   void note(const RoundReport& report);
   void note_trouble(const char* what_text, bool is_busy) noexcept;
 
-  const SystemClock clock_;
   DatabaseFile file_;
   Endpoint endpoint_;
   DispatcherOptions options_;
+  const SystemClock clock_{options_.clock};
   Round round_;
   Retention retention_{options_};
   storage::OpenDatabase database_;
@@ -82,6 +86,7 @@ class Worker {
   std::optional<bool> was_active_ = {};  // as the observer knows
   SteadyClock::time_point last_traffic_ = {};
 
+  IdleWait idle_wait_;
   mutable std::mutex mutex_;
   Stats stats_;  // guarded by mutex_
   std::atomic<bool> is_notified_ = false;

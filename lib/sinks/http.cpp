@@ -94,7 +94,7 @@ void HttpTransfer::set_target(const HttpTarget& target) {
   set(CURLOPT_PRIVATE, static_cast<void*>(this));
 }
 
-void HttpTransfer::prepare(std::uint64_t token, std::string body,
+void HttpTransfer::prepare(std::uint64_t token, const std::string& url, std::string body,
                            const std::vector<std::string>& header_lines, std::string secret) {
   token_ = token;
   body_ = std::move(body);
@@ -117,6 +117,7 @@ void HttpTransfer::prepare(std::uint64_t token, std::string body,
     list = longer;
   }
   headers_.reset(list);
+  if (curl_easy_setopt(easy_.get(), CURLOPT_URL, url.c_str()) != CURLE_OK) throw std::bad_alloc{};
   curl_easy_setopt(easy_.get(), CURLOPT_HTTPHEADER, list);
   curl_easy_setopt(easy_.get(), CURLOPT_POSTFIELDS, body_.data());  // borrowed, not copied
   curl_easy_setopt(easy_.get(), CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(body_.size()));

@@ -56,10 +56,10 @@ class HttpTransfer {
   HttpTransfer(const HttpTransfer&) = delete;
   HttpTransfer& operator=(const HttpTransfer&) = delete;
 
-  /// Prepares the next request on the same handle, with these header lines. `secret` is what the
-  /// answer must not quote; empty: nothing.
-  void prepare(std::uint64_t token, std::string body, const std::vector<std::string>& header_lines,
-               std::string secret);
+  /// Prepares the next request on the same handle, to `url` with these header lines. `secret` is
+  /// what the answer must not quote; empty: nothing.
+  void prepare(std::uint64_t token, const std::string& url, std::string body,
+               const std::vector<std::string>& header_lines, std::string secret);
 
   /// The next request opens a connection of its own.
   void avoid_idle_connections(bool avoids);

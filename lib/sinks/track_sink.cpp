@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "core/clock.hpp"
+#include "core/event/event_check.hpp"
 #include "core/http/judge.hpp"
 #include "sinks/credentials.hpp"
 
@@ -23,10 +24,28 @@ void require(bool is_met, const char* what) {
   if (!is_met) throw std::invalid_argument{std::string{"outbox: "} + what};
 }
 
-HttpTarget target_of(const TrackApi& options) {
-  const UrlFacts facts = require_url(options.url);
+void require_allowed(const std::string& url, const TrackApi& options) {
+  const UrlFacts facts = require_url(url);
   require(facts.is_https || facts.is_loopback || options.plain_http == PlainHttp::to_anyone,
           "url: plain http:// goes only to loopback, since it would show the token to the network");
+}
+
+// `given`, or `track_url` with `name` in place of the "track" at the end of its path; empty: it
+// has none.
+std::string sibling_of(const std::string& track_url, const std::string& given, const char* name) {
+  constexpr std::string_view last = "/track";
+  if (!given.empty()) return given;
+  const std::size_t end = std::min(track_url.find('?'), track_url.size());
+  const bool has_it =
+      end >= last.size() && track_url.compare(end - last.size(), last.size(), last) == 0;
+  if (!has_it) return {};
+  return track_url.substr(0, end - last.size() + 1) + name + track_url.substr(end);
+}
+
+HttpTarget target_of(const TrackApi& options) {
+  require_allowed(options.url, options);
+  if (!options.identify_url.empty()) require_allowed(options.identify_url, options);
+  if (!options.group_url.empty()) require_allowed(options.group_url, options);
   require(options.connect_timeout >= milliseconds{1} &&
               options.connect_timeout <= std::chrono::minutes{5},
           "connect_timeout: must be 1 ms to 5 min");
@@ -48,6 +67,8 @@ HttpTarget target_of(const TrackApi& options) {
 
 TrackSink::TrackSink(TrackApi options)
     : target_{target_of(options)},
+      identify_url_{sibling_of(options.url, options.identify_url, "identify")},
+      group_url_{sibling_of(options.url, options.group_url, "group")},
       meanings_{std::move(options.meanings)},
       credentials_{std::move(options.credentials)} {
   start_curl();
@@ -78,7 +99,27 @@ void TrackSink::begin_anew() {
   if (!multi_) throw std::bad_alloc{};
 }
 
+// Null: the API has no address for this kind, or it is not known.
+const std::string* TrackSink::url_of(const std::string& kind) const {
+  const std::string* const url = kind.empty() || kind == core::event_kind::track ? &target_.url
+                                 : kind == core::event_kind::identify            ? &identify_url_
+                                 : kind == core::event_kind::group               ? &group_url_
+                                                                                 : nullptr;
+  return url == nullptr || url->empty() ? nullptr : url;
+}
+
 void TrackSink::submit(std::uint64_t token, Batch batch) {
+  const std::string* const url = url_of(batch.kind);
+  if (url == nullptr) {
+    const bool is_ours =
+        batch.kind == core::event_kind::identify || batch.kind == core::event_kind::group;
+    replies_.push_back({token,
+                        {.verdict = is_ours ? Verdict::misconfigured : Verdict::refused,
+                         .reason = "no address for events of the kind " + batch.kind,
+                         .has_arrived = true,
+                         .was_made = !is_ours}});
+    return;
+  }
   // `Expect:` empty: libcurl would wait a second for a 100 Continue before bodies over 1 MB.
   std::vector<std::string> lines = {"Content-Type: application/json", "Accept: application/json",
                                     "Expect:"};
@@ -98,7 +139,7 @@ void TrackSink::submit(std::uint64_t token, Batch batch) {
   const bool has_unasked = is_plain && under_way_.empty() && sockets_.have_unasked_bytes();
   std::unique_ptr<HttpTransfer> transfer = idle_transfer();
   transfer->avoid_idle_connections(has_unasked);
-  transfer->prepare(token, std::move(batch.body), lines, std::move(secret));
+  transfer->prepare(token, *url, std::move(batch.body), lines, std::move(secret));
   if (curl_multi_add_handle(multi_.get(), transfer->handle()) != CURLM_OK) {
     transfer.reset();
     begin_anew();

@@ -40,7 +40,11 @@ class TrackSink final : public Sink {
   void gather_finished();
   void reply(std::uint64_t token, const core::Answer& answer);
 
+  const std::string* url_of(const std::string& kind) const;
+
   HttpTarget target_;
+  std::string identify_url_;  // empty: there is none
+  std::string group_url_;
   std::vector<StatusMeaning> meanings_;
   Credentials credentials_;
   Sockets sockets_;  // outlives the handles below

@@ -53,7 +53,7 @@ TEST_CASE("what is kept for ever is not removed; what is kept for no time is, at
   fill_with_history(app, 300);
   app.enqueue(support::event_of("new"));
 
-  outbox::deliver_once(app.db(), endpoint_of(server), {.keep_delivered = outbox::keep_for_ever});
+  outbox::deliver_once(app.db(), endpoint_of(server), {.keep_delivered = std::nullopt});
   CHECK(app.count("1") == 301);
   outbox::deliver_once(app.db(), endpoint_of(server), {.keep_delivered = std::chrono::hours{1}});
   CHECK(app.count("1") == 1);

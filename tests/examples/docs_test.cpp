@@ -4,6 +4,7 @@
 
 #include <fstream>
 #include <iterator>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <sstream>
 
@@ -55,6 +56,49 @@ TEST_CASE("the README's program is the one that is compiled and run here") {
   const auto blocks = blocks_of("README.md", "cpp");
   REQUIRE_FALSE(blocks.empty());
   CHECK(blocks[0] == program.substr(program.find("\n\n") + 2));
+}
+
+TEST_CASE("the example server tells of all sign-ups and invites, once and in order") {
+  const support::TemporaryFolder folder;
+  std::ofstream{folder.file("token")} << "t0ken\n";
+  track_server::TrackServer server;
+  const std::vector<std::string> command = {OUTBOX_EXAMPLE_SERVER, folder.file("app.db"),
+                                            server.url(), folder.file("token"), "40"};
+
+  const support::Finished finished = support::run(command);
+
+  CHECK(finished.code == 0);
+  CHECK(finished.out == "160 delivered, 40 scheduled, 0 due, 0 dead\n");
+  CHECK(finished.err.find("track request: delivered\n") != std::string::npos);
+  CHECK(finished.err.find("achme.com") == std::string::npos);
+  CHECK(server.event_count() == 160);
+  std::map<std::string, std::string> told;  // of each user, in order of arrival
+  for (const std::string& text : server.events()) {
+    const json event = json::parse(text);
+    const std::string name = event.contains("event_name") ? event["event_name"]
+                             : event.contains("group_id") ? "group"
+                                                          : "identify";
+    told[event["user_id"]] += name + " ";
+  }
+  CHECK(told.size() == 40);
+  for (const auto& [user, names] : told) CHECK(names == "identify group signed_up invite_sent ");
+}
+
+TEST_CASE("the programs of the guides are the ones that are compiled and run") {
+  const auto after_blank = [](const std::string& text) {
+    return text.substr(text.find("\n\n") + 2);
+  };
+  const auto sinks = blocks_of("docs/sinks.md", "cpp");
+  REQUIRE(sinks.size() == 1);
+  CHECK(sinks[0] == after_blank(text_of("tests/examples/line_sink.hpp")));
+
+  const auto testing = blocks_of("docs/testing.md", "cpp");
+  REQUIRE(testing.size() == 4);
+  const std::string app = text_of("tests/examples/invites/app.hpp");
+  CHECK(testing[0] == app.substr(app.find("// Saves an invite")));
+  CHECK(testing[1] == text_of("tests/examples/invites/with_doctest.cpp"));
+  CHECK(text_of("tests/examples/invites/with_catch2.cpp").rfind(testing[2], 0) == 0);
+  CHECK(testing[3] == text_of("tests/examples/invites/with_googletest.cpp"));
 }
 
 TEST_CASE("the README's program delivers its invite") {

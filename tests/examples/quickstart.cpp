@@ -6,7 +6,6 @@
 #include <iostream>
 #include <outbox/outbox.hpp>
 #include <string>
-#include <thread>
 
 // The app's own rows and the event commit together, or neither does.
 void invite(SQLite::Database& db, const std::string& inviter, const std::string& account,
@@ -38,14 +37,12 @@ int main(int argc, char** argv) try {
   outbox::Dispatcher dispatcher{"app.db", outbox::track_api(track)};
 
   invite(db, "user-1", "account-1", "amy@achme.com");
-  dispatcher.notify();  // optional: go now rather than at the next look
 
-  // Your server serves on; this program waits for its one event, for a minute at most.
-  for (int i = 0; i < 6000 && dispatcher.stats().delivered == 0; ++i) {
-    std::this_thread::sleep_for(std::chrono::milliseconds{10});
-  }
+  // Your server serves on; this program waits for its one event, for ten seconds at most.
+  const bool is_done = dispatcher.wait_until_idle(std::chrono::seconds{10});
   std::cout << dispatcher.stats().delivered << " delivered\n";
-  // The dispatcher stops here. What is not delivered waits in app.db for the next start.
+  if (!is_done) std::cerr << "still pending: " << dispatcher.stats().hold << "\n";
+  return is_done ? 0 : 1;  // the dispatcher stops; what is pending waits for the next start
 } catch (const std::exception& error) {
   std::cerr << error.what() << "\n";
   return 1;

@@ -67,7 +67,9 @@ void World::enqueue() {
     if (chance(8)) {
       options.not_before = clock_.now() + milliseconds{pick(100'000)};
       event.due_at_ms = std::max<std::int64_t>(
-          outbox::core::unix_ms(std::chrono::floor<milliseconds>(options.not_before)), 0);
+          outbox::core::unix_ms(std::chrono::floor<milliseconds>(
+              options.not_before.value_or(std::chrono::system_clock::time_point{}))),
+          0);
     }
     event.id = outbox::enqueue(app_.db(), outbox::Payload{event.payload}, options).id;
     use_our_time(event);

@@ -53,7 +53,7 @@ void World::make_destination(const char* name) {
                                  .connections = options.connections,
                                  .blocks_on_dead = options.block_on_dead,
                                  .scrubs = options.scrub_delivered,
-                                 .give_up_after = options.give_up_after});
+                                 .give_up_after = options.give_up_after.value_or(0ms)});
   options_.push_back(std::move(options));
 }
 

@@ -5,7 +5,8 @@ include(CMakePackageConfigHelpers)
 
 set_target_properties(outbox PROPERTIES EXPORT_NAME outbox)
 target_include_directories(outbox PUBLIC $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
-install(TARGETS outbox EXPORT outboxTargets)
+set_target_properties(outbox_testing PROPERTIES EXPORT_NAME testing)
+install(TARGETS outbox outbox_testing EXPORT outboxTargets)
 install(DIRECTORY ${PROJECT_SOURCE_DIR}/include/outbox DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
 
 set(package_folder ${CMAKE_INSTALL_LIBDIR}/cmake/outbox)

@@ -67,6 +67,10 @@ void add_sending_options(CLI::App& command, SendingFlags& flags) {
   add("--batch-events", flags.batch_events, "Most events in a request (100)");
   add("--batch-bytes", flags.batch_bytes, "Most bytes in a request (1900000)");
   add("--connections", flags.connections, "Requests under way at once (1)");
+  command
+      .add_option("--requests-per-second", flags.requests_per_second,
+                  "Most requests in a second (no limit)")
+      ->check(CLI::Range(0.001, 100'000.0));
   add("--give-up-after", flags.give_up_after,
       "Events pending for longer die as expired: 30s, 5m, 2h, 7d (never)");
   command.add_flag("--yes-send-copy", flags.sends_copy,
@@ -99,8 +103,12 @@ outbox::DispatcherOptions dispatcher_options_of(const SendingFlags& flags,
           .batch_events = flags.batch_events,
           .batch_bytes = flags.batch_bytes,
           .connections = flags.connections,
-          .give_up_after = flags.give_up_after.empty() ? std::chrono::milliseconds{0}
-                                                       : duration_of(flags.give_up_after),
+          .requests_per_second_max = flags.requests_per_second == 0
+                                         ? std::nullopt
+                                         : std::optional{flags.requests_per_second},
+          .give_up_after = flags.give_up_after.empty()
+                               ? std::nullopt
+                               : std::optional{duration_of(flags.give_up_after)},
           // One that is put in place meanwhile is nobody's decision.
           .pauses_foreign_database = !flags.sends_copy};
 }

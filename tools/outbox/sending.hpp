@@ -25,6 +25,7 @@ struct SendingFlags {
   std::string ca_file;
   std::string proxy;
   bool allows_plain_http = false;
+  double requests_per_second = 0;    // 0: no limit
   std::string give_up_after = "";    // empty: never
   std::string request_timeout = "";  // empty: the library's
   bool is_new = false;

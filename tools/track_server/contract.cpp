@@ -73,29 +73,41 @@ Refusal required_text(const Json& event, const std::string& element, const char*
   return std::nullopt;
 }
 
-Refusal event_refusal(const Json& event, std::size_t index) {
+// What each of the three calls asks of an event.
+std::vector<const char*> required_fields(std::string_view path) {
+  if (path == "/api/identify") return {"user_id", "timestamp"};
+  if (path == "/api/group") return {"group_id", "user_id", "timestamp"};
+  return {"event_name", "user_id", "timestamp"};
+}
+
+Refusal event_refusal(const Json& event, std::string_view path, std::size_t index) {
   const std::string element = "events[" + std::to_string(index) + "]";
   if (!event.is_object()) return element + ": must be an object";
-  for (const char* field : {"event_name", "user_id", "timestamp"}) {
+  for (const char* field : required_fields(path)) {
     if (auto refusal = required_text(event, element, field)) return refusal;
   }
   if (!is_iso8601(event["timestamp"].get_ref<const std::string&>())) {
     return element + ".timestamp: must be ISO 8601 with a four-digit year and a zone";
   }
-  for (const char* field : {"properties", "context"}) {
+  for (const char* field : {"properties", "traits", "context"}) {
     const auto found = event.find(field);
     if (found == event.end() || found->is_object()) continue;
     return element + "." + field + ": must be an object";
   }
+  if (path == "/api/group" &&
+      (!event.contains("context") || !event["context"].contains("group_id") ||
+       event["context"]["group_id"] != event["group_id"])) {
+    return element + ".context.group_id: must be the group_id";
+  }
   return std::nullopt;
 }
 
-Refusal batch_refusal(const Json& batch) {
+Refusal batch_refusal(const Json& batch, std::string_view path) {
   if (!batch.is_array()) return "body: must be an array of events";
   if (batch.empty()) return "body: holds no events";
   if (batch.size() > batch_events_max) return "body: more than 1,000 events";
   for (std::size_t index = 0; index < batch.size(); ++index) {
-    if (auto refusal = event_refusal(batch[index], index)) return refusal;
+    if (auto refusal = event_refusal(batch[index], path, index)) return refusal;
   }
   return std::nullopt;
 }
@@ -141,14 +153,14 @@ Verdict refused(int status, std::string message) {
 }  // namespace
 
 Verdict judge(std::string_view body, std::string_view authorization, std::string_view api_key,
-              std::string_view token) {
+              std::string_view token, std::string_view path) {
   if (!is_allowed(authorization, api_key, token)) {
     return refused(401, "the credential is missing or wrong");
   }
   if (body.size() > body_bytes_max) return refused(400, "body: over 2,000,000 bytes");
   try {
     const Json batch = parse(body);
-    if (auto refusal = batch_refusal(batch)) return refused(400, std::move(*refusal));
+    if (auto refusal = batch_refusal(batch, path)) return refused(400, std::move(*refusal));
     Verdict verdict;
     verdict.events.reserve(batch.size());
     for (const Json& event : batch) verdict.events.push_back(event.dump());

@@ -24,12 +24,12 @@ struct Verdict {
   std::vector<std::string> events = {};
 };
 
-/// Judges a POST by its body and the values of its `Authorization` and `x-api-key` headers. An
-/// empty `token` allows any credential but none.
+/// Judges a POST to `path` by its body and the values of its `Authorization` and `x-api-key`
+/// headers. An empty `token` allows any credential but none.
 ///
 /// Threads: any; pure.
 Verdict judge(std::string_view body, std::string_view authorization, std::string_view api_key,
-              std::string_view token);
+              std::string_view token, std::string_view path = "/api/track");
 
 /// The JSON body of an answer; `success` is true when `status` is 2xx.
 std::string answer_body(int status, std::string_view response_id, std::string_view message);

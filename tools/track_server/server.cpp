@@ -3,8 +3,10 @@
 #include <httplib.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <atomic>
 #include <condition_variable>
+#include <iterator>
 #include <latch>
 #include <mutex>
 #include <optional>
@@ -24,6 +26,12 @@ namespace track_server {
 namespace {
 
 constexpr auto track_path = "/api/track";
+constexpr const char* paths[] = {track_path, "/api/identify", "/api/group"};
+
+bool is_served(const std::string& path) {
+  return std::find(std::begin(paths), std::end(paths), path) != std::end(paths);
+}
+
 constexpr int backlog = 1'024;
 constexpr std::size_t payload_bytes_max = 64'000'000;
 constexpr time_t keep_alive_seconds = 5;
@@ -88,8 +96,8 @@ void TrackServer::State::set_up() {
   http_.set_keep_alive_timeout(keep_alive_seconds);
   http_.set_keep_alive_max_count(keep_alive_requests_max);
   http_.set_payload_max_length(payload_bytes_max);
-  http_.Post(track_path, [this](const httplib::Request& request, httplib::Response& response,
-                                const httplib::ContentReader& read) {
+  const auto post = [this](const httplib::Request& request, httplib::Response& response,
+                           const httplib::ContentReader& read) {
     // Read here, because httplib itself refuses a form over 8 KiB, which is what `curl -d` posts.
     std::string body;
     const bool is_whole = read([&body](const char* data, std::size_t size) {
@@ -97,24 +105,28 @@ void TrackServer::State::set_up() {
       return true;
     });
     if (is_whole) answer(request, std::move(body), response);
-  });
+  };
   const auto not_allowed = [](const httplib::Request&, httplib::Response& response) {
     response.set_header("Allow", "POST");
     write({.status = 405, .body = answer_body(405, "", "POST it")}, response);
   };
-  http_.Get(track_path, not_allowed).Put(track_path, not_allowed);
-  http_.Patch(track_path, not_allowed).Delete(track_path, not_allowed);
-  http_.Options(track_path, not_allowed);
+  for (const char* path : paths) {
+    http_.Post(path, post);
+    http_.Get(path, not_allowed).Put(path, not_allowed);
+    http_.Patch(path, not_allowed).Delete(path, not_allowed);
+    http_.Options(path, not_allowed);
+  }
   http_.Get("/health", [](const httplib::Request&, httplib::Response& response) {
     write({.body = "ok", .content_type = "text/plain"}, response);
   });
   http_.set_error_handler([](const httplib::Request& request, httplib::Response& response) {
-    if (response.status != 404 || request.path == track_path) return;
-    write({.status = 404, .body = answer_body(404, "", "only /api/track and /health are here")},
+    if (response.status != 404 || is_served(request.path)) return;
+    write({.status = 404,
+           .body = answer_body(404, "", "only /api/track, identify, group and /health are here")},
           response);
   });
   http_.set_logger([this](const httplib::Request& request, const httplib::Response& response) {
-    if (request.method == "POST" && request.path == track_path) return;  // reported as it came
+    if (request.method == "POST" && is_served(request.path)) return;  // reported as it came
     report({.status = response.status, .method = request.method});
   });
 }
@@ -186,7 +198,8 @@ void TrackServer::State::answer(const httplib::Request& request, std::string bod
                  .content_type = request.get_header_value("Content-Type"),
                  .user_agent = request.get_header_value("User-Agent"),
                  .body = std::move(body),
-                 .method = request.method};
+                 .method = request.method,
+                 .path = request.path};
   std::vector<std::string> events;
   const Answer answer = decide(record, events);
   record.status = answer.closes ? 0 : answer.status;
@@ -209,7 +222,8 @@ Answer TrackServer::State::decide(const Request& request, std::vector<std::strin
     token = token_;
     misbehaviour = mood_.next(request.body);
   }
-  Verdict verdict = judge(request.body, request.authorization, request.api_key, token);
+  Verdict verdict =
+      judge(request.body, request.authorization, request.api_key, token, request.path);
   const std::string id = response_id(++answers_);
   Answer answer = misbehaviour ? bad_answer(verdict, id, *misbehaviour) : good_answer(verdict, id);
   if (answer.accepts) events = std::move(verdict.events);

@@ -47,6 +47,7 @@ struct Request {
   int status = 0;          ///< Of the answer; 0: closed without one.
   std::size_t events = 0;  ///< How many were accepted.
   std::string method = {};
+  std::string path = {};  ///< "/api/track", "/api/identify" or "/api/group".
 };
 
 struct Options {
@@ -64,10 +65,10 @@ struct Options {
   std::function<void(const Request&)> on_request = {};
 };
 
-/// Serves from construction to `stop()`, up to 80 connections at once.
+/// Serves from construction to `stop()`.
 ///
-/// "Requests" below are POSTs to `/api/track`. Signals of the process stay as they were.
-/// Threads: all members, any thread.
+/// "Requests" below are POSTs to `/api/track`, `/api/identify` and `/api/group`. Signals of the
+/// process stay as they were. Threads: all members, any thread.
 class TrackServer {
  public:
   /// Throws: `std::runtime_error` when it cannot listen, or the log cannot be opened.

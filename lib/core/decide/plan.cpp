@@ -19,7 +19,7 @@ std::string unsendable_reason(const PendingEvent& event) {
            std::to_string(request_bytes_max);
   }
   if (event.is_validated) return {};
-  const auto violation = event_violation(event.payload);
+  const auto violation = event_violation(event.payload, event.kind);
   if (!violation) return {};
   const std::string where = violation->field.empty() ? "" : violation->field + ": ";
   return "unsendable: " + where + violation->reason;

@@ -97,7 +97,17 @@ class Walker : public Json::json_sax_t {
 
 class EventWalker final : public Walker {
  public:
-  EventWalker() : Walker{"", depth_max} {}
+  explicit EventWalker(std::string_view kind)
+      : Walker{"", depth_max},
+        is_group_{kind == event_kind::group},
+        is_known_{kind.empty() || kind == event_kind::track || kind == event_kind::identify ||
+                  is_group_} {
+    if (!is_known_) return;
+    if (is_group_) required_.push_back({"group_id"});
+    if (!is_group_ && kind != event_kind::identify) required_.push_back({"event_name"});
+    required_.push_back({"user_id"});
+    required_.push_back({"timestamp"});
+  }
 
   bool is_invite() const { return is_invite_; }
   const std::optional<std::string>& address_problem_found() const { return address_problem_; }
@@ -109,6 +119,7 @@ class EventWalker final : public Walker {
   };
 
   bool at_member(const std::string& name) override {
+    if (!is_known_) return true;
     if (name == "event") has_old_name_ = true;
     const auto known = std::find(seen_.begin(), seen_.end(), name);
     if (known != seen_.end()) return refuse(name, "there twice");
@@ -117,14 +128,17 @@ class EventWalker final : public Walker {
   }
 
   bool at_value(std::string_view path, Kind kind, const std::string& text) override {
+    if (!is_known_) return true;
     for (Required& field : required_) {
       if (path != field.name) continue;
       if (kind != Kind::string) return refuse(path, "must be a string");
       field.is_there = !text.empty();
     }
     if (path == "event_name") is_invite_ = text == "invite_sent";
+    if (path == "group_id") group_ = text;
     if (path == "timestamp") timestamp_problem_ = timestamp_problem(text);
-    if ((path == "properties" || path == "context") && kind != Kind::object) {
+    const bool is_object = path == "properties" || path == "traits" || path == "context";
+    if (is_object && kind != Kind::object) {
       return refuse(path, "must be an object");
     }
     return true;
@@ -135,6 +149,7 @@ class EventWalker final : public Walker {
     if (member == "properties" && inner == "invitee_email") {
       address_problem_ = kind == Kind::string ? address_problem(text) : "must be a string";
     }
+    if (member == "context" && inner == "group_id") context_group_ = text;
     return true;
   }
 
@@ -146,16 +161,23 @@ class EventWalker final : public Walker {
                        is_old ? "required (\"event\" is no field of the Track API)" : "required"};
     }
     if (timestamp_problem_) return Violation{"timestamp", *timestamp_problem_};
+    if (is_group_ && context_group_ != group_) {
+      return Violation{"context.group_id", "must be the group_id"};
+    }
     return std::nullopt;
   }
 
   static bool is_named(std::string_view name) {
-    return name == "event_name" || name == "user_id" || name == "timestamp" ||
-           name == "properties" || name == "context";
+    return name == "event_name" || name == "user_id" || name == "timestamp" || name == "group_id" ||
+           name == "properties" || name == "traits" || name == "context";
   }
 
+  bool is_group_;
+  bool is_known_;
+  std::vector<Required> required_;
   std::vector<std::string> seen_;
-  Required required_[3] = {{"event_name"}, {"user_id"}, {"timestamp"}};
+  std::string group_;
+  std::string context_group_;
   bool has_old_name_ = false;
   bool is_invite_ = false;
   std::optional<std::string>
@@ -185,12 +207,12 @@ class MemberWalker final : public Walker {
 
 }  // namespace
 
-std::optional<Violation> event_violation(std::string_view payload) {
-  return EventWalker{}.walk(payload);
+std::optional<Violation> event_violation(std::string_view payload, std::string_view kind) {
+  return EventWalker{kind}.walk(payload);
 }
 
-std::optional<Violation> new_event_violation(std::string_view payload) {
-  EventWalker walker;
+std::optional<Violation> new_event_violation(std::string_view payload, std::string_view kind) {
+  EventWalker walker{kind};
   if (auto violation = walker.walk(payload)) return violation;
   if (walker.is_invite() && walker.address_problem_found()) {
     return Violation{"properties.invitee_email", *walker.address_problem_found()};

@@ -16,14 +16,22 @@ struct Violation {
   std::string reason;
 };
 
+/// The kinds of events that the Track API has an address for. An event without a kind is a track.
+namespace event_kind {
+inline constexpr std::string_view track = "track";
+inline constexpr std::string_view identify = "identify";
+inline constexpr std::string_view group = "group";
+}  // namespace event_kind
+
 /// What breaks the rules that the endpoint itself has: one JSON object in UTF-8, at most
-/// `depth_max` deep, with `event_name`, `user_id` and `timestamp`; `properties` and `context` are
-/// objects.
-std::optional<Violation> event_violation(std::string_view payload);
+/// `depth_max` deep, with `user_id` and `timestamp`; a track has an `event_name` too, and a group a
+/// `group_id` that its context repeats. `properties`, `traits` and `context` are objects. An event
+/// of another kind is one JSON object, and no more is known of it.
+std::optional<Violation> event_violation(std::string_view payload, std::string_view kind = {});
 
 /// The same for an event that is about to be recorded, where the app can still be told: the address
 /// of an `invite_sent` is looked at too.
-std::optional<Violation> new_event_violation(std::string_view payload);
+std::optional<Violation> new_event_violation(std::string_view payload, std::string_view kind = {});
 
 /// What is wrong with the text of an object that becomes the member `field` of an event. `taken`
 /// are the members that the event's typed fields already fill.

@@ -1,124 +1,12 @@
 #include "core/event/payload.hpp"
 
-#include <algorithm>
-#include <nlohmann/json.hpp>
-#include <utility>
-#include <vector>
-
 #include "core/event/event_check.hpp"
+#include "core/event/payload_writer.hpp"
 #include "core/event/text.hpp"
-#include "core/event/timestamp.hpp"
-#include "outbox/errors.hpp"
 
 namespace outbox::core {
 
 namespace {
-
-bool is_plain(std::string_view text) {
-  return std::all_of(text.begin(), text.end(), [](char c) {
-    return static_cast<unsigned char>(c) >= 0x20 && c != '"' && c != '\\';
-  });
-}
-
-// Escaping is nlohmann's; most strings need none, and then copying is several times faster.
-void append_quoted(std::string& json, std::string_view text) {
-  if (!is_plain(text)) {
-    json += nlohmann::json(text).dump();
-    return;
-  }
-  json += '"';
-  json += text;
-  json += '"';
-}
-
-// Appends the members of one object; leaves out what is empty.
-class Members {
- public:
-  explicit Members(std::string& json) : json_{json} { json_ += '{'; }
-
-  void add(std::string_view name, std::string_view text) {
-    if (text.empty()) return;
-    begin(name);
-    append_quoted(json_, text);
-  }
-
-  // The members of an object that is given as its text. Requires: it is a valid object.
-  void add_all_of(std::string_view object) {
-    object = trimmed(object);
-    if (object.empty()) return;
-    const std::string_view inner = trimmed(object.substr(1, object.size() - 2));
-    if (inner.empty()) return;
-    separate();
-    json_ += inner;
-  }
-
-  void begin(std::string_view name) {
-    separate();
-    json_ += '"';
-    json_ += name;
-    json_ += "\":";
-  }
-
-  void end() { json_ += '}'; }
-
- private:
-  void separate() {
-    if (json_.back() != '{') json_ += ',';
-  }
-
-  std::string& json_;
-};
-
-// Refuses with the element's number, so that the checks below read as a list of rules.
-class Rules {
- public:
-  explicit Rules(std::size_t element) : element_{element} {}
-
-  void text(std::string_view field, std::string_view value) const {
-    if (const auto bad = first_invalid_utf8(value)) {
-      refuse(field, "not UTF-8 at byte " + std::to_string(*bad));
-    }
-  }
-  void required(std::string_view field, std::string_view value) const {
-    if (value.empty()) refuse(field, "required");
-    text(field, value);
-  }
-  void timestamp(std::string_view value) const {
-    if (value.empty()) return;  // the stamp's is used
-    if (const auto problem = timestamp_problem(value)) refuse("timestamp", *problem);
-  }
-  void address(std::string_view field, std::string_view value) const {
-    required(field, value);
-    if (const auto problem = address_problem(value)) refuse(field, *problem);
-  }
-  void members(std::string_view field, std::string_view object,
-               std::span<const std::string_view> taken) const {
-    if (const auto violation = member_violation(field, object, taken)) {
-      refuse(violation->field, violation->reason);
-    }
-  }
-  [[noreturn]] void refuse(std::string_view field, const std::string& reason) const {
-    throw invalid_event{element_, std::string{field}, reason};
-  }
-
- private:
-  std::size_t element_;
-};
-
-std::string_view timestamp_of(const Timestamp& timestamp, const Stamp& stamp) {
-  return timestamp.text().empty() ? stamp.timestamp : std::string_view{timestamp.text()};
-}
-
-using Fields = std::vector<std::string_view>;
-
-// The names of the fields that are set, which the extra members may not repeat.
-Fields set_fields(std::initializer_list<std::pair<std::string_view, std::string_view>> fields) {
-  Fields names;
-  for (const auto& [name, value] : fields) {
-    if (!value.empty()) names.push_back(name);
-  }
-  return names;
-}
 
 void check(const InviteSent& invite, const Rules& rules, const Stamp& stamp) {
   rules.required("user_id", invite.user_id);
@@ -207,15 +95,99 @@ std::string text_of(const TrackEvent& track, const Rules& rules, const Stamp& st
   return json;
 }
 
-std::string text_of(const Payload& payload, const Rules& rules, const Stamp&) {
+// A user or an account: the members in front, the traits, and what all events have.
+std::string text_of(const Identify& user, const Rules& rules, const Stamp& stamp) {
+  rules.required("user_id", user.user_id);
+  rules.timestamp(user.timestamp.text());
+  if (!user.email.empty()) rules.address("traits.user_email", user.email);
+  rules.text("traits.user_name", user.name);
+  if (!user.traits.empty()) {
+    rules.members("traits", user.traits,
+                  set_fields({{"user_email", user.email}, {"user_name", user.name}}));
+  }
+  if (!user.context.empty()) {
+    rules.members("context", user.context, set_fields({{"event_id", stamp.event_id}}));
+  }
+
+  std::string json;
+  json.reserve(256 + user.traits.size() + user.context.size());
+  Members event{json};
+  event.add("user_id", user.user_id);
+  event.begin("traits");
+  Members traits{json};
+  traits.add("user_email", user.email);
+  traits.add("user_name", user.name);
+  traits.add_all_of(user.traits);
+  traits.end();
+  event.add("timestamp", timestamp_of(user.timestamp, stamp));
+  event.begin("context");
+  Members context{json};
+  context.add("event_id", stamp.event_id);
+  context.add_all_of(user.context);
+  context.end();
+  event.end();
+  return json;
+}
+
+std::string text_of(const Group& group, const Rules& rules, const Stamp& stamp) {
+  rules.required("group_id", group.group_id);
+  rules.required("user_id", group.user_id);
+  rules.timestamp(group.timestamp.text());
+  rules.text("traits.group_type", group.type);
+  rules.text("traits.account_name", group.name);
+  rules.text("traits.account_domain", group.domain);
+  if (!group.traits.empty()) {
+    rules.members("traits", group.traits,
+                  set_fields({{"group_type", group.type},
+                              {"account_name", group.name},
+                              {"account_domain", group.domain}}));
+  }
+  if (!group.context.empty()) {
+    rules.members("context", group.context,
+                  set_fields({{"group_id", group.group_id},
+                              {"group_type", group.type},
+                              {"event_id", stamp.event_id}}));
+  }
+
+  std::string json;
+  json.reserve(320 + group.traits.size() + group.context.size());
+  Members event{json};
+  event.add("group_id", group.group_id);
+  event.add("user_id", group.user_id);
+  event.begin("traits");
+  Members traits{json};
+  traits.add("group_type", group.type);
+  traits.add("account_name", group.name);
+  traits.add("account_domain", group.domain);
+  traits.add_all_of(group.traits);
+  traits.end();
+  event.add("timestamp", timestamp_of(group.timestamp, stamp));
+  event.begin("context");
+  Members context{json};
+  context.add("group_id", group.group_id);
+  context.add("group_type", group.type);
+  context.add("event_id", stamp.event_id);
+  context.add_all_of(group.context);
+  context.end();
+  event.end();
+  return json;
+}
+
+std::string text_of(const Payload& payload, const Rules& rules, const Stamp& stamp) {
   const std::string_view text = trimmed(payload.text);
-  if (const auto violation = new_event_violation(text)) {
+  if (const auto violation = new_event_violation(text, stamp.kind)) {
     rules.refuse(violation->field, violation->reason);
   }
   return std::string{text};
 }
 
 }  // namespace
+
+std::string_view kind_of(const Event& event) {
+  if (std::holds_alternative<Identify>(event)) return event_kind::identify;
+  if (std::holds_alternative<Group>(event)) return event_kind::group;
+  return {};
+}
 
 std::string payload_text(const Event& event, std::size_t element, const Stamp& stamp) {
   const Rules rules{element};

@@ -5,10 +5,8 @@
 #include <optional>
 
 #include "core/clock.hpp"
-#include "core/event/limits.hpp"
-#include "core/event/names.hpp"
+#include "core/event/enqueue_options.hpp"
 #include "core/event/payload.hpp"
-#include "core/event/text.hpp"
 #include "core/event/timestamp.hpp"
 #include "core/event/uuid.hpp"
 #include "outbox/errors.hpp"
@@ -25,37 +23,9 @@ namespace {
 using Microseconds = std::chrono::sys_time<std::chrono::microseconds>;
 using std::chrono::milliseconds;
 
-void require_key(const char* name, const std::string& key) {
-  if (key.size() > 256) {
-    throw std::invalid_argument{std::string{"outbox: "} + name + ": longer than 256 bytes"};
-  }
-  if (core::first_invalid_utf8(key) || key.find('\0') != std::string::npos) {
-    throw std::invalid_argument{std::string{"outbox: "} + name + ": not UTF-8 text"};
-  }
-}
-
-void require_options(std::span<const Event> events, const EnqueueOptions& options) {
-  core::require_destination_name(options.destination);
-  core::require_instant("not_before", options.not_before);
-  require_key("ordering_key", options.ordering_key);
-  require_key("dedupe_key", options.dedupe_key);
-  if (!options.dedupe_key.empty() && events.size() > 1) {
-    throw std::invalid_argument{"outbox: dedupe_key: names one event, but the call has several"};
-  }
-  if (options.event_bytes_max < 1 || options.event_bytes_max > core::stored_bytes_max) {
-    throw std::invalid_argument{"outbox: event_bytes_max: must be 1 to 1,000,000"};
-  }
-  const bool has_payload = std::any_of(events.begin(), events.end(), [](const Event& event) {
-    return std::holds_alternative<Payload>(event);
-  });
-  if (options.event_id_in_context && has_payload) {
-    throw std::invalid_argument{
-        "outbox: event_id_in_context: a Payload is sent as given; use TrackEvent"};
-  }
-}
-
 std::int64_t due_at_ms(const EnqueueOptions& options) {
-  return std::chrono::ceil<milliseconds>(options.not_before.time_since_epoch()).count();
+  if (!options.not_before) return 0;
+  return std::chrono::ceil<milliseconds>(options.not_before->time_since_epoch()).count();
 }
 
 }  // namespace
@@ -64,18 +34,19 @@ std::int64_t due_at_ms(const EnqueueOptions& options) {
 // It is a statement of its own: reading the table it writes costs SQLite a temporary table.
 constexpr auto insert_row =
     "insert into main.outbox_events (event_id, destination, payload, validated, ordering_key,"
-    " dedupe_key, due_at_ms, enqueued_at_ms) values (?1, ?2, ?3, 1, ?4, ?5, ?6, ?7)";
+    " dedupe_key, due_at_ms, enqueued_at_ms, kind, headers)"
+    " values (?1, ?2, ?3, 1, ?4, ?5, ?6, ?7, ?8, ?9)";
 constexpr auto insert_unless_there =
     "insert into main.outbox_events (event_id, destination, payload, validated, ordering_key,"
-    " dedupe_key, due_at_ms, enqueued_at_ms) select ?1, ?2, ?3, 1, ?4, ?5, ?6, ?7 where not exists"
+    " dedupe_key, due_at_ms, enqueued_at_ms, kind, headers)"
+    " select ?1, ?2, ?3, 1, ?4, ?5, ?6, ?7, ?8, ?9 where not exists"
     " (select 1 from main.outbox_events where destination = ?2 and dedupe_key = ?5)";
 
 // Looked at after the write and before it is released: a transaction that reads first could not
 // become the writer beside another one. Throws: `queue_full`.
-void require_room(sqlite3* db, const EnqueueOptions& options) {
+void require_room(sqlite3* db, const std::string& destination, std::size_t events_max) {
   const auto cap = static_cast<std::int64_t>(
-      std::min<std::size_t>(options.pending_events_max, std::numeric_limits<std::int64_t>::max()));
-  if (cap == 0) return;
+      std::min<std::size_t>(events_max, std::numeric_limits<std::int64_t>::max() - 1));
   // What is cheap to know first: every event ever, without those that are known to have left.
   const std::int64_t pending_max =
       query_integer(db,
@@ -89,15 +60,24 @@ void require_room(sqlite3* db, const EnqueueOptions& options) {
                     "select count(*) from (select 1 from main.outbox_queue where destination = ?1"
                     " and state < 4 limit ?2 + 1)",
                     "enqueue"};
-  pending.bind(1, options.destination).bind(2, cap).step();
+  pending.bind(1, destination).bind(2, cap).step();
   if (pending.integer(0) > cap) {
-    throw queue_full{options.destination, std::to_string(cap) + " events"};
+    throw queue_full{destination, std::to_string(cap) + " events"};
   }
 }
 
 // An event that has passed every check and only needs its row.
 struct Draft {
   std::string event_id = {}, payload = {};
+  std::string_view kind = {};
+};
+
+// What one row of the log is made of.
+struct Row {
+  const Draft& draft;
+  const std::string& destination;
+  const std::string& headers;
+  const EnqueueOptions& options;
 };
 
 // The statements that store events on one connection.
@@ -114,7 +94,11 @@ class Inserter {
 
   std::vector<Enqueued> enqueue(std::span<const Event> events, const EnqueueOptions& options) {
     if (sqlite3_get_autocommit(db_) != 0) throw not_in_transaction{};
-    require_options(events, options);
+    core::require_enqueue_options(events, options);
+    const std::vector<std::string> one{options.destination};
+    const std::vector<std::string>& destinations =
+        options.destinations.empty() ? one : options.destinations;
+    const std::string headers = core::headers_text(options.headers);
     const std::vector<Draft> drafts = drafts_of(events, options);
 
     int has_triggers = 1;
@@ -122,14 +106,22 @@ class Inserter {
     has_triggers_ = has_triggers != 0;
     const KeptRowid kept{db_};
     std::vector<Enqueued> results;
-    results.reserve(drafts.size());
+    results.reserve(drafts.size() * destinations.size());
     if (drafts.empty()) return results;
     try {
       // For a single event too: a trigger of the host's that raises FAIL would leave its row
       // behind.
       Savepoint savepoint{db_, "enqueue", kept_savepoint_ ? &*kept_savepoint_ : nullptr};
-      for (const Draft& draft : drafts) results.push_back(store(draft, options));
-      require_room(db_, options);
+      for (const Draft& draft : drafts) {
+        for (const std::string& destination : destinations) {
+          results.push_back(store({draft, destination, headers, options}));
+        }
+      }
+      for (const std::string& destination : destinations) {
+        if (options.pending_events_max) {
+          require_room(db_, destination, *options.pending_events_max);
+        }
+      }
       savepoint.release();
     } catch (const database_error& error) {
       // Interrupted, or out of disk, SQLite ends the host's transaction (c3ref/interrupt.html).
@@ -152,12 +144,13 @@ class Inserter {
     for (const Event& event : events) {
       Draft draft{
           .event_id = core::uuid7(core::Instant{milliseconds{enqueued_at_ms_}}, random_.next()),
-          .payload = {}};
+          .kind = core::kind_of(event, options)};
       const std::string timestamp_text = core::utc_text(timestamp);
       draft.payload = core::payload_text(
           event, drafts.size(),
           {.timestamp = timestamp_text,
            .event_id = options.event_id_in_context ? std::string_view{draft.event_id} : "",
+           .kind = draft.kind,
            .bytes_max = options.event_bytes_max});
       drafts.push_back(std::move(draft));
       last_timestamp_ = timestamp;
@@ -166,17 +159,17 @@ class Inserter {
     return drafts;
   }
 
-  Enqueued store(const Draft& draft, const EnqueueOptions& options) {
-    if (options.dedupe_key.empty()) {
-      if (!run_insert(bind_row(insert_, draft, options))) throw_ignored();
+  Enqueued store(const Row& row) {
+    if (row.options.dedupe_key.empty()) {
+      if (!run_insert(bind_row(insert_, row))) throw_ignored();
     } else {
       // The write comes first: reading first could not be upgraded beside another writer.
       Statement insert{db_, insert_unless_there, "enqueue"};
-      if (!run_insert(bind_row(insert, draft, options))) return stored_before(options);
+      if (!run_insert(bind_row(insert, row))) return stored_before(row);
     }
     const std::int64_t id = sqlite3_last_insert_rowid(db_);
     if (!has_triggers_) queue(id);
-    return {.id = id, .event_id = draft.event_id};
+    return {.id = id, .event_id = row.draft.event_id, .destination = row.destination};
   }
 
   // False: nothing was stored. An authorizer can make nothing of the statement, which then leaves
@@ -204,23 +197,28 @@ class Inserter {
         .run();
   }
 
-  Statement& bind_row(Statement& insert, const Draft& draft, const EnqueueOptions& options) const {
-    return insert.bind(1, draft.event_id)
-        .bind(2, options.destination)
-        .bind(3, draft.payload)
-        .bind(4, text_or_null(options.ordering_key))
-        .bind(5, text_or_null(options.dedupe_key))
-        .bind(6, due_at_ms(options))
-        .bind(7, enqueued_at_ms_);
+  Statement& bind_row(Statement& insert, const Row& row) const {
+    return insert.bind(1, row.draft.event_id)
+        .bind(2, row.destination)
+        .bind(3, row.draft.payload)
+        .bind(4, text_or_null(row.options.ordering_key))
+        .bind(5, text_or_null(row.options.dedupe_key))
+        .bind(6, due_at_ms(row.options))
+        .bind(7, enqueued_at_ms_)
+        .bind(8, text_or_null(row.draft.kind))
+        .bind(9, text_or_null(row.headers));
   }
 
-  Enqueued stored_before(const EnqueueOptions& options) const {
+  Enqueued stored_before(const Row& row) const {
     Statement there{db_,
                     "select id, event_id from main.outbox_events"
                     " where destination = ?1 and dedupe_key = ?2",
                     "enqueue"};
-    if (!there.bind(1, options.destination).bind(2, options.dedupe_key).step()) throw_ignored();
-    return {.id = there.integer(0), .event_id = there.text(1), .duplicate = true};
+    if (!there.bind(1, row.destination).bind(2, row.options.dedupe_key).step()) throw_ignored();
+    return {.id = there.integer(0),
+            .event_id = there.text(1),
+            .duplicate = true,
+            .destination = row.destination};
   }
 
   sqlite3* db_;

@@ -24,7 +24,7 @@ std::optional<std::int64_t> query_integer(sqlite3* db, const char* sql, const ch
 std::string query_text(sqlite3* db, const char* sql, const char* action);
 
 /// For columns in which null says what an empty text means: there is none.
-inline std::optional<std::string_view> text_or_null(const std::string& text) {
+inline std::optional<std::string_view> text_or_null(std::string_view text) {
   return text.empty() ? std::nullopt : std::optional<std::string_view>{text};
 }
 
