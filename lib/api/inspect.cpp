@@ -58,18 +58,29 @@ std::string trouble_of(const ActiveDispatcher& dispatcher,
          " s; it waits for the database, or hangs";
 }
 
+void put_dispatcher(sqlite3* db, DestinationStatus& destination,
+                    std::chrono::system_clock::time_point now) {
+  destination.dispatcher = dispatch::active_dispatcher(storage::path_of(db), destination.name);
+  if (destination.dispatcher) {
+    destination.dispatcher->trouble = trouble_of(*destination.dispatcher, now);
+  }
+}
+
 }  // namespace
 
 Status status(ConnectionRef connection, const std::string& destination,
               std::chrono::system_clock::time_point now) {
   sqlite3* const db = readable(connection, {.destination = destination});
   Status status = storage::read_status(db, destination, whole_ms(now));
-  const std::string path = storage::path_of(db);
-  for (DestinationStatus& found : status.destinations) {
-    found.dispatcher = dispatch::active_dispatcher(path, found.name);
-    if (found.dispatcher) found.dispatcher->trouble = trouble_of(*found.dispatcher, now);
-  }
+  for (DestinationStatus& found : status.destinations) put_dispatcher(db, found, now);
   return status;
+}
+
+std::vector<DestinationStatus> list_destinations(ConnectionRef connection) {
+  sqlite3* const db = readable(connection);
+  std::vector<DestinationStatus> found = storage::read_destinations(db);
+  for (DestinationStatus& one : found) put_dispatcher(db, one, core::system_now());
+  return found;
 }
 
 std::vector<EventSummary> list_events(ConnectionRef connection, const EventFilter& filter,

@@ -16,9 +16,8 @@ void add_new_flag(CLI::App& command, bool& is_new) {
 
 outbox::DestinationStatus require_known(SQLite::Database& db, const Globals& globals, bool is_new) {
   const std::string name = globals.destination_to_send();
-  outbox::Status all = outbox::status(db);
   std::vector<std::string> names;
-  for (outbox::DestinationStatus& destination : all.destinations) {
+  for (outbox::DestinationStatus& destination : outbox::list_destinations(db)) {
     if (destination.name == name) return std::move(destination);
     names.push_back(destination.name);
   }

@@ -16,8 +16,9 @@ outbox::DestinationStatus status_of(SQLite::Database& db, const std::string& nam
 /// `--new`, for the commands that would make a destination by naming it.
 void add_new_flag(CLI::App& command, bool& is_new);
 
-/// How the destination of a command that sends is. Throws: `Failure` when `--destination` names one
-/// that has neither events nor a row, unless `is_new`: it is a typo. The default is none.
+/// How the destination of a command that sends is, without counts. Throws: `Failure` when
+/// `--destination` names one that has neither events nor a row, unless `is_new`: it is a typo. The
+/// default is none.
 outbox::DestinationStatus require_known(SQLite::Database& db, const Globals& globals, bool is_new);
 
 }  // namespace cli

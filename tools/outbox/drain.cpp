@@ -1,3 +1,5 @@
+#include <unistd.h>
+
 #include <algorithm>
 #include <chrono>
 #include <iostream>
@@ -59,10 +61,10 @@ outbox::DeliverReport wait_for_dispatcher(SQLite::Database& db, const std::strin
 }
 
 // On this process's own connection; says if another one dispatches.
-outbox::DeliverReport deliver_alone(const outbox::DestinationStatus& before,
+outbox::DeliverReport deliver_alone(SQLite::Database& db, const outbox::DestinationStatus& before,
                                     const DrainFlags& flags, const Globals& globals,
                                     milliseconds time_max, Progress& progress) {
-  require_not_foreign(before, flags.sending);
+  require_not_foreign(db, before, flags.sending);
   outbox::DispatcherOptions options = dispatcher_options_of(flags.sending, before.name);
   options.pauses_foreign_database = false;  // it was asked
   std::int64_t delivered = 0;
@@ -82,15 +84,17 @@ outbox::DeliverReport deliver(SQLite::Database& db, const outbox::DestinationSta
     return std::max(std::chrono::ceil<milliseconds>(deadline - SteadyClock::now()),
                     milliseconds{0});
   };
-  Progress progress{"delivered", before.counts.due};
+  // Counting takes as long as the queue is, so only for someone who looks.
+  const std::int64_t total = isatty(STDERR_FILENO) ? status_of(db, before.name).counts.due : 0;
+  Progress progress{"delivered", total};
   outbox::DeliverReport report{.is_served_elsewhere = before.dispatcher.has_value()};
   // Beside another dispatcher no token is needed here.
-  if (!before.dispatcher) report = deliver_alone(before, flags, globals, left(), progress);
+  if (!before.dispatcher) report = deliver_alone(db, before, flags, globals, left(), progress);
   if (!report.is_served_elsewhere) return report;
   report = wait_for_dispatcher(db, before.name, deadline, progress);
   const bool is_orphaned = report.remaining > 0 && !report.is_served_elsewhere && !report.is_paused;
   if (!is_orphaned) return report;  // else the other one has gone, and the rest is ours
-  const outbox::DeliverReport rest = deliver_alone(before, flags, globals, left(), progress);
+  const outbox::DeliverReport rest = deliver_alone(db, before, flags, globals, left(), progress);
   report.delivered += rest.delivered;
   report.dead += rest.dead;
   report.requests += rest.requests;
@@ -133,7 +137,7 @@ ExitCode drain(const DrainFlags& flags, const Globals& globals) {
   SQLite::Database db = open_database(globals, Access::write);
   const outbox::DestinationStatus before = require_known(db, globals, flags.sending.is_new);
   if (globals.is_dry_run) {
-    const auto due = before.counts.due;
+    const auto due = status_of(db, before.name).counts.due;
     if (globals.is_json) {
       std::cout << nlohmann::ordered_json{{"delivered", 0},
                                           {"dead", 0},
@@ -160,7 +164,9 @@ ExitCode drain(const DrainFlags& flags, const Globals& globals) {
               << number(report.remaining) << " remaining (" << number(report.requests)
               << (report.requests == 1 ? " request)\n" : " requests)\n");
   }
-  explain(report, status_of(db, before.name), globals);
+  if (report.remaining > 0 || report.dead > 0) {
+    explain(report, status_of(db, before.name), globals);
+  }
   return code_of(report);
 }
 

@@ -45,7 +45,7 @@ class Service {
       Globals own = globals_;
       if (!flags_.config.empty()) own.destination = one.name;
       const outbox::DestinationStatus before = require_known(db, own, one.sending.is_new);
-      require_not_foreign(before, one.sending);
+      require_not_foreign(db, before, one.sending);
       endpoints.push_back(endpoint_of(one.sending));
       options.push_back(dispatcher_options_of(one.sending, one.name));
       if (before.is_foreign) options.back().pauses_foreign_database = false;  // it was asked

@@ -113,11 +113,12 @@ outbox::DispatcherOptions dispatcher_options_of(const SendingFlags& flags,
           .pauses_foreign_database = !flags.sends_copy};
 }
 
-void require_not_foreign(const outbox::DestinationStatus& destination, const SendingFlags& flags) {
+void require_not_foreign(SQLite::Database& db, const outbox::DestinationStatus& destination,
+                         const SendingFlags& flags) {
   if (!destination.is_foreign || flags.sends_copy) return;
   const std::string what = "this database is a copy or was restored, and " +
-                           events_text(destination.counts.pending) + " of " + destination.name +
-                           " may have been delivered already";
+                           events_text(status_of(db, destination.name).counts.pending) + " of " +
+                           destination.name + " may have been delivered already";
   if (!can_ask()) throw Failure{usage, what + ": give --yes-send-copy to send them"};
   ask(what + ". Send them?");
 }

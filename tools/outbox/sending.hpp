@@ -48,6 +48,7 @@ outbox::DispatcherOptions dispatcher_options_of(const SendingFlags& flags,
 
 /// Events of a copied or restored database are sent only when a person says so: a test system must
 /// not send the real ones. Throws: `Failure` when nobody does.
-void require_not_foreign(const outbox::DestinationStatus& destination, const SendingFlags& flags);
+void require_not_foreign(SQLite::Database& db, const outbox::DestinationStatus& destination,
+                         const SendingFlags& flags);
 
 }  // namespace cli

@@ -6,6 +6,7 @@
 
 #include "outbox/migrate.hpp"
 #include "storage/people/events.hpp"
+#include "storage/people/filter.hpp"
 #include "storage/sqlite/database.hpp"
 #include "storage/sqlite/schema.hpp"
 #include "storage/sqlite/statement.hpp"
@@ -18,7 +19,7 @@ namespace {
 using Destinations = std::map<std::string, DestinationStatus>;
 constexpr auto action = "read the status";
 
-void read_destinations(sqlite3* db, Destinations& destinations) {
+void read_rows_of(sqlite3* db, Destinations& destinations) {
   Statement rows{db,
                  "select name, first_served_at_ms is not null, paused_at_ms, paused_reason,"
                  " hold_reason, hold_since_ms, hold_until_ms, hold_tries, delivered,"
@@ -128,7 +129,7 @@ Status read_status(sqlite3* db, const std::string& destination, core::Instant no
     const ReadTransaction moment{db};
     require_schema(db);
     Destinations destinations;
-    read_destinations(db, destinations);
+    read_rows_of(db, destinations);
     read_queue(db, destinations, now);
     Status status{.schema_version = migrated_version(db)};
     for (auto& [name, found] : destinations) {
@@ -150,6 +151,29 @@ Status read_status(sqlite3* db, const std::string& destination, core::Instant no
               .value_or(0);
     }
     return status;
+  });
+}
+
+std::vector<DestinationStatus> read_destinations(sqlite3* db) {
+  return while_busy([&] {
+    const ReadTransaction moment{db};
+    require_schema(db);
+    Destinations destinations;
+    read_rows_of(db, destinations);
+    for (Statement names{db, queued_destinations, action}; names.step();) {
+      destinations[names.text(0)];
+    }
+    Statement pending{
+        db, "select 1 from main.outbox_queue where destination = ?1 and state < 4 limit 1", action};
+    std::vector<DestinationStatus> found;
+    for (auto& [name, destination] : destinations) {
+      const ResetAtEnd end{pending};
+      destination.name = name;
+      destination.is_foreign =
+          destination.is_foreign && pending.bind(1, std::string_view{name}).step();
+      found.push_back(std::move(destination));
+    }
+    return found;
   });
 }
 

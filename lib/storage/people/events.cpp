@@ -99,7 +99,6 @@ std::vector<EventDetail> read_chosen_details(sqlite3* db, const Chosen& chosen, 
                       .ordering_key = rows.text(detail_column + 3),
                       .dedupe_key = rows.text(detail_column + 4)});
   }
-  put_deliveries(db, events, [](EventDetail& detail) -> EventSummary& { return detail.event; });
   return events;
 }
 
@@ -115,14 +114,19 @@ std::vector<EventSummary> read_events(sqlite3* db, const EventFilter& filter, co
 }
 
 std::vector<EventDetail> read_details(sqlite3* db, const EventFilter& filter, core::Instant now) {
-  return read_chosen_details(db, Chosen{wanted_states(filter), filter, now}, now, filter.order);
+  auto events =
+      read_chosen_details(db, Chosen{wanted_states(filter), filter, now}, now, filter.order);
+  put_deliveries(db, events, [](EventDetail& detail) -> EventSummary& { return detail.event; });
+  return events;
 }
 
 std::optional<EventDetail> read_event(sqlite3* db, std::int64_t id, core::Instant now) {
   std::vector<EventDetail> found = read_chosen_details(db, Chosen{core::Ids{id}}, now);
   if (found.empty()) return std::nullopt;
   EventDetail detail = std::move(found.front());
-  detail.requests = requests_with(db, detail.event);
+  History history = history_of(db, detail.event);
+  detail.requests = std::move(history.requests);
+  if (detail.event.state == "delivered") detail.event.settled_at = history.delivered_at;
   return detail;
 }
 

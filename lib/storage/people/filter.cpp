@@ -36,12 +36,6 @@ const State& state_of(StateName name) {
   return states.at(static_cast<std::size_t>(name));
 }
 
-// The destinations in the queue, each found by a look-up of its own.
-constexpr auto queued_destinations =
-    "with recursive d (name) as (select min(destination) from main.outbox_queue union all"
-    " select (select min(destination) from main.outbox_queue where destination > d.name) from d"
-    " where d.name is not null) select name from d where name is not null";
-
 // Where an event is in the queue follows from its state: see `find_queued`.
 constexpr auto is_not_queued =
     "not exists (select 1 from main.outbox_queue q where q.destination = e.destination"

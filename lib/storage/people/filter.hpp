@@ -32,6 +32,12 @@ StateName name_of(core::QueueState state, std::int64_t due_at_ms, core::Instant 
 /// Whether `narrow`, from `name_of`, is a part of `name`: pending holds all that is undelivered.
 bool is_part_of(StateName narrow, StateName name);
 
+/// The destinations in the queue, each found by a look-up of its own: SQL for one column.
+inline constexpr auto queued_destinations =
+    "with recursive d (name) as (select min(destination) from main.outbox_queue union all"
+    " select (select min(destination) from main.outbox_queue where destination > d.name) from d"
+    " where d.name is not null) select name from d where name is not null";
+
 /// A part of the payload of `e`, for a statement; null for what is no JSON, which plain SQL may
 /// have stored.
 std::string field_sql(const std::string& path);

@@ -12,7 +12,8 @@ constexpr auto action = "read the request log";
 
 constexpr auto select_requests =
     "select id, destination, started_at_ms, took_ms, events, first_id, last_id, bytes, status,"
-    " outcome, reason, response_id, warnings, parent, ids from main.outbox_requests";
+    " outcome, reason, response_id, warnings, parent, ids, delivered_ids"
+    " from main.outbox_requests";
 
 RequestSummary request_at(const Statement& row) {
   RequestSummary request{.id = row.integer(0),
@@ -64,17 +65,20 @@ std::vector<RequestSummary> read_requests(sqlite3* db, const std::string& destin
   return requests;
 }
 
-std::vector<RequestSummary> requests_with(sqlite3* db, const EventSummary& event) {
+History history_of(sqlite3* db, const EventSummary& event) {
   Statement rows{db,
                  std::string{select_requests} +
                      " where destination = ?1 and first_id <= ?2 and last_id >= ?2 order by id",
                  action};
   rows.bind(1, std::string_view{event.destination}).bind(2, event.id);
-  std::vector<RequestSummary> requests;
+  History history;
   while (rows.step()) {
-    if (core::ranges_contain(rows.text(14), event.id)) requests.push_back(request_at(rows));
+    if (!core::ranges_contain(rows.text(14), event.id)) continue;
+    history.requests.push_back(request_at(rows));
+    if (rows.is_null(15) || !core::ranges_contain(rows.text(15), event.id)) continue;
+    history.delivered_at = core::instant_of(rows.integer(2) + rows.integer(3));
   }
-  return requests;
+  return history;
 }
 
 std::map<std::int64_t, core::Instant> deliveries_of(sqlite3* db, const core::Ids& ids) {

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -20,8 +21,13 @@ namespace outbox::storage {
 std::vector<RequestSummary> read_requests(sqlite3* db, const std::string& destination,
                                           std::size_t limit);
 
-/// The requests that held the event, the oldest first.
-std::vector<RequestSummary> requests_with(sqlite3* db, const EventSummary& event);
+/// The requests that held the event, the oldest first; and when it was delivered, if it was.
+struct History {
+  std::vector<RequestSummary> requests = {};
+  std::optional<core::Instant> delivered_at = {};
+};
+/// Reads the request log once, since that may be long.
+History history_of(sqlite3* db, const EventSummary& event);
 
 /// When those of `ids` that were delivered were delivered. Requires: `ids` ascend. Reads the
 /// request log once, whatever it is asked.

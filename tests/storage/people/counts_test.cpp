@@ -135,3 +135,25 @@ TEST_CASE("who holds others of its key back is named, the one that holds most fi
   REQUIRE(holders.size() == 3);
   CHECK(holders[2].is_dead);
 }
+
+TEST_CASE("the destinations are listed without counting the queue") {
+  support::AppDatabase app;
+  app.enqueue_many(3, {.destination = "other"});
+  app.enqueue_many(2);
+  outbox::pause(app.db(), "third", "why");
+  const auto found = outbox::list_destinations(app.db());
+  REQUIRE(found.size() == 3);
+  CHECK(found[0].name == "other");
+  CHECK(found[1].name == "third");
+  CHECK(found[1].paused->reason == "why");
+  CHECK(found[2].name == "track");
+  CHECK(found[2].counts.pending == 0);  // not counted
+  CHECK_FALSE(found[2].dispatcher);
+  CHECK_FALSE(found[2].is_foreign);
+
+  app.db().exec(
+      "insert into outbox_destinations (name, database_identity) values ('track', 'elsewhere'),"
+      " ('other', 'elsewhere'); delete from outbox_queue where destination = 'other'");
+  CHECK(outbox::list_destinations(app.db()).back().is_foreign);
+  CHECK_FALSE(outbox::list_destinations(app.db()).front().is_foreign);  // nothing is pending
+}

@@ -426,7 +426,7 @@ class Sending(CliTest):
         endpoint = self.endpoint()
         (report,) = self.json("drain", "drain", "--url", endpoint.url, "--batch-events", "10",
                               "--batch-bytes", "100000", "--connections", "2", "--auth", "bearer",
-                              "--request-timeout", "5s", "--give-up-after", "7d", "--proxy", "none",
+                              "--request-timeout", "5s", "--give-up-after", "7d", "--requests-per-second", "50", "--proxy", "none",
                               "--ca-file", "/etc/ssl/certs/ca-certificates.crt", "--timeout", "30s")
         self.assertEqual(report, {"delivered": 1, "dead": 0, "remaining": 0, "requests": 1})
         self.assertEqual(endpoint.end(), 1)
