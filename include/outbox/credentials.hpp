@@ -4,11 +4,14 @@
 // in an `x-api-key` header; each can be given as text, in a file, in the environment, or by a
 // callback.
 //
+//     outbox::bearer(outbox::from_file("thrivestack.token"))
+//
 // Secrets are never logged, stored in the database, or part of an error text.
 
 #include <chrono>
 #include <functional>
 #include <string>
+#include <utility>
 
 #include "outbox/export.hpp"
 
@@ -21,9 +24,8 @@ enum class AuthScheme {
   x_api_key,  ///< `x-api-key: …`
 };
 
-/// A scheme and a way to get the secret. A default one has none, and sends nothing.
-struct Credentials {
-  AuthScheme scheme = AuthScheme::bearer;
+/// Where a secret comes from.
+struct SecretSource {
   /// Called before each request, on the thread that delivers; may throw, which counts as refused
   /// credentials (the destination waits; events are untouched).
   std::function<std::string()> secret = {};
@@ -33,6 +35,7 @@ struct Credentials {
   /// Whether there is another secret than the refused one; true ends the wait. Asked several times
   /// a second while the destination waits for it, so it must be cheap. May be empty.
   std::function<bool()> is_renewed = {};
+  bool is_constant = false;  ///< `secret` always returns the same: it is checked at once.
 };
 
 /// A secret that expires.
@@ -41,30 +44,38 @@ struct ShortLived {
   std::chrono::seconds lifetime{0};  ///< From now. It is replaced when a tenth of it is left.
 };
 
-/// A constant token. Throws: `std::invalid_argument` when it is empty or holds characters that a
-/// header may not (RFC 6750, 2.1).
-OUTBOX_API Credentials bearer(std::string token);
-/// The token in a file, white space around it ignored; read again when the file changes, and when
+/// The secret in a file, white space around it ignored; read again when the file changes, and when
 /// the endpoint refuses it. A missing or unreadable file is no error here: the destination waits
 /// until it is there. At most 8 KiB.
-OUTBOX_API Credentials bearer_from_file(std::string path);
-/// The token in an environment variable, read once, now.
-/// Throws: `std::invalid_argument` when it is not set, or as `bearer`.
-OUTBOX_API Credentials bearer_from_env(const char* variable);
-/// The token from a callback, e.g. one that asks a token endpoint and caches the answer.
+OUTBOX_API SecretSource from_file(std::string path);
+/// The secret in an environment variable, read once, now.
+/// Throws: `std::invalid_argument` when it is not set.
+OUTBOX_API SecretSource from_env(const char* variable);
+/// The secret from a callback, e.g. one that asks a token endpoint and caches the answer.
 /// Threads: called on the thread that delivers.
-OUTBOX_API Credentials bearer_from(std::function<std::string()> callback);
-
-/// The same for a callback that makes tokens with a lifetime: asked when there is none, when a
+OUTBOX_API SecretSource from_callback(std::function<std::string()> callback);
+/// The same for a callback that makes secrets with a lifetime: asked when there is none, when a
 /// tenth of the lifetime is left, and when the endpoint refuses it; not before each request.
-OUTBOX_API Credentials bearer_from_short_lived(std::function<ShortLived()> callback);
+OUTBOX_API SecretSource from_short_lived(std::function<ShortLived()> callback);
 
+/// A scheme and a source. A default one has none, and sends nothing.
+struct Credentials {
+  AuthScheme scheme = AuthScheme::bearer;
+  SecretSource source = {};
+};
+
+/// A token, as text or from a source. Throws: `std::invalid_argument` when a constant one is empty
+/// or holds characters that a header may not (RFC 6750, 2.1).
+OUTBOX_API Credentials bearer(std::string token);
+OUTBOX_API Credentials bearer(SecretSource source);
 /// The same for the `x-api-key` header: a key is visible ASCII.
 OUTBOX_API Credentials x_api_key(std::string key);
-OUTBOX_API Credentials x_api_key_from_file(std::string path);
-OUTBOX_API Credentials x_api_key_from_env(const char* variable);
-OUTBOX_API Credentials x_api_key_from(std::function<std::string()> callback);
-OUTBOX_API Credentials x_api_key_from_short_lived(std::function<ShortLived()> callback);
+OUTBOX_API Credentials x_api_key(SecretSource source);
+
+/// `bearer(from_file(path))`, which most apps use.
+inline Credentials bearer_from_file(std::string path) {
+  return bearer(from_file(std::move(path)));
+}
 
 }  // namespace v0
 }  // namespace outbox

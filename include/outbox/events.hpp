@@ -7,7 +7,9 @@
 //                        .invitee = {.email = "amy@achme.com", .first_name = "Amy"}}
 
 #include <chrono>
+#include <cstddef>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <variant>
 
@@ -36,6 +38,24 @@ class OUTBOX_API Timestamp {
   std::string text_;
 };
 
+/// The text of a JSON object: R"({"plan":"pro"})". Not made from a JSON value, which would compile
+/// with many libraries and fail when it runs: write `outbox::json_text({{"plan", "pro"}})` of
+/// outbox/json.hpp. It is checked by `enqueue`.
+class JsonText {
+ public:
+  JsonText() = default;
+  JsonText(std::string text) : text_{std::move(text)} {}
+  JsonText(const char* text) : text_{text} {}
+
+  const std::string& text() const noexcept { return text_; }
+  bool empty() const noexcept { return text_.empty(); }
+  std::size_t size() const noexcept { return text_.size(); }
+  operator std::string_view() const noexcept { return text_; }
+
+ private:
+  std::string text_;
+};
+
 /// The person who is invited. Empty members are left out of the event, but `email` is required.
 struct Invitee {
   std::string email = {};  ///< One `@` with something on both sides, no spaces, at most 320 bytes.
@@ -55,11 +75,10 @@ struct InviteSent {
   std::string feature_name = {};  ///< Where in the product the invitation was made.
   std::string team_name = {};     ///< The team invited to.
   Timestamp timestamp = {};
-  /// More properties, as the text of a JSON object: R"({"source_url":"/team"})". May not repeat a
-  /// property that is set above. For nlohmann values see outbox/json.hpp.
-  std::string properties = {};
+  /// More properties: R"({"source_url":"/team"})". May not repeat a property that is set above.
+  JsonText properties = {};
   /// More context, likewise.
-  std::string context = {};
+  JsonText context = {};
 };
 
 /// Any event of the Track API, e.g. `signed_up` or one of your own.
@@ -67,8 +86,8 @@ struct TrackEvent {
   std::string event_name = {};  ///< Required.
   std::string user_id = {};     ///< Required, opaque.
   Timestamp timestamp = {};
-  std::string properties = {};  ///< The text of a JSON object; empty: `{}`.
-  std::string context = {};     ///< The text of a JSON object; empty: `{}`.
+  JsonText properties = {};  ///< Empty: `{}`.
+  JsonText context = {};     ///< Empty: `{}`.
 };
 
 /// Who a user is: the Track API's `identify`. The API asks for it before the user's first event;
@@ -78,8 +97,8 @@ struct Identify {
   std::string email = {};    ///< `traits.user_email`; as `Invitee::email`.
   std::string name = {};     ///< `traits.user_name`.
   Timestamp timestamp = {};
-  std::string traits = {};   ///< More traits: the text of a JSON object.
-  std::string context = {};  ///< The text of a JSON object; empty: `{}`.
+  JsonText traits = {};   ///< More traits.
+  JsonText context = {};  ///< Empty: `{}`.
 };
 
 /// What an account is, and that a user belongs to it: the Track API's `group`.
@@ -90,8 +109,8 @@ struct Group {
   std::string name = {};      ///< `traits.account_name`.
   std::string domain = {};    ///< `traits.account_domain`.
   Timestamp timestamp = {};
-  std::string traits = {};   ///< More traits: the text of a JSON object.
-  std::string context = {};  ///< More context: the text of a JSON object.
+  JsonText traits = {};   ///< More traits.
+  JsonText context = {};  ///< More context.
 };
 
 /// A whole event as the text of one JSON object, sent byte for byte as given. It is checked like

@@ -125,7 +125,8 @@ struct EventFilter {
   std::string error = {};                                           ///< A part of `last_error`.
   std::optional<std::chrono::system_clock::time_point> since = {};  ///< Enqueued at or after.
   std::optional<std::chrono::system_clock::time_point> until = {};  ///< Enqueued before.
-  std::optional<std::size_t> limit = 100;                           ///< None: no limit.
+  /// The first so many; none: no limit. Page long lists with it and `after_id`.
+  std::optional<std::size_t> limit = {};
   /// By commit; the limit keeps the first ones of this order. For listing only.
   Order order = Order::oldest_first;
   /// The next page: only what comes behind this event in `order`. For listing only.
@@ -199,7 +200,7 @@ struct Explanation {
 /// state, and without an undelivered state every event.
 /// Throws too: `std::invalid_argument` for a state, a destination or a time that cannot be.
 OUTBOX_API std::vector<EventSummary> list_events(
-    ConnectionRef connection, const EventFilter& filter,
+    ConnectionRef connection, const EventFilter& filter = {},
     std::chrono::system_clock::time_point now = std::chrono::system_clock::now());
 
 /// The same with payloads and without requests, for an export. Each call is one short read: go on
@@ -222,6 +223,36 @@ OUTBOX_API std::optional<Explanation> explain(
 OUTBOX_API std::vector<RequestSummary> list_requests(ConnectionRef connection,
                                                      const std::string& destination = {},
                                                      std::size_t limit = 100);
+
+/// A change that a person made.
+struct AuditEntry {
+  std::int64_t id = 0;
+  std::chrono::system_clock::time_point at = {};
+  std::string action = {};  ///< "retry", "discard", "pause", …
+  std::string actor = {};
+  std::string destination = {};  ///< Empty: several.
+  std::string subject = {};      ///< Ids, or the names of the filters; never personal data.
+  std::int64_t events = 0;
+  std::string reason = {};
+};
+
+/// The newest `limit` changes, the newest first. Throws and threads: as `status`.
+OUTBOX_API std::vector<AuditEntry> list_audit(ConnectionRef connection, std::size_t limit = 100);
+
+/// What failed, and how often: the dead and the retrying events by their last error.
+struct FailureReason {
+  std::string destination = {};
+  std::string reason = {};  ///< As `EventSummary::last_error`.
+  bool is_dead = false;     ///< False: they are tried again.
+  std::int64_t events = 0;
+  std::int64_t newest_id = 0;  ///< One to look at.
+};
+
+/// The reasons of a destination (empty: all), the most frequent first; at most `limit`. Errors and
+/// threads: as `status`.
+OUTBOX_API std::vector<FailureReason> list_failures(ConnectionRef connection,
+                                                    const std::string& destination = {},
+                                                    std::size_t limit = 100);
 
 /// What `diagnose` found of one thing.
 struct Finding {

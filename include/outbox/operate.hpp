@@ -8,6 +8,7 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "outbox/connection.hpp"
@@ -16,6 +17,12 @@
 
 namespace outbox {
 inline namespace v0 {
+
+/// Who changes something, and why; for the audit. Neither may hold personal data.
+struct ChangeNote {
+  std::string actor = "app";
+  std::string reason = {};
+};
 
 /// Makes the dispatcher of `destination`, in whatever process, try now, whatever a hold says: with
 /// one single event as a probe. A real write, because that is what other processes see.
@@ -26,27 +33,38 @@ OUTBOX_API void nudge(ConnectionRef connection, const std::string& destination =
 
 /// No round that begins after this has committed sends to `destination`, in any process, until
 /// `resume`; one that has just looked may still start its requests. Works in the caller's
-/// transaction too. `reason` is shown to people. Throws and threads: as `nudge`.
+/// transaction too. The note's reason is shown to people. Throws and threads: as `nudge`.
 OUTBOX_API void pause(ConnectionRef connection, const std::string& destination,
-                      const std::string& reason, const std::string& actor = "app");
+                      const ChangeNote& note);
 
 /// Ends a pause; a hold stays. Throws and threads: as `nudge`.
 OUTBOX_API void resume(ConnectionRef connection, const std::string& destination,
-                       const std::string& actor = "app");
+                       const ChangeNote& note = {});
 
-/// Who changes something, and why; for the audit. Neither may hold personal data.
-struct ChangeNote {
-  std::string actor = "app";
-  std::string reason = {};
-};
+/// The events that a change is about.
+class Selection {
+ public:
+  /// Those named by id; of `within` only a destination may be set.
+  static Selection ids(std::vector<std::int64_t> ids, EventFilter within = {}) {
+    return {std::move(ids), std::move(within), false};
+  }
+  /// All that a filter lets through. A destination or a limit alone is no filter: see `all`.
+  static Selection matching(EventFilter filter) { return {{}, std::move(filter), false}; }
+  /// Every event that the change can concern, of a destination or up to a limit if `within` says
+  /// so.
+  static Selection all(EventFilter within = {}) { return {{}, std::move(within), true}; }
 
-/// The events that a change is about: those named by id, or all that a filter lets through; of one
-/// destination, if `filter.destination` names it. `all` must be set to mean every event that the
-/// change can concern: a destination or a limit alone is no filter.
-struct Selection {
-  std::vector<std::int64_t> ids = {};
-  EventFilter filter = {.limit = std::nullopt};
-  bool all = false;
+  const std::vector<std::int64_t>& event_ids() const { return ids_; }
+  const EventFilter& filter() const { return filter_; }
+  bool is_all() const { return is_all_; }
+
+ private:
+  Selection(std::vector<std::int64_t> ids, EventFilter filter, bool is_all)
+      : ids_{std::move(ids)}, filter_{std::move(filter)}, is_all_{is_all} {}
+
+  std::vector<std::int64_t> ids_;
+  EventFilter filter_;
+  bool is_all_;
 };
 
 enum class Mode { apply, dry_run };  ///< dry_run: only counts.
@@ -114,13 +132,27 @@ OUTBOX_API std::int64_t prune(const DatabaseFile& database, const PruneOptions& 
                               const ChangeNote& note = {}, Mode mode = Mode::apply,
                               const Progress& progress = {});
 
-/// Whose data is erased. Exactly one of them is set.
-struct Subject {
-  /// Every event that holds this address, in any text of its payload or in a key. ASCII letters
-  /// match in either case.
-  std::string email = {};
-  std::string user_id = {};   ///< Every event with this value in a `user_id` or `…_user_id`.
-  std::string group_id = {};  ///< Every event with this value in a `group_id` or `…_group_id`.
+/// Whose data is erased.
+class Subject {
+ public:
+  enum class Kind { email, user, group };
+
+  /// Every event that holds this address, in any text of its payload, in a header or in a key.
+  /// ASCII letters match in either case.
+  static Subject email(std::string address) { return {Kind::email, std::move(address)}; }
+  /// Every event with this value in a `user_id` or `…_user_id`.
+  static Subject user(std::string user_id) { return {Kind::user, std::move(user_id)}; }
+  /// Every event with this value in a `group_id` or `…_group_id`.
+  static Subject group(std::string group_id) { return {Kind::group, std::move(group_id)}; }
+
+  Kind kind() const { return kind_; }
+  const std::string& value() const { return value_; }
+
+ private:
+  Subject(Kind kind, std::string value) : kind_{kind}, value_{std::move(value)} {}
+
+  Kind kind_;
+  std::string value_;
 };
 
 /// An event that an erasure finds, and where in it the subject stands.
@@ -154,21 +186,6 @@ struct EraseReport {
 OUTBOX_API EraseReport erase(const DatabaseFile& database, const Subject& subject,
                              const ChangeNote& note = {}, Mode mode = Mode::apply,
                              std::chrono::milliseconds patience = std::chrono::seconds{5});
-
-/// A change that a person made.
-struct AuditEntry {
-  std::int64_t id = 0;
-  std::chrono::system_clock::time_point at = {};
-  std::string action = {};  ///< "retry", "discard", "pause", …
-  std::string actor = {};
-  std::string destination = {};  ///< Empty: several.
-  std::string subject = {};      ///< Ids, or the names of the filters; never personal data.
-  std::int64_t events = 0;
-  std::string reason = {};
-};
-
-/// The newest `limit` changes, the newest first. Throws and threads: as `status`.
-OUTBOX_API std::vector<AuditEntry> list_audit(ConnectionRef connection, std::size_t limit = 100);
 
 struct RepairReport {
   std::int64_t queued = 0;     ///< Events that were in the log alone, and are in the queue now.

@@ -9,6 +9,7 @@
 #include "core/event/timestamp.hpp"
 #include "dispatch/lock.hpp"
 #include "storage/life/queue_row.hpp"
+#include "storage/people/audit.hpp"
 #include "storage/people/diagnosis.hpp"
 #include "storage/people/events.hpp"
 #include "storage/people/filter.hpp"
@@ -133,6 +134,17 @@ std::vector<RequestSummary> list_requests(ConnectionRef connection, const std::s
                                           std::size_t limit) {
   sqlite3* const db = readable(connection, {.destination = destination});
   return storage::while_busy([&] { return storage::read_requests(db, destination, limit); });
+}
+
+std::vector<AuditEntry> list_audit(ConnectionRef connection, std::size_t limit) {
+  sqlite3* const db = readable(connection);
+  return storage::while_busy([&] { return storage::read_audit(db, limit); });
+}
+
+std::vector<FailureReason> list_failures(ConnectionRef connection, const std::string& destination,
+                                         std::size_t limit) {
+  sqlite3* const db = readable(connection, {.destination = destination});
+  return storage::while_busy([&] { return storage::read_failures(db, destination, limit); });
 }
 
 std::vector<Finding> diagnose(ConnectionRef connection) {

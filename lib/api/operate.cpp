@@ -11,7 +11,6 @@
 #include "core/event/names.hpp"
 #include "dispatch/deadline.hpp"
 #include "dispatch/lock.hpp"
-#include "storage/people/audit.hpp"
 #include "storage/people/diagnosis.hpp"
 #include "storage/people/erase.hpp"
 #include "storage/people/verbs.hpp"
@@ -71,13 +70,12 @@ void nudge(ConnectionRef connection, const std::string& destination) {
   storage::nudge(connection.handle(), destination);
 }
 
-void pause(ConnectionRef connection, const std::string& destination, const std::string& reason,
-           const std::string& actor) {
-  storage::pause(connection.handle(), destination, {actor, reason});
+void pause(ConnectionRef connection, const std::string& destination, const ChangeNote& note) {
+  storage::pause(connection.handle(), destination, note);
 }
 
-void resume(ConnectionRef connection, const std::string& destination, const std::string& actor) {
-  storage::resume(connection.handle(), destination, {actor, {}});
+void resume(ConnectionRef connection, const std::string& destination, const ChangeNote& note) {
+  storage::resume(connection.handle(), destination, note);
 }
 
 std::int64_t retry(ConnectionRef connection, const Selection& selection, const ChangeNote& note,
@@ -148,14 +146,6 @@ EraseReport erase(const DatabaseFile& database, const Subject& subject, const Ch
   erasure.finish();
   storage::truncate_wal(db);  // of the page with the work list, which holds ids only
   return report;
-}
-
-std::vector<AuditEntry> list_audit(ConnectionRef connection, std::size_t limit) {
-  sqlite3* const db = connection.handle();
-  return storage::while_busy([&] {
-    storage::require_schema(db);
-    return storage::read_audit(db, limit);
-  });
 }
 
 RepairReport repair(ConnectionRef connection, const ChangeNote& note, Mode mode) {

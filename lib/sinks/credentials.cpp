@@ -133,40 +133,22 @@ class ShortLivedSecret {
   std::chrono::steady_clock::time_point renew_at_ = {};
 };
 
-Credentials constant(AuthScheme scheme, std::string secret) {
-  const std::string problem = problem_of(scheme, secret);
-  if (!problem.empty()) throw std::invalid_argument{"outbox: the token " + problem};
-  return {.scheme = scheme, .secret = [secret = std::move(secret)] { return secret; }};
+SecretSource constant(std::string secret) {
+  return {.secret = [secret = std::move(secret)] { return secret; }, .is_constant = true};
 }
 
-Credentials from_file(AuthScheme scheme, std::string path) {
-  // shared_ptr: std::function wants to be copyable, and the copies are one file.
-  const auto file = std::make_shared<SecretFile>(std::move(path));
-  return {.scheme = scheme,
-          .secret = [file] { return file->secret(); },
-          .refused = [file] { file->forget(); },
-          .is_renewed = [file] { return file->has_changed(); }};
-}
-
-Credentials from_short_lived(AuthScheme scheme, std::function<ShortLived()> callback) {
-  const auto cached = std::make_shared<ShortLivedSecret>(std::move(callback));
-  return {.scheme = scheme,
-          .secret = [cached] { return cached->secret(); },
-          .refused = [cached] { cached->forget(); }};
-}
-
-Credentials from_env(AuthScheme scheme, const char* variable) {
-  const char* const secret = std::getenv(variable);
-  if (secret == nullptr) {
-    throw std::invalid_argument{std::string{"outbox: the environment has no "} + variable};
+Credentials of(AuthScheme scheme, SecretSource source) {
+  if (source.is_constant) {
+    const std::string problem = problem_of(scheme, source.secret());
+    if (!problem.empty()) throw std::invalid_argument{"outbox: the token " + problem};
   }
-  return constant(scheme, std::string{core::trimmed(secret)});
+  return {.scheme = scheme, .source = std::move(source)};
 }
 
 // A callback's own error text may quote anything, the token too: it goes no further.
 std::string secret_of(const Credentials& credentials) {
   try {
-    return credentials.secret();
+    return credentials.source.secret();
   } catch (const CredentialProblem&) {
     throw;
   } catch (...) {
@@ -178,21 +160,21 @@ std::string secret_of(const Credentials& credentials) {
 
 void note_refusal(const Credentials& credentials) noexcept {
   try {
-    if (credentials.refused) credentials.refused();
+    if (credentials.source.refused) credentials.source.refused();
   } catch (...) {  // a host's own function: what it has to say is its own business
   }
 }
 
 bool is_renewed(const Credentials& credentials) noexcept {
   try {
-    return credentials.is_renewed && credentials.is_renewed();
+    return credentials.source.is_renewed && credentials.source.is_renewed();
   } catch (...) {
     return false;
   }
 }
 
 std::optional<CredentialHeader> header_of(const Credentials& credentials) {
-  if (!credentials.secret) return std::nullopt;
+  if (!credentials.source.secret) return std::nullopt;
   const std::string secret = secret_of(credentials);
   const std::string problem = problem_of(credentials.scheme, secret);
   if (!problem.empty()) throw CredentialProblem{"the token " + problem};
@@ -205,35 +187,43 @@ std::optional<CredentialHeader> header_of(const Credentials& credentials) {
 
 inline namespace v0 {
 
+SecretSource from_file(std::string path) {
+  // shared_ptr: std::function wants to be copyable, and the copies are one file.
+  const auto file = std::make_shared<sinks::SecretFile>(std::move(path));
+  return {.secret = [file] { return file->secret(); },
+          .refused = [file] { file->forget(); },
+          .is_renewed = [file] { return file->has_changed(); }};
+}
+
+SecretSource from_env(const char* variable) {
+  const char* const secret = std::getenv(variable);
+  if (secret == nullptr) {
+    throw std::invalid_argument{std::string{"outbox: the environment has no "} + variable};
+  }
+  return sinks::constant(std::string{core::trimmed(secret)});
+}
+
+SecretSource from_callback(std::function<std::string()> callback) {
+  return {.secret = std::move(callback)};
+}
+
+SecretSource from_short_lived(std::function<ShortLived()> callback) {
+  const auto cached = std::make_shared<sinks::ShortLivedSecret>(std::move(callback));
+  return {.secret = [cached] { return cached->secret(); },
+          .refused = [cached] { cached->forget(); }};
+}
+
 Credentials bearer(std::string token) {
-  return sinks::constant(AuthScheme::bearer, std::move(token));
+  return bearer(sinks::constant(std::move(token)));
 }
-Credentials bearer_from_file(std::string path) {
-  return sinks::from_file(AuthScheme::bearer, std::move(path));
-}
-Credentials bearer_from_env(const char* variable) {
-  return sinks::from_env(AuthScheme::bearer, variable);
-}
-Credentials bearer_from(std::function<std::string()> callback) {
-  return {.scheme = AuthScheme::bearer, .secret = std::move(callback)};
-}
-Credentials bearer_from_short_lived(std::function<ShortLived()> callback) {
-  return sinks::from_short_lived(AuthScheme::bearer, std::move(callback));
+Credentials bearer(SecretSource source) {
+  return sinks::of(AuthScheme::bearer, std::move(source));
 }
 Credentials x_api_key(std::string key) {
-  return sinks::constant(AuthScheme::x_api_key, std::move(key));
+  return x_api_key(sinks::constant(std::move(key)));
 }
-Credentials x_api_key_from_file(std::string path) {
-  return sinks::from_file(AuthScheme::x_api_key, std::move(path));
-}
-Credentials x_api_key_from_env(const char* variable) {
-  return sinks::from_env(AuthScheme::x_api_key, variable);
-}
-Credentials x_api_key_from(std::function<std::string()> callback) {
-  return {.scheme = AuthScheme::x_api_key, .secret = std::move(callback)};
-}
-Credentials x_api_key_from_short_lived(std::function<ShortLived()> callback) {
-  return sinks::from_short_lived(AuthScheme::x_api_key, std::move(callback));
+Credentials x_api_key(SecretSource source) {
+  return sinks::of(AuthScheme::x_api_key, std::move(source));
 }
 
 }  // namespace v0

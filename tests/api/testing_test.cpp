@@ -5,7 +5,9 @@
 #include <doctest/doctest.h>
 
 #include <filesystem>
+#include <nlohmann/json.hpp>
 #include <sstream>
+#include <type_traits>
 
 #include "support/database.hpp"
 
@@ -110,4 +112,11 @@ TEST_CASE("events and requests read well") {
       << "\n"
       << ot::SentRequest{.kind = "group", .payloads = {"{}", "{}"}};
   CHECK(out.str() == "track track invite_sent u key=k (refused) {}\ngroup [{},{}]");
+}
+
+TEST_CASE("properties are text, and a JSON value does not compile as one") {
+  static_assert(std::is_convertible_v<std::string, JsonText>);
+  static_assert(std::is_convertible_v<const char*, JsonText>);
+  static_assert(!std::is_convertible_v<nlohmann::json, JsonText>);
+  CHECK(TrackEvent{.properties = R"({"a":1})"}.properties.text() == R"({"a":1})");
 }

@@ -161,12 +161,12 @@ TEST_CASE("deliver_once ends when its lock file is taken away, since another may
   app.enqueue_many(10);
   std::atomic<int> calls = 0;
   const Endpoint endpoint =
-      track_api({.credentials = bearer_from([&]() -> std::string {
+      track_api({.credentials = bearer(from_callback([&]() -> std::string {
                    if (++calls == 2) {
                      std::filesystem::remove(app.path() + "-outbox-track.lock");
                    }
                    return "t";
-                 }),
+                 })),
                  .url = server.url()});
   const DeliverReport report = deliver_once(app.path(), endpoint, {.batch_events = 1});
   CHECK(report.is_served_elsewhere);
@@ -220,7 +220,7 @@ TEST_CASE("a pause holds for a person who asks, too") {
   TrackServer server;
   support::AppDatabase app;
   app.enqueue_many(1);
-  pause(app.db(), "track", "why");
+  pause(app.db(), "track", {.reason = "why"});
   const DeliverReport report = deliver_once(app.path(), endpoint_of(server));
   CHECK(report.is_paused);
   CHECK(report.remaining == 1);

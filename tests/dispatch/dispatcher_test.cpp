@@ -128,7 +128,7 @@ TEST_CASE("a pause in another process's connection stops the sending, and resume
   support::AppDatabase app;
   Dispatcher dispatcher{app.path(), endpoint_of(server)};
   SQLite::Database other = app.connect();
-  pause(other, "track", "maintenance");
+  pause(other, "track", {.reason = "maintenance"});
   app.enqueue_many(1);
   dispatcher.notify();
   CHECK(becomes_true([&] { return dispatcher.stats().is_paused; }));

@@ -62,14 +62,14 @@ TEST_CASE("scheduled events are not waited for; a hold, a pause and a stop are n
     CHECK_FALSE(dispatcher.wait_until_idle(50ms));
   }
   SUBCASE("paused") {
-    pause(app.db(), "track", "why");
+    pause(app.db(), "track", {.reason = "why"});
     app.enqueue(support::amy());
     CHECK_FALSE(dispatcher.wait_until_idle(50ms));
     resume(app.db(), "track");
     CHECK(dispatcher.wait_until_idle(1min));
   }
   SUBCASE("stopped") {
-    pause(app.db(), "track", "why");
+    pause(app.db(), "track", {.reason = "why"});
     app.enqueue(support::amy());
     std::thread waiting{[&] { CHECK_FALSE(dispatcher.wait_until_idle(1h)); }};
     dispatcher.stop();

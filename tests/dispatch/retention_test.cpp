@@ -73,7 +73,7 @@ TEST_CASE("a scrubbed event keeps its row and loses its payload when it is deliv
   outbox::deliver_once(app.db(), endpoint_of(server), {.scrub_delivered = true});
   CHECK(app.text("select state || payload from outbox_event_states") == "delivered{}");
   CHECK(server.event_count() == 1);
-  CHECK(outbox::requeue(app.db(), {.all = true}) == 0);
+  CHECK(outbox::requeue(app.db(), outbox::Selection::all()) == 0);
 }
 
 TEST_CASE("two destinations of one database have their own endpoint, hold, pause and counters") {
@@ -84,7 +84,7 @@ TEST_CASE("two destinations of one database have their own endpoint, hold, pause
   app.enqueue(support::event_of("a"));
   app.enqueue(support::event_of("b"), {.destination = "crm"});
   app.enqueue(support::event_of("c"), {.destination = "typo"});
-  outbox::pause(app.db(), "typo", "who knows");
+  outbox::pause(app.db(), "typo", {.reason = "who knows"});
 
   outbox::Dispatcher one{app.path(), endpoint_of(track)};
   outbox::Dispatcher two{app.path(), endpoint_of(crm), {.destination = "crm"}};
@@ -124,7 +124,7 @@ TEST_CASE("where death blocks its ordering key, the others wait until a person d
     if (!blocks) continue;
     CHECK(outbox::explain(app.db(), 2)->text.find("event 1") != std::string::npos);
     CHECK(outbox::explain(app.db(), 2)->waiting_for == "ordering_key");
-    outbox::discard(app.db(), {.ids = {1}}, {"test", "rubbish"});
+    outbox::discard(app.db(), outbox::Selection::ids({1}), {"test", "rubbish"});
     outbox::deliver_once(app.db(), endpoint_of(server), options);
     CHECK(server.event_count() == 2);
   }
@@ -154,7 +154,7 @@ TEST_CASE("a discard lets followers go, and does not ask an endpoint on hold") {
   REQUIRE(support::becomes_true([&] { return !dispatcher.stats().hold.empty(); }));
   const std::size_t requests = server.request_count();
 
-  CHECK(outbox::discard(app.db(), {.all = true}, {"test", "enough"}) == 1'000);
+  CHECK(outbox::discard(app.db(), outbox::Selection::all(), {"test", "enough"}) == 1'000);
   app.enqueue(support::event_of("later"));
   CHECK(support::becomes_true([&] {  // it has looked since
     return outbox::status(app.db()).destinations.at(0).dispatcher->last_round >

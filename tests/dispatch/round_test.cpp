@@ -152,7 +152,7 @@ TEST_CASE("a web page delivers nothing") {
 TEST_CASE("while a person has paused the destination nothing is sent") {
   Desk desk;
   desk.app.enqueue_many(1);
-  pause(desk.app.db(), "track", "why");
+  pause(desk.app.db(), "track", {.reason = "why"});
   CHECK(desk.run().is_paused);
   CHECK(desk.sink.bodies.empty());
   resume(desk.app.db(), "track");
@@ -227,7 +227,7 @@ TEST_CASE("an answer for a round that is gone is nobody's") {
     Round gone{sink, clock, {}, 1};
     gone.run(store, 0ms);
   }
-  outbox::discard(app.db(), {.ids = {1}}, {"test", "too late"});
+  outbox::discard(app.db(), outbox::Selection::ids({1}), {"test", "too late"});
   app.enqueue(support::event_of("second"));
   sink.holds_back = {};
   sink.answer = [](const std::string& body) {
@@ -362,7 +362,7 @@ TEST_CASE("a pause that comes between taking and sending is obeyed") {
         const std::string sql = sqlite3_sql(static_cast<sqlite3_stmt*>(statement));
         auto& [count, connection] = *static_cast<std::pair<int*, SQLite::Database*>*>(given);
         if (sql.find("q.due_at_ms = 0 and q.event > ?2") != std::string::npos && (*count)++ == 0) {
-          pause(*connection, "track", "why");
+          pause(*connection, "track", {.reason = "why"});
         }
         return 0;
       },

@@ -60,7 +60,7 @@ TEST_CASE("on a full disk nothing is sent again and again, and nothing is lost")
   std::size_t enqueued = 0;
   for (int cycle = 0; cycle < 3; ++cycle) {
     // Paused, so that the disk is full when the events go out.
-    pause(db, "track", "test");
+    pause(db, "track", {.reason = "test"});
     REQUIRE(becomes_true([&] { return dispatcher.stats().is_paused; }));
     for (int i = 0; i < 20; ++i) enqueue_one(db, "user-" + std::to_string(enqueued++));
     resume(db, "track");

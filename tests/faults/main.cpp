@@ -179,7 +179,7 @@ TEST_CASE("looking and operating leave the host's connection, and change all or 
   std::int64_t users = 0;
   for (int i = 0; i < 4; ++i) enqueue_two(db, users);
   const outbox::ChangeNote note{.reason = "why"};
-  const outbox::Selection chosen{.ids = {3, 4}};
+  const auto chosen = outbox::Selection::ids({3, 4});
   const std::vector<std::function<void()>> actions = {
       [&] { outbox::status(db); },
       [&] { outbox::list_events(db, {}); },
@@ -187,7 +187,7 @@ TEST_CASE("looking and operating leave the host's connection, and change all or 
       [&] { outbox::list_requests(db); },
       [&] { outbox::diagnose(db); },
       [&] { outbox::nudge(db); },
-      [&] { outbox::pause(db, "track", "why"); },
+      [&] { outbox::pause(db, "track", {.reason = "why"}); },
       [&] { outbox::resume(db, "track"); },
       [&] { outbox::discard(db, chosen, note); },
       [&] { outbox::retry(db, chosen, note); },

@@ -390,7 +390,7 @@ TEST_CASE("an event that a person discards during a search is not sent again") {
   };
   desk.app.enqueue_many(8);
   desk.run();
-  discard(desk.db(), {.ids = {2, 7}}, {"test", "given up"});
+  discard(desk.db(), outbox::Selection::ids({2, 7}), {"test", "given up"});
   desk.settle();
   CHECK(desk.count("state = 'delivered'") == 6);
   CHECK(desk.state().searches.empty());

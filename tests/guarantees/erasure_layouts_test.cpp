@@ -189,7 +189,7 @@ void erase_and_be_killed(Layout& layout) {
   const pid_t child = fork();
   if (child == 0) {
     try {
-      static_cast<void>(outbox::erase(layout.path(), {.email = email}));
+      static_cast<void>(outbox::erase(layout.path(), outbox::Subject::email(email)));
     } catch (...) {
     }
     _exit(0);
@@ -214,12 +214,12 @@ TEST_CASE("whatever a file went through, an erasure leaves nothing of the person
     if (layout.pick(4) == 0) {  // keeps the WAL from being cut
       reader = std::make_unique<SQLite::Database>(layout.path());
       reader->exec("begin; select count(*) from outbox_events");
-      static_cast<void>(outbox::erase(layout.path(), {.email = email}, {}, outbox::Mode::apply,
-                                      std::chrono::milliseconds{1}));
+      static_cast<void>(outbox::erase(layout.path(), outbox::Subject::email(email), {},
+                                      outbox::Mode::apply, std::chrono::milliseconds{1}));
       reader->exec("commit");
     }
 
-    CHECK(outbox::erase(layout.path(), {.email = email}).is_wal_truncated);
+    CHECK(outbox::erase(layout.path(), outbox::Subject::email(email)).is_wal_truncated);
 
     CHECK(layout.traces() == "");
     CHECK(layout.db().execAndGet("pragma integrity_check").getString() == "ok");

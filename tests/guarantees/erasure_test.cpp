@@ -74,7 +74,7 @@ TEST_CASE("after an erasure neither the address nor the names are in any byte of
     REQUIRE_FALSE(traces_in(app).empty());
 
     const outbox::EraseReport report =
-        outbox::erase(app.path(), {.email = "AMY.forgotten@achme.com"});
+        outbox::erase(app.path(), outbox::Subject::email("AMY.forgotten@achme.com"));
 
     CHECK(report.events == 12);
     CHECK(report.is_wal_truncated);
@@ -107,7 +107,7 @@ TEST_CASE("an erasure while a dispatcher delivers leaves nothing behind either")
 
     outbox::EraseReport report;
     REQUIRE(support::becomes_true([&] {  // the dispatcher may be reading just then
-      report = outbox::erase(app.path(), {.email = email});
+      report = outbox::erase(app.path(), outbox::Subject::email(email));
       return report.is_wal_truncated && !report.may_still_be_sent_by;
     }));
 
@@ -144,7 +144,7 @@ TEST_CASE("an erasure in a large table rewrites what surrounds the events, and l
                        outbox::track_api({.credentials = outbox::bearer("t"), .url = server.url()}),
                        {.batch_events = 1'000});
 
-  const outbox::EraseReport report = outbox::erase(app.path(), {.email = email});
+  const outbox::EraseReport report = outbox::erase(app.path(), outbox::Subject::email(email));
 
   CHECK(report.events == 36);
   CHECK(traces_in(app) == "");
@@ -161,7 +161,7 @@ TEST_CASE("triggers of the host see an erasure as deletes, and nothing of what i
   app.enqueue(support::amy());
   app.enqueue(support::event_of("someone"));
 
-  CHECK(outbox::erase(app.path(), {.email = "amy@achme.com"}).events == 1);
+  CHECK(outbox::erase(app.path(), outbox::Subject::email("amy@achme.com")).events == 1);
 
   CHECK(app.text("select group_concat(what) from seen") == "insert,insert,delete");
   CHECK(app.text("select group_concat(id) from outbox_events") == "2");
@@ -180,7 +180,7 @@ TEST_CASE("an erasure that cannot be complete says so, and can be repeated") {
   CHECK(reader.execAndGet("select count(*) from outbox_events").getInt() == 1);
 
   const outbox::EraseReport first =
-      outbox::erase(app.path(), {.email = "amy@achme.com"}, {}, outbox::Mode::apply,
+      outbox::erase(app.path(), outbox::Subject::email("amy@achme.com"), {}, outbox::Mode::apply,
                     std::chrono::milliseconds{50});
   CHECK(first.events == 1);
   REQUIRE(first.may_still_be_sent_by);
@@ -189,7 +189,8 @@ TEST_CASE("an erasure that cannot be complete says so, and can be repeated") {
 
   reader.exec("commit");
   REQUIRE(support::becomes_true([&] { return dispatcher.stats().requests == 1; }));
-  const outbox::EraseReport second = outbox::erase(app.path(), {.email = "amy@achme.com"});
+  const outbox::EraseReport second =
+      outbox::erase(app.path(), outbox::Subject::email("amy@achme.com"));
   CHECK(second.events == 0);
   CHECK(second.is_wal_truncated);
   CHECK(app.count("1") == 0);
@@ -205,7 +206,7 @@ TEST_CASE(
     app.enqueue(invite("tom@achme.com", "Tom", "Kept", 200'000), options);
   }
 
-  CHECK(outbox::erase(app.path(), {.email = email}).events == 10);
+  CHECK(outbox::erase(app.path(), outbox::Subject::email(email)).events == 10);
 
   CHECK(traces_in(app) == "");
   CHECK(app.count("1") == 50);
@@ -228,7 +229,7 @@ TEST_CASE("rows that are put back are no business of the host's foreign keys") {
                                                    nullptr);
                                     }};
 
-    CHECK(outbox::erase(file, {.email = "amy@achme.com"}).events == 1);
+    CHECK(outbox::erase(file, outbox::Subject::email("amy@achme.com")).events == 1);
 
     CHECK(app.text("select group_concat(event) from invites") == std::to_string(kept));
   }
@@ -242,7 +243,7 @@ TEST_CASE("rows with odd ids survive an erasure") {
   }
   app.db().exec("insert into outbox_events (id, payload) values (7, '" +
                 support::payload_of("gone") + "')");
-  CHECK(outbox::erase(app.path(), {.user_id = "gone"}).events == 1);
+  CHECK(outbox::erase(app.path(), outbox::Subject::user("gone")).events == 1);
   CHECK(app.text("select group_concat(id) from outbox_events") == "1,3,9000000000000000000");
 }
 
@@ -259,7 +260,7 @@ TEST_CASE("what stopped half-way is finished by the next erasure, of whomever") 
       " ids, bytes, outcome, reason) values ('track', 1, 1, 1, 1, 1, '1', 9, 'refused', 'who is "
       "Amy?')");
 
-  CHECK(outbox::erase(app.path(), {.user_id = "nobody"}).events == 0);
+  CHECK(outbox::erase(app.path(), outbox::Subject::user("nobody")).events == 0);
 
   CHECK(app.text("select coalesce(reason, 'none') from outbox_requests") == "none");
   CHECK(app.text("select count(*) from outbox_audit") == "0");
@@ -297,7 +298,7 @@ void move_some(support::AppDatabase& app, int one_in, const std::string& change)
 
 void check_erased(support::AppDatabase& app) {
   REQUIRE_FALSE(traces_in(app).empty());
-  const outbox::EraseReport report = outbox::erase(app.path(), {.email = email});
+  const outbox::EraseReport report = outbox::erase(app.path(), outbox::Subject::email(email));
   CHECK(report.is_wal_truncated);
   CHECK(traces_in(app) == "");
   CHECK(app.text("pragma integrity_check") == "ok");
@@ -422,5 +423,5 @@ TEST_CASE("an address in the headers of an event is enough") {
   support::AppDatabase app;
   app.enqueue(support::event_of("tom"));
   app.db().exec("update outbox_events set headers = '{\"tenant\":\"" + email + "\"}'");
-  CHECK(outbox::erase(app.path(), {.email = email}).events == 1);
+  CHECK(outbox::erase(app.path(), outbox::Subject::email(email)).events == 1);
 }

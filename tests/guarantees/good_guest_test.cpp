@@ -152,7 +152,7 @@ TEST_CASE("the host's hooks, pragmas, busy handler, transaction and rowid surviv
   in_transaction([&] { Writer{host.db()}.enqueue(support::amy()); });
   in_transaction([&] { migrate(host.db()); });
   in_transaction([&] { status(host.db()); });
-  in_transaction([&] { pause(host.db(), "track", "why"); });
+  in_transaction([&] { pause(host.db(), "track", {.reason = "why"}); });
   in_transaction([&] { deliver_once(host.db(), endpoint); });
   host.check_unchanged_after("status", [&] { status(host.db()); });
   host.check_unchanged_after("resume", [&] { resume(host.db(), "track"); });

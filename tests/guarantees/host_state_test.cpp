@@ -101,19 +101,19 @@ TEST_CASE("a call that is interrupted at any step leaves no transaction and no s
   calls += interrupt_everywhere(
       db, [&] { explain(app.db(), 3); }, is_closed);
   calls += interrupt_everywhere(
-      db, [&] { pause(app.db(), "track", "why"); }, is_closed);
+      db, [&] { pause(app.db(), "track", {.reason = "why"}); }, is_closed);
   calls += interrupt_everywhere(
       db, [&] { resume(app.db(), "track"); }, is_closed);
   calls += interrupt_everywhere(
       db,
       [&] {
-        discard(app.db(), {.ids = {3, 4}}, {"test", "why"});
+        discard(app.db(), outbox::Selection::ids({3, 4}), {"test", "why"});
       },
       is_closed);
   calls += interrupt_everywhere(
       db,
       [&] {
-        retry(app.db(), {.ids = {3, 4}});
+        retry(app.db(), outbox::Selection::ids({3, 4}));
       },
       is_closed);
   MESSAGE(calls << " interrupted calls");
@@ -149,10 +149,12 @@ TEST_CASE("a call that an authorizer denies leaves no transaction and no savepoi
     calls += deny_each(for_ever, [&] { list_events(app.db(), {}); });
     calls += deny_each(for_ever, [&] { explain(app.db(), 3); });
     calls += deny_each(for_ever, [&] { diagnose(app.db()); });
-    calls += deny_each(for_ever, [&] { pause(app.db(), "track", "why"); });
+    calls += deny_each(for_ever, [&] { pause(app.db(), "track", {.reason = "why"}); });
     calls += deny_each(for_ever, [&] { resume(app.db(), "track"); });
-    calls += deny_each(for_ever, [&] { discard(app.db(), {.ids = {3, 4}}, {"test", "why"}); });
-    calls += deny_each(for_ever, [&] { retry(app.db(), {.ids = {3, 4}}); });
+    calls += deny_each(for_ever, [&] {
+      discard(app.db(), outbox::Selection::ids({3, 4}), {"test", "why"});
+    });
+    calls += deny_each(for_ever, [&] { retry(app.db(), outbox::Selection::ids({3, 4})); });
     calls += deny_each(for_ever, [&] { repair(app.db()); });
   }
   MESSAGE(calls << " denied calls");

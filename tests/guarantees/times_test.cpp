@@ -46,11 +46,10 @@ TEST_CASE("a filter with a time that cannot be lists nothing and changes nothing
   support::AppDatabase app;
   app.enqueue(support::amy());
   const int before = app.db().getTotalChanges();
-  for (Case wrong : impossible()) {
+  for (const Case& wrong : impossible()) {
     check_refused(wrong.named, [&] { outbox::list_events(app.db(), wrong.filter); });
     check_refused(wrong.named, [&] { outbox::list_details(app.db(), wrong.filter); });
-    wrong.filter.limit = std::nullopt;
-    const outbox::Selection chosen{.filter = wrong.filter};
+    const auto chosen = outbox::Selection::matching(wrong.filter);
     const outbox::ChangeNote note{.reason = "a slip"};
     check_refused(wrong.named, [&] { outbox::discard(app.db(), chosen, note); });
     check_refused(wrong.named, [&] { outbox::retry(app.db(), chosen, note); });

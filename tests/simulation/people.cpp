@@ -14,7 +14,7 @@ void World::pause_or_resume(std::size_t destination) {
   if (is_paused) {
     outbox::resume(app_.db(), name_of(destination));
   } else {
-    outbox::pause(app_.db(), name_of(destination), "simulated");
+    outbox::pause(app_.db(), name_of(destination), {.reason = "simulated"});
   }
   is_paused = !is_paused;
 }
@@ -26,7 +26,8 @@ void World::discard() {
 
 void World::discard(Event& event) {
   model_.tell("discard", event.id);
-  require(outbox::discard(app_.db(), {.ids = {event.id}}, {"simulation", "why not"}) == 1,
+  require(outbox::discard(app_.db(), outbox::Selection::ids({event.id}),
+                          {"simulation", "why not"}) == 1,
           "a pending or dead event was not discarded", event.id);
   event.is_discarded = true;
   event.is_dead = false;
@@ -36,7 +37,8 @@ void World::retry() {
   const std::int64_t id = random_event("state in ('dead', 'discarded') or waits_as = 'suspect'");
   if (id == 0) return;
   model_.tell("retry", id);
-  require(outbox::retry(app_.db(), {.ids = {id}}) == 1, "an event that waits was not retried", id);
+  require(outbox::retry(app_.db(), outbox::Selection::ids({id})) == 1,
+          "an event that waits was not retried", id);
   Event& event = model_.events.at(id);
   event.is_discarded = false;
   event.is_dead = false;
@@ -53,7 +55,7 @@ void World::requeue() {
   if (id == 0) return;
   Event& event = model_.events.at(id);
   const bool is_possible = !event.is_unqueued && !model_.destinations[event.destination].scrubs;
-  require(outbox::requeue(app_.db(), {.ids = {id}}) == (is_possible ? 1 : 0),
+  require(outbox::requeue(app_.db(), outbox::Selection::ids({id})) == (is_possible ? 1 : 0),
           "the wrong event was requeued", id);
   if (!is_possible) return;
   model_.tell("requeue", id);
@@ -74,8 +76,8 @@ void World::erase() {
   if (event.is_rubbish || event.is_unqueued) return;  // the one names nobody
   const bool is_scrubbed = event.is_delivered && model_.destinations[event.destination].scrubs;
   const std::int64_t expected = is_scrubbed ? 0 : 1;
-  const auto report =
-      outbox::erase(app_.path(), {.user_id = user_in(event.payload)}, {}, outbox::Mode::apply, 0ms);
+  const auto report = outbox::erase(app_.path(), outbox::Subject::user(user_in(event.payload)), {},
+                                    outbox::Mode::apply, 0ms);
   require(report.events == expected, "an event was not erased", id);
   if (is_scrubbed) return;
   model_.tell("erase", id);

@@ -35,8 +35,8 @@ std::string problem_of(const Credentials& credentials) {
 TEST_CASE("each scheme has its header") {
   CHECK(header_line(bearer("abc.DEF-1_2~3+4/5==")) == "Authorization: Bearer abc.DEF-1_2~3+4/5==");
   CHECK(header_line(x_api_key("k:1!")) == "x-api-key: k:1!");
-  CHECK(header_line(bearer_from([] { return "t"; })) == "Authorization: Bearer t");
-  CHECK(header_line(x_api_key_from([] { return "k"; })) == "x-api-key: k");
+  CHECK(header_line(bearer(from_callback([] { return "t"; }))) == "Authorization: Bearer t");
+  CHECK(header_line(x_api_key(from_callback([] { return "k"; }))) == "x-api-key: k");
   CHECK_FALSE(header_line(Credentials{}));
 }
 
@@ -47,7 +47,7 @@ TEST_CASE("a secret that could write headers of its own is refused, and not quot
         std::string(8 * 1024 + 1, 'a')}) {
     CAPTURE(secret);
     CHECK_THROWS_AS(bearer(secret), std::invalid_argument);
-    const std::string problem = problem_of(bearer_from([&] { return secret; }));
+    const std::string problem = problem_of(bearer(from_callback([&] { return secret; })));
     CHECK(problem.rfind("the token ", 0) == 0);
     CHECK((secret.size() < 3 || problem.find(secret) == std::string::npos));
   }
@@ -89,24 +89,26 @@ TEST_CASE("a token file that holds no token is a problem, whatever it is") {
 
 TEST_CASE("a token can come from the environment") {
   setenv("OUTBOX_TEST_TOKEN", " from-env\n", 1);
-  CHECK(header_line(bearer_from_env("OUTBOX_TEST_TOKEN")) == "Authorization: Bearer from-env");
-  CHECK(header_line(x_api_key_from_env("OUTBOX_TEST_TOKEN")) == "x-api-key: from-env");
+  CHECK(header_line(bearer(from_env("OUTBOX_TEST_TOKEN"))) == "Authorization: Bearer from-env");
+  CHECK(header_line(x_api_key(from_env("OUTBOX_TEST_TOKEN"))) == "x-api-key: from-env");
   unsetenv("OUTBOX_TEST_TOKEN");
-  CHECK_THROWS_AS(bearer_from_env("OUTBOX_TEST_TOKEN"), std::invalid_argument);
+  CHECK_THROWS_AS(bearer(from_env("OUTBOX_TEST_TOKEN")), std::invalid_argument);
 }
 
 TEST_CASE("what a callback throws goes no further, since it may quote the token") {
-  CHECK(problem_of(bearer_from([]() -> std::string { throw std::runtime_error{"s3cret"}; })) ==
+  CHECK(problem_of(bearer(from_callback([]() -> std::string {
+          throw std::runtime_error{"s3cret"};
+        }))) == "the token callback failed");
+  CHECK(problem_of(bearer(from_callback([]() -> std::string { throw 7; }))) ==
         "the token callback failed");
-  CHECK(problem_of(bearer_from([]() -> std::string { throw 7; })) == "the token callback failed");
 }
 
 TEST_CASE("a short-lived token is asked for before it expires, and when it was refused") {
   int asked = 0;
   std::chrono::seconds lifetime{3600};
-  const Credentials credentials = bearer_from_short_lived([&] {
+  const Credentials credentials = bearer(from_short_lived([&] {
     return ShortLived{"token-" + std::to_string(++asked), lifetime};
-  });
+  }));
   CHECK(header_line(credentials) == "Authorization: Bearer token-1");
   CHECK(header_line(credentials) == "Authorization: Bearer token-1");
   sinks::note_refusal(credentials);
@@ -116,17 +118,17 @@ TEST_CASE("a short-lived token is asked for before it expires, and when it was r
   lifetime = std::chrono::seconds::max();  // no overflow
   header_line(credentials);
   CHECK(header_line(credentials) == header_line(credentials));
-  CHECK(header_line(x_api_key_from_short_lived([] {
+  CHECK(header_line(x_api_key(from_short_lived([] {
           return ShortLived{"k", {}};
-        })) == "x-api-key: k");
+        }))) == "x-api-key: k");
 }
 
 TEST_CASE("a short-lived token that cannot be had is asked for again") {
   int asked = 0;
-  const Credentials credentials = bearer_from_short_lived([&]() -> ShortLived {
+  const Credentials credentials = bearer(from_short_lived([&]() -> ShortLived {
     if (++asked == 1) throw std::runtime_error{"secret"};
     return {"t", std::chrono::seconds{60}};
-  });
+  }));
   CHECK(problem_of(credentials) == "the token callback failed");
   CHECK(header_line(credentials) == "Authorization: Bearer t");
 }
@@ -149,9 +151,9 @@ TEST_CASE("a token file is read again after a refusal, and a change of it is not
 }
 
 TEST_CASE("what a host's own functions throw about a refusal goes no further") {
-  const Credentials credentials{.secret = [] { return "t"; },
-                                .refused = [] { throw 1; },
-                                .is_renewed = []() -> bool { throw 1; }};
+  const Credentials credentials = bearer(SecretSource{.secret = [] { return "t"; },
+                                                      .refused = [] { throw 1; },
+                                                      .is_renewed = []() -> bool { throw 1; }});
   sinks::note_refusal(credentials);
   CHECK_FALSE(sinks::is_renewed(credentials));
   CHECK_FALSE(sinks::is_renewed(bearer("t")));

@@ -154,7 +154,8 @@ TEST_CASE("explain says what an event waits for") {
   CHECK(waiting_for("3") == "schedule");
   CHECK(waiting_for("5") == nullptr);
   CHECK(waiting_for("8") == "ordering_key");
-  outbox::pause(const_cast<support::AppDatabase&>(desk.app).db(), "track", "maintenance");
+  outbox::pause(const_cast<support::AppDatabase&>(desk.app).db(), "track",
+                {.reason = "maintenance"});
   CHECK(waiting_for("2") == "pause");
   const json line = desk.lines({"explain", "2"})[0];
   CHECK(line.at("id") == 2);

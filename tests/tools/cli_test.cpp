@@ -232,7 +232,7 @@ TEST_CASE("status on a screen names the hold, the pause and a destination that n
   server->misbehave({.status = 503});
   CHECK(desk.run({"drain", "--timeout", "1s"}).code == 1);
   SQLite::Database db = desk.open();
-  outbox::pause(db, "track", "maintenance\x1b[2J");
+  outbox::pause(db, "track", {.reason = "maintenance\x1b[2J"});
 
   const std::string screen = desk.run({"status", "--utc"}).out;
 
@@ -279,7 +279,7 @@ TEST_CASE("drain says what became of it by its exit code") {
   }
   SUBCASE("1 while the destination is paused") {
     SQLite::Database db = desk.open();
-    outbox::pause(db, "track", "why");
+    outbox::pause(db, "track", {.reason = "why"});
     CHECK(desk.run({"drain"}).code == 1);
     CHECK(desk.server.request_count() == 0);
   }

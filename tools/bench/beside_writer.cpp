@@ -126,10 +126,10 @@ int main(int argc, char** argv) {
   const auto begin = Clock::now();
   std::thread person{[&] {
     if (erase->parsed()) {
-      changed = outbox::erase({path}, {.email = email}).events;
+      changed = outbox::erase({path}, outbox::Subject::email(email)).events;
     } else {
       SQLite::Database db = open(path);
-      changed = outbox::retry(db, outbox::Selection{.all = true});
+      changed = outbox::retry(db, outbox::Selection::all());
     }
     is_over = true;
   }};

@@ -150,7 +150,7 @@ int main(int argc, char** argv) {
     for (const outbox::HostProblem& problem : outbox::check_host(db)) {
       std::cerr << "demo: " << problem.advice << "\n";
     }
-    track.credentials = token_file.empty() ? outbox::bearer_from_env("OUTBOX_TOKEN")
+    track.credentials = token_file.empty() ? outbox::bearer(outbox::from_env("OUTBOX_TOKEN"))
                                            : outbox::bearer_from_file(token_file);
     outbox::Dispatcher dispatcher{path, outbox::track_api(track)};  // delivers from here on
 

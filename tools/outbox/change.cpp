@@ -44,9 +44,9 @@ struct ChangeFlags {
 void explain_rest(SQLite::Database& db, const Verb& verb, const outbox::Selection& selection,
                   const outbox::ChangeNote& note, const Globals& globals) {
   constexpr std::size_t lines_max = 20;
-  for (std::size_t i = 0; i < std::min(selection.ids.size(), lines_max); ++i) {
-    const std::int64_t id = selection.ids[i];
-    const outbox::Selection one{.ids = {id}, .filter = selection.filter};
+  for (std::size_t i = 0; i < std::min(selection.event_ids().size(), lines_max); ++i) {
+    const std::int64_t id = selection.event_ids()[i];
+    const auto one = outbox::Selection::ids({id}, selection.filter());
     if (count(db, verb, one, note) > 0) continue;
     const auto event = outbox::find_event(db, id);
     std::cerr << "! " << id << ": ";
@@ -67,26 +67,36 @@ void explain_rest(SQLite::Database& db, const Verb& verb, const outbox::Selectio
 
 // " (crm 3, track 9)" for a filter that finds events of several destinations: it is easily
 // forgotten that there are others.
-std::string spread_text(SQLite::Database& db, const Verb& verb, outbox::Selection selection,
+std::string spread_text(SQLite::Database& db, const Verb& verb, const outbox::Selection& selection,
                         const outbox::ChangeNote& note) {
-  if (!selection.ids.empty() || !selection.filter.destination.empty() || selection.filter.limit) {
-    return {};
-  }
+  outbox::EventFilter filter = selection.filter();
+  if (!selection.event_ids().empty() || !filter.destination.empty() || filter.limit) return {};
   std::string text;
   std::size_t destinations = 0;
-  for (const outbox::DestinationStatus& destination : outbox::status(db).destinations) {
-    selection.filter.destination = destination.name;
-    const std::int64_t found = count(db, verb, selection, note);
+  for (const outbox::DestinationStatus& destination : outbox::list_destinations(db)) {
+    filter.destination = destination.name;
+    const auto of_it =
+        selection.is_all() ? outbox::Selection::all(filter) : outbox::Selection::matching(filter);
+    const std::int64_t found = count(db, verb, of_it, note);
     if (found == 0) continue;
     text += (destinations++ == 0 ? "" : ", ") + escaped(destination.name) + " " + grouped(found);
   }
   return destinations > 1 ? " (" + text + ")" : "";
 }
 
+outbox::Selection selection_of(const ChangeFlags& flags, const Globals& globals) {
+  outbox::EventFilter filter = filter_of(flags.filters, globals);
+  if (!flags.ids.empty() && flags.filters.all) {
+    throw Failure{usage, "ids and --all: give one of them"};
+  }
+  if (!flags.ids.empty()) return outbox::Selection::ids(flags.ids, std::move(filter));
+  return flags.filters.all ? outbox::Selection::all(std::move(filter))
+                           : outbox::Selection::matching(std::move(filter));
+}
+
 ExitCode change(const Verb& verb, const ChangeFlags& flags, const Globals& globals) {
   SQLite::Database db = open_database(globals, globals.is_dry_run ? Access::read : Access::write);
-  const outbox::Selection selection{
-      .ids = flags.ids, .filter = filter_of(flags.filters, globals), .all = flags.filters.all};
+  const outbox::Selection selection = selection_of(flags, globals);
   const outbox::ChangeNote note = note_of(flags.reason);
   const std::int64_t found = count(db, verb, selection, note);
   explain_rest(db, verb, selection, note, globals);

@@ -95,7 +95,7 @@ void look_at_token(const SendingFlags& flags, Findings& findings) {
   if (!is_named) return;
   std::string token;
   try {
-    token = credentials_of(flags).secret();
+    token = credentials_of(flags).source.secret();
   } catch (const std::exception& error) {
     findings.push_back({"token", Level::problem, error.what()});
     return;

@@ -47,7 +47,7 @@ ExitCode pause(const PauseFlags& flags, const Globals& globals) {
     confirm(globals, (before.paused ? "give the pause of " : "pause ") + before.name +
                          (before.paused ? " another reason?" : "?"));
     const outbox::ChangeNote note = note_of(flags.reason);
-    outbox::pause(db, before.name, note.reason, note.actor);
+    outbox::pause(db, before.name, note);
   }
   report(globals, {{"destination", before.name}, {"paused", true}},
          (globals.is_dry_run ? "would pause " + before.name : before.name + " is paused") +
@@ -62,7 +62,7 @@ ExitCode resume(const Globals& globals) {
   if (!before.paused) std::cerr << "! " << before.name << " was not paused\n";
   if (before.paused && !globals.is_dry_run) {
     confirm(globals, "resume " + before.name + "?");
-    outbox::resume(db, before.name, note_of().actor);
+    outbox::resume(db, before.name, note_of());
   }
   report(globals, {{"destination", before.name}, {"paused", false}},
          globals.is_dry_run ? "would resume " + before.name : before.name + " is resumed");

@@ -45,7 +45,9 @@ ExitCode prune(const std::string& older_than, const Globals& globals) {
 }
 
 struct EraseFlags {
-  outbox::Subject subject = {};
+  std::string email = {};
+  std::string user = {};
+  std::string group = {};
   std::string patience = "5s";
 };
 
@@ -57,6 +59,12 @@ std::string address_of(const std::string& option) {
   while (!line.empty() && std::isspace(static_cast<unsigned char>(line.back())) != 0)
     line.pop_back();
   return line;
+}
+
+outbox::Subject subject_of(const EraseFlags& flags) {
+  if (!flags.email.empty()) return outbox::Subject::email(address_of(flags.email));
+  return flags.user.empty() ? outbox::Subject::group(flags.group)
+                            : outbox::Subject::user(flags.user);
 }
 
 void explain(const outbox::EraseReport& report) {
@@ -92,8 +100,7 @@ nlohmann::ordered_json json_of(const std::vector<outbox::ErasableEvent>& found) 
 ExitCode erase(const EraseFlags& flags, const Globals& globals) {
   if (!globals.destination.empty()) throw Failure{usage, "erase is for all destinations at once"};
   static_cast<void>(open_database(globals, Access::read));  // for its checks
-  outbox::Subject subject = flags.subject;
-  subject.email = address_of(subject.email);
+  const outbox::Subject subject = subject_of(flags);
   const outbox::DatabaseFile file{globals.db};
   const auto patience = duration_of(flags.patience);
   outbox::EraseReport report = outbox::erase(file, subject, note_of(), outbox::Mode::dry_run);
@@ -151,10 +158,10 @@ void add_erase(CLI::App& app, const Globals& globals, Action& action) {
   const auto add = [who](const char* name, std::string& value, const char* about) {
     who->add_option(name, value, about)->check(not_empty);
   };
-  add("--email", flags->subject.email,
+  add("--email", flags->email,
       "Everything that holds this address; -: read it from standard input");
-  add("--user", flags->subject.user_id, "Everything of this user_id");
-  add("--group", flags->subject.group_id, "Everything of this group_id");
+  add("--user", flags->user, "Everything of this user_id");
+  add("--group", flags->group, "Everything of this group_id");
   who->require_option(1);
   command->add_option("--wait", flags->patience, "For requests under way: 5s (default)")
       ->check(not_empty);

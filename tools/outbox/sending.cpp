@@ -13,13 +13,13 @@ namespace {
 outbox::Credentials given_credentials(const SendingFlags& flags) {
   const bool is_key = flags.auth == "x-api-key";
   if (!flags.token_file.empty()) {
-    return is_key ? outbox::x_api_key_from_file(flags.token_file)
+    return is_key ? outbox::x_api_key(outbox::from_file(flags.token_file))
                   : outbox::bearer_from_file(flags.token_file);
   }
   const std::string variable = flags.token_env.empty() ? "OUTBOX_TOKEN" : flags.token_env;
   if (!flags.token_env.empty() || std::getenv(variable.c_str()) != nullptr) {
-    return is_key ? outbox::x_api_key_from_env(variable.c_str())
-                  : outbox::bearer_from_env(variable.c_str());
+    return is_key ? outbox::x_api_key(outbox::from_env(variable.c_str()))
+                  : outbox::bearer(outbox::from_env(variable.c_str()));
   }
   throw Failure{unauthorized,
                 "no token: give --token-file FILE or set OUTBOX_TOKEN; --auth none sends without "
@@ -33,7 +33,7 @@ outbox::Credentials credentials_of(const SendingFlags& flags) {
   try {
     outbox::Credentials credentials = given_credentials(flags);
     // Says now what is wrong with the file.
-    if (credentials.secret().empty()) throw std::invalid_argument{"the token is empty"};
+    if (credentials.source.secret().empty()) throw std::invalid_argument{"the token is empty"};
     return credentials;
   } catch (const Failure&) {
     throw;

@@ -117,18 +117,18 @@ class Finder final : public nlohmann::json_sax<nlohmann::json> {
     return !has_found_;
   }
   void look_for_address(const std::string& text) {
-    has_found_ = has_found_ || (!subject_.email.empty() && holds_address(text, subject_.email));
+    has_found_ = has_found_ ||
+                 (subject_.kind() == Subject::Kind::email && holds_address(text, subject_.value()));
   }
   bool is_id(const std::string& text) const {
-    const auto is = [&](const std::string& id, const char* name) {
-      return !id.empty() && names(key_, name) && is_text(text, id);
-    };
-    return is(subject_.user_id, "user_id") || is(subject_.group_id, "group_id");
+    if (subject_.kind() == Subject::Kind::email) return false;
+    const char* const name = subject_.kind() == Subject::Kind::user ? "user_id" : "group_id";
+    return names(key_, name) && is_text(text, subject_.value());
   }
   // A text may be JSON itself, and its keys say which of its texts are ids.
   bool is_in_nested(const std::string& text) const {
     const bool may_be = text.find_first_of("{[") < text.find('"');
-    if (!subject_.email.empty() || depth_ == decodings_max || !may_be) return false;
+    if (subject_.kind() == Subject::Kind::email || depth_ == decodings_max || !may_be) return false;
     Finder inner{subject_, depth_ + 1};
     nlohmann::json::sax_parse(text, &inner);
     return inner.has_found();
@@ -142,21 +142,16 @@ class Finder final : public nlohmann::json_sax<nlohmann::json> {
 
 // The value as a text of JSON stands in what is no JSON as a whole.
 bool is_in_rubbish(std::string_view payload, const Subject& subject) {
-  if (!subject.email.empty()) return holds_address(payload, subject.email);
-  const std::string& id = subject.user_id.empty() ? subject.group_id : subject.user_id;
-  return payload.find('"' + id + '"') != std::string_view::npos;
+  if (subject.kind() == Subject::Kind::email) return holds_address(payload, subject.value());
+  return payload.find('"' + subject.value() + '"') != std::string_view::npos;
 }
 
 }  // namespace
 
 void require_subject(const Subject& subject) {
-  const int count =
-      int{!subject.email.empty()} + int{!subject.user_id.empty()} + int{!subject.group_id.empty()};
-  if (count != 1) {
-    throw std::invalid_argument{"outbox: erase: exactly one of email, user_id and group_id"};
-  }
-  if (subject.email.empty()) return;
-  if (const auto problem = address_problem(subject.email)) {
+  if (subject.value().empty()) throw std::invalid_argument{"outbox: erase: the subject is empty"};
+  if (subject.kind() != Subject::Kind::email) return;
+  if (const auto problem = address_problem(subject.value())) {
     throw std::invalid_argument{"outbox: erase: email: " + *problem};
   }
 }

@@ -20,11 +20,11 @@ std::string utc_text(std::chrono::system_clock::time_point instant) {
 
 // Without personal data: never whose.
 std::string subject_of(const Selection& selection) {
-  if (!selection.ids.empty()) {
-    return core::sanitised("ids " + core::ranges_text(distinct(selection.ids)),
+  if (!selection.event_ids().empty()) {
+    return core::sanitised("ids " + core::ranges_text(distinct(selection.event_ids())),
                            core::error_bytes_max);
   }
-  const EventFilter& filter = selection.filter;
+  const EventFilter& filter = selection.filter();
   std::string text;
   const auto say = [&text](const std::string& part) { text += (text.empty() ? "" : ", ") + part; };
   if (!filter.state.empty()) say("state=" + filter.state);
@@ -42,7 +42,7 @@ std::string subject_of(const Selection& selection) {
 
 AuditNote note_of(const char* action, const Selection& selection, const ChangeNote& note) {
   return {.action = action,
-          .destination = selection.filter.destination,
+          .destination = selection.filter().destination,
           .subject = subject_of(selection),
           .note = note};
 }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <limits>
 #include <map>
 
 #include "outbox/migrate.hpp"
@@ -175,6 +176,29 @@ std::vector<DestinationStatus> read_destinations(sqlite3* db) {
     }
     return found;
   });
+}
+
+std::vector<FailureReason> read_failures(sqlite3* db, const std::string& destination,
+                                         std::size_t limit) {
+  Statement rows{db,
+                 std::string{"select destination, last_error, state = 4, count(*), max(event)"
+                             " from main.outbox_queue where destination in ("} +
+                     queued_destinations +
+                     ") and state in (3, 4) and (?1 is null or destination = ?1)"
+                     " group by 1, 2, 3 order by 4 desc, 5 desc limit ?2",
+                 action};
+  rows.bind(1, text_or_null(destination))
+      .bind(2, static_cast<std::int64_t>(
+                   std::min<std::size_t>(limit, std::numeric_limits<std::int64_t>::max())));
+  std::vector<FailureReason> found;
+  while (rows.step()) {
+    found.push_back({.destination = rows.text(0),
+                     .reason = rows.text(1),
+                     .is_dead = rows.integer(2) == 1,
+                     .events = rows.integer(3),
+                     .newest_id = rows.integer(4)});
+  }
+  return found;
 }
 
 }  // namespace outbox::storage

@@ -33,14 +33,15 @@ std::optional<std::string> place_in(const Statement& row, const Subject& subject
   if (!row.is_null(4)) {
     if (const auto key = core::place_of(row.text(4), subject)) return named("headers", key);
   }
-  if (subject.email.empty()) return std::nullopt;
-  if (core::holds_address(row.text(2), subject.email)) return "ordering key";
-  if (core::holds_address(row.text(3), subject.email)) return "dedupe key";
+  if (subject.kind() != Subject::Kind::email) return std::nullopt;
+  if (core::holds_address(row.text(2), subject.value())) return "ordering key";
+  if (core::holds_address(row.text(3), subject.value())) return "dedupe key";
   return std::nullopt;
 }
 
 std::string by(const Subject& subject) {
-  return !subject.email.empty() ? "by e-mail" : !subject.user_id.empty() ? "by user" : "by group";
+  const bool is_user = subject.kind() == Subject::Kind::user;
+  return subject.kind() == Subject::Kind::email ? "by e-mail" : is_user ? "by user" : "by group";
 }
 
 }  // namespace

@@ -28,6 +28,10 @@ std::optional<EventDetail> read_event(sqlite3* db, std::int64_t id, core::Instan
 /// schema itself. Its cost grows with the undelivered events only. Throws too: `schema_error`.
 Status read_status(sqlite3* db, const std::string& destination, core::Instant now);
 
+/// As `list_failures`.
+std::vector<FailureReason> read_failures(sqlite3* db, const std::string& destination,
+                                         std::size_t limit);
+
 /// The destinations as `list_destinations` has them, but for the dispatchers.
 std::vector<DestinationStatus> read_destinations(sqlite3* db);
 

@@ -40,10 +40,10 @@ std::string select_matching() {
 }
 
 std::vector<Delivered> find_delivered(sqlite3* db, const Selection& selection) {
-  const EventFilter& filter = selection.filter;
+  const EventFilter& filter = selection.filter();
   std::vector<Delivered> found;
   if (!filter.error.empty() || filter.settled_since) return found;  // of dead ones only
-  const core::Ids ids = distinct(selection.ids);
+  const core::Ids ids = distinct(selection.event_ids());
   const auto limit = static_cast<std::size_t>(
       std::min<std::uint64_t>(filter.limit.value_or(int64_max), int64_max));
   Statement requests{db,

@@ -25,22 +25,22 @@ bool is_empty(const EventFilter& filter) {
 }  // namespace
 
 void require_selection(const Selection& selection, const char* action) {
-  const EventFilter& filter = selection.filter;
+  const EventFilter& filter = selection.filter();
   require_filter(filter);
   if (filter.after_id) refuse(action, "after_id: is for listing only");
-  if (selection.ids.empty() && is_empty(filter) && !selection.all) {
+  if (selection.event_ids().empty() && is_empty(filter) && !selection.is_all()) {
     refuse(action, "give ids, a filter, or all");
   }
-  if (!selection.ids.empty() && (!is_empty(filter) || filter.limit || selection.all)) {
+  if (!selection.event_ids().empty() && (!is_empty(filter) || filter.limit || selection.is_all())) {
     refuse(action, "ids and a filter: give one of them");
   }
 }
 
 StateNames names_of(const Selection& selection, const StateNames& usual, const StateNames& possible,
                     const char* action) {
-  if (!selection.ids.empty()) return possible;
-  if (selection.filter.state.empty()) return usual;
-  const StateName wanted = state_named(selection.filter.state);
+  if (!selection.event_ids().empty()) return possible;
+  if (selection.filter().state.empty()) return usual;
+  const StateName wanted = state_named(selection.filter().state);
   if (std::find(possible.begin(), possible.end(), wanted) != possible.end()) return {wanted};
   StateNames names;  // a retry of pending events: of those that are scheduled or retrying
   for (const StateName name : possible) {
@@ -48,7 +48,7 @@ StateNames names_of(const Selection& selection, const StateNames& usual, const S
   }
   if (!names.empty()) return names;
   const bool is_delivered = wanted == StateName::delivered;
-  refuse(action, "not for " + selection.filter.state + " events" +
+  refuse(action, "not for " + selection.filter().state + " events" +
                      (is_delivered ? "; requeue sends them again" : ""));
 }
 
@@ -63,15 +63,15 @@ core::Ids resolve(sqlite3* db, const Selection& selection, const StateNames& nam
                   core::Instant now) {
   return while_busy([&] {
     core::Ids ids;
-    if (selection.ids.empty()) {
-      const Chosen chosen{names, selection.filter, now};
+    if (selection.event_ids().empty()) {
+      const Chosen chosen{names, selection.filter(), now};
       Statement rows{db, chosen.sql(), "choose events"};
       chosen.bind(rows);
       while (rows.step()) ids.push_back(rows.integer(0));
       return ids;
     }
-    const std::string& destination = selection.filter.destination;
-    for_each_chunk(distinct(selection.ids), [&](const core::Ids& chunk) {
+    const std::string& destination = selection.filter().destination;
+    for_each_chunk(distinct(selection.event_ids()), [&](const core::Ids& chunk) {
       for (const EventRow& row : read_rows(db, Chosen{chunk})) {
         const bool is_elsewhere = !destination.empty() && row.destination != destination;
         if (!is_elsewhere && is_in(row, names, now)) ids.push_back(row.id);

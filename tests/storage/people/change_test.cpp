@@ -46,12 +46,12 @@ class Queue {
 };
 
 Selection ids(std::vector<std::int64_t> list) {
-  return {.ids = std::move(list)};
+  return Selection::ids(std::move(list));
 }
 Selection in_state(const std::string& state) {
-  return {.filter = {.state = state, .limit = std::nullopt}};
+  return Selection::matching({.state = state});
 }
-constexpr auto all = [] { return Selection{.all = true}; };
+constexpr auto all = [] { return Selection::all(); };
 
 }  // namespace
 
@@ -108,10 +108,10 @@ TEST_CASE("a requeue sends delivered events again, but for scrubbed ones, and mo
     return std::chrono::system_clock::time_point{std::chrono::milliseconds{ms}};
   };
 
-  CHECK(outbox::requeue(queue.app.db(), {.filter = {.since = at(1'001), .limit = {}}}) == 0);
-  CHECK(outbox::requeue(queue.app.db(), {.filter = {.until = at(1'000), .limit = {}}}) == 0);
+  CHECK(outbox::requeue(queue.app.db(), Selection::matching({.since = at(1'001)})) == 0);
+  CHECK(outbox::requeue(queue.app.db(), Selection::matching({.until = at(1'000)})) == 0);
   CHECK(outbox::requeue(queue.app.db(),
-                        {.filter = {.since = at(1'000), .until = at(1'001), .limit = {}}}) == 1);
+                        Selection::matching({.since = at(1'000), .until = at(1'001)})) == 1);
 
   CHECK(queue.states() == "PPPPDXV");
   const outbox::Counts counts = outbox::status(queue.app.db()).counts;
@@ -124,10 +124,11 @@ TEST_CASE("a requeue sends delivered events again, but for scrubbed ones, and mo
 TEST_CASE("without ids, a filter or all, nothing is changed") {
   Queue queue;
   SQLite::Database& db = queue.app.db();
-  CHECK_THROWS_AS(outbox::retry(db, {}), std::invalid_argument);
-  CHECK_THROWS_AS(outbox::retry(db, {.filter = {.destination = "track"}}), std::invalid_argument);
-  CHECK_THROWS_AS(outbox::retry(db, {.filter = {.limit = 5}}), std::invalid_argument);
-  CHECK_THROWS_AS(outbox::retry(db, {.ids = {1}, .all = true}), std::invalid_argument);
+  CHECK_THROWS_AS(outbox::retry(db, Selection::matching({})), std::invalid_argument);
+  CHECK_THROWS_AS(outbox::retry(db, Selection::matching({.destination = "track"})),
+                  std::invalid_argument);
+  CHECK_THROWS_AS(outbox::retry(db, Selection::matching({.limit = 5})), std::invalid_argument);
+  CHECK_THROWS_AS(outbox::retry(db, Selection::ids({1}, {.state = "dead"})), std::invalid_argument);
   CHECK_THROWS_AS(outbox::retry(db, in_state("nonsense")), std::invalid_argument);
   CHECK_THROWS_AS(outbox::discard(db, in_state("discarded"), {"a", "b"}), std::invalid_argument);
   CHECK(queue.states() == "PPPVDX");
@@ -142,7 +143,9 @@ TEST_CASE("a dry run counts what would change, and changes nothing") {
   CHECK(outbox::discard(queue.app.db(), all(), {"a", "b"}, Mode::dry_run) == 4);
   CHECK(outbox::requeue(queue.app.db(), all(), {}, Mode::dry_run) == 1);
   CHECK(outbox::prune(queue.app.path(), {.with_discarded = true}, {}, Mode::dry_run) == 2);
-  CHECK(outbox::erase(queue.app.path(), {.user_id = "pending"}, {}, Mode::dry_run).events == 1);
+  CHECK(
+      outbox::erase(queue.app.path(), outbox::Subject::user("pending"), {}, Mode::dry_run).events ==
+      1);
   CHECK(queue.app.text("select group_concat(state || due_at_ms) from outbox_event_states") ==
         before);
   CHECK(queue.audit() == "");
@@ -154,10 +157,9 @@ TEST_CASE("filters narrow a change, and its limit ends it") {
   app.enqueue(support::event_of("user-7"), {.destination = "other"});
   app.db().exec("update outbox_queue set state = 4, last_error = iif(event % 2, 'odd', 'even')");
 
-  CHECK(outbox::retry(app.db(), {.filter = {.user_id = "user-7", .limit = {}}}) == 2);
-  CHECK(outbox::retry(app.db(), {.filter = {.destination = "other", .limit = {}}, .all = true}) ==
-        0);
-  CHECK(outbox::retry(app.db(), {.filter = {.error = "odd", .limit = 450}}) == 450);
+  CHECK(outbox::retry(app.db(), Selection::matching({.user_id = "user-7"})) == 2);
+  CHECK(outbox::retry(app.db(), Selection::all({.destination = "other"})) == 0);
+  CHECK(outbox::retry(app.db(), Selection::matching({.error = "odd", .limit = 450})) == 450);
   CHECK(app.count("state = 'pending' and id < 900") == 450 + 1);
   CHECK(outbox::retry(app.db(), all()) == 1'001 - 2 - 450);
   CHECK(app.text("select sum(events) || ' ' || count(*) from outbox_audit") == "1001 3");
@@ -200,7 +202,7 @@ TEST_CASE("a discard and an erasure let the next event of the key go") {
   CHECK(app.text("select group_concat(waits_as) from outbox_event_states") == "ready,waiting");
 
   app.db().exec("update outbox_events set payload = '{\"user_id\":\"gone\"}' where id = 2");
-  CHECK(outbox::erase(app.path(), {.user_id = "gone"}).events == 1);
+  CHECK(outbox::erase(app.path(), outbox::Subject::user("gone")).events == 1);
   CHECK(app.text("select waits_as from outbox_event_states where id = 3") == "ready");
 }
 
@@ -230,7 +232,7 @@ TEST_CASE("a requeue by id finds the request, and leaves the rest of it delivere
 
   CHECK(app.text("select delivered_ids from outbox_requests") == "1-2,6-10");
   CHECK(app.count("state = 'pending'") == 3);
-  CHECK(outbox::requeue(app.db(), {.filter = {.user_id = "user-0", .limit = {}}}) == 1);
+  CHECK(outbox::requeue(app.db(), Selection::matching({.user_id = "user-0"})) == 1);
   CHECK(outbox::requeue(app.db(), all()) == 6);
   CHECK(app.text("select count(delivered_ids) from outbox_requests") == "0");
   CHECK(outbox::status(app.db()).counts.delivered == 0);
@@ -243,15 +245,15 @@ TEST_CASE("a requeue of small requests is done many at a time") {
   app.db().exec("begin immediate");
   for (int id = 1; id <= 500; ++id) app.mark_delivered(id, id);
   app.db().exec("commit");
-  CHECK(outbox::requeue(app.db(), {.filter = {.limit = 450}, .all = true}) == 450);
+  CHECK(outbox::requeue(app.db(), Selection::all({.limit = 450})) == 450);
   CHECK(app.count("state = 'delivered' and id > 450") == 50);
   CHECK(app.text("select events from outbox_audit") == "450");
 }
 
 TEST_CASE("audit entries are listed, the newest first") {
   support::AppDatabase app;
-  outbox::pause(app.db(), "track", "maintenance", "ann");
-  outbox::resume(app.db(), "track", "tom");
+  outbox::pause(app.db(), "track", {.actor = "ann", .reason = "maintenance"});
+  outbox::resume(app.db(), "track", {.actor = "tom"});
   const auto entries = outbox::list_audit(app.db());
   REQUIRE(entries.size() == 2);
   CHECK(entries[0].action == "resume");

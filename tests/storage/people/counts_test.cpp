@@ -97,7 +97,7 @@ TEST_CASE("the status can be read inside the caller's transaction") {
 
 TEST_CASE("a pause shows its reason and when it began") {
   support::AppDatabase app;
-  pause(app.db(), "track", "maintenance of amy@achme.com");
+  pause(app.db(), "track", {.reason = "maintenance of amy@achme.com"});
   const Status found = status(app.db());
   REQUIRE(found.destinations.at(0).paused);
   CHECK(found.destinations[0].paused->reason == "maintenance of a**@achme.com");
@@ -112,7 +112,7 @@ TEST_CASE("the status of a database without a schema says what to do") {
 
 TEST_CASE("who holds others of its key back is named, the one that holds most first") {
   support::AppDatabase app;
-  outbox::pause(app.db(), "track", "so that there is a row");
+  outbox::pause(app.db(), "track", {.reason = "so that there is a row"});
   insert(app, "ordering_key", "'a'", "state = 3, due_at_ms = 2000000, refusals = 12");
   for (int i = 0; i < 3; ++i) insert(app, "ordering_key", "'a'", "state = 1");
   insert(app, "ordering_key", "'b'", "state = 3, due_at_ms = 2000000, solo_failures = 2");
@@ -140,7 +140,7 @@ TEST_CASE("the destinations are listed without counting the queue") {
   support::AppDatabase app;
   app.enqueue_many(3, {.destination = "other"});
   app.enqueue_many(2);
-  outbox::pause(app.db(), "third", "why");
+  outbox::pause(app.db(), "third", {.reason = "why"});
   const auto found = outbox::list_destinations(app.db());
   REQUIRE(found.size() == 3);
   CHECK(found[0].name == "other");
@@ -156,4 +156,22 @@ TEST_CASE("the destinations are listed without counting the queue") {
       " ('other', 'elsewhere'); delete from outbox_queue where destination = 'other'");
   CHECK(outbox::list_destinations(app.db()).back().is_foreign);
   CHECK_FALSE(outbox::list_destinations(app.db()).front().is_foreign);  // nothing is pending
+}
+
+TEST_CASE("failures are listed by their reasons, the most frequent first") {
+  support::AppDatabase app;
+  app.enqueue_many(6);
+  app.db().exec(
+      "update outbox_queue set state = 4, last_error = 'refused: HTTP 400' where event < 4;"
+      "update outbox_queue set state = 3, due_at_ms = 1, last_error = 'HTTP 500' where event = 5");
+  const auto found = outbox::list_failures(app.db());
+  REQUIRE(found.size() == 2);
+  CHECK(found[0].reason == "refused: HTTP 400");
+  CHECK(found[0].is_dead);
+  CHECK(found[0].events == 3);
+  CHECK(found[0].newest_id == 3);
+  CHECK(found[1].reason == "HTTP 500");
+  CHECK_FALSE(found[1].is_dead);
+  CHECK(outbox::list_failures(app.db(), "other").empty());
+  CHECK(outbox::list_failures(app.db(), {}, 1).size() == 1);
 }

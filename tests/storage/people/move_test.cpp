@@ -81,7 +81,7 @@ TEST_CASE("nothing is moved from under a dispatcher that may have it under way")
 
   CHECK_THROWS_AS(outbox::move_events(app.db(), "from", "to"), std::invalid_argument);
   CHECK_THROWS_AS(outbox::move_events(app.db(), "from", "from"), std::invalid_argument);
-  outbox::pause(app.db(), "from", "");
+  outbox::pause(app.db(), "from", {.reason = ""});
   REQUIRE(lock.keep(outbox::core::system_now()));
   CHECK_THROWS_AS(outbox::move_events(app.db(), "from", "to"), std::invalid_argument);
 

@@ -43,7 +43,7 @@ MarksResult marks_beside_writer(const std::string& url, int length, int events) 
   SQLite::Database db = app.connect();
   db.exec("create table app_rows (id integer primary key, text text)");
   fill(db, events);
-  outbox::pause(db, "track", "the writer alone");
+  outbox::pause(db, "track", {.reason = "the writer alone"});
   const outbox::Dispatcher dispatcher{
       app.path(),
       outbox::track_api({.credentials = outbox::bearer("t"), .url = url}),
@@ -53,7 +53,7 @@ MarksResult marks_beside_writer(const std::string& url, int length, int events) 
   // A second each in turn, since the machine's mood changes.
   MarksResult result;
   for (int second = 0; second < length; ++second) {
-    outbox::pause(db, "track", "the writer alone");
+    outbox::pause(db, "track", {.reason = "the writer alone"});
     std::this_thread::sleep_for(std::chrono::milliseconds{300});  // what is under way ends
     const auto alone = static_cast<double>(write_for(db, seconds{1}));
     const std::uint64_t before = dispatcher.stats().delivered;

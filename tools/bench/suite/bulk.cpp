@@ -113,7 +113,8 @@ void measure_bulk(Size size) {
       {.name = "retry of" + count,
        .rows = rows,
        .state = EventState::dead,
-       .work = [](sqlite3* db, const std::string&) { return outbox::retry(db, {.all = true}); }},
+       .work = [](sqlite3* db,
+                  const std::string&) { return outbox::retry(db, outbox::Selection::all()); }},
       {.name = "prune of" + count,
        .rows = rows,
        .state = EventState::delivered,
@@ -126,7 +127,8 @@ void measure_bulk(Size size) {
        .state = EventState::delivered,
        .work =
            [](sqlite3*, const std::string& path) {
-             return outbox::erase(path, {.group_id = "bp497d1a-0159-4009-9454-8a1b0e7c0a60"})
+             return outbox::erase(path,
+                                  outbox::Subject::group("bp497d1a-0159-4009-9454-8a1b0e7c0a60"))
                  .events;
            }},
   };
