@@ -32,6 +32,15 @@ core::Ids distinct(core::Ids ids) {
   return ids;
 }
 
+// In the log and in the queue.
+std::size_t chunk_of_pages(sqlite3* db) {
+  constexpr std::int64_t bytes_max = 2'000'000;
+  const std::int64_t page =
+      query_integer(db, "pragma main.page_size", "change events").value_or(4'096);
+  return static_cast<std::size_t>(
+      std::clamp<std::int64_t>(bytes_max / (2 * page), 1, std::int64_t{chunk_events}));
+}
+
 BulkChange::BulkChange(sqlite3* db, AuditNote note, Probe probe, Progress progress)
     : db_{db}, note_{std::move(note)}, probe_{probe}, progress_{std::move(progress)} {
   while_busy([db] { require_schema(db); });

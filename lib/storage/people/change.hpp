@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <iterator>
 #include <map>
 #include <set>
 #include <string>
@@ -23,14 +24,18 @@ namespace outbox::storage {
 /// This many events in one transaction: some milliseconds of writing.
 inline constexpr std::size_t chunk_events = 200;
 
+/// The same where each event may be on a page of its own that is written as a whole: about 2 MB.
+std::size_t chunk_of_pages(sqlite3* db);
+
 /// `ids` in order, each once.
 core::Ids distinct(core::Ids ids);
 
 /// Calls `work` with as many of `items` at a time as one transaction takes.
 template <class Item, class Work>
-void for_each_chunk(const std::vector<Item>& items, Work work) {
+void for_each_chunk(const std::vector<Item>& items, Work work, std::size_t size = chunk_events) {
   for (auto first = items.begin(); first != items.end();) {
-    const auto count = std::min<std::ptrdiff_t>(chunk_events, items.end() - first);
+    const auto count =
+        std::min(static_cast<std::ptrdiff_t>(size), std::distance(first, items.end()));
     work(std::vector<Item>{first, first + count});
     first += count;
   }
@@ -63,8 +68,9 @@ class BulkChange {
   std::int64_t run_all(const std::vector<Item>& items, Mode mode, Work work) {
     if (mode == Mode::dry_run) return static_cast<std::int64_t>(items.size());
     wholly([&] {
-      for_each_chunk(items,
-                     [&](const std::vector<Item>& chunk) { run([&] { return work(chunk); }); });
+      for_each_chunk(
+          items, [&](const std::vector<Item>& chunk) { run([&] { return work(chunk); }); },
+          chunk_of_pages(db_));
     });
     return total_;
   }

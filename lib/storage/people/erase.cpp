@@ -97,7 +97,10 @@ Erasure::Erasure(sqlite3* db, const Subject& subject, const ChangeNote& note, Fo
 }
 
 std::int64_t Erasure::remove_events() {
-  BulkChange bulk{db_, {.action = action, .subject = by(subject_), .note = note_}};
+  BulkChange bulk{db_,
+                  {.action = action, .subject = by(subject_), .note = note_},
+                  Probe::none,
+                  [this](std::int64_t) { let_others_in(db_); }};
   return bulk.run_all(ids_, Mode::apply, [&](const core::Ids& chunk) {
     return remove_rows(db_, read_rows(db_, Chosen{chunk}));
   });
@@ -113,6 +116,7 @@ void Erasure::forget_answers() {
                        action};
       for (const std::int64_t request : chunk) forget.bind(1, request).run();
     });
+    let_others_in(db_);
   });
   change_atomically(db_, action, [&] {
     execute(db_,

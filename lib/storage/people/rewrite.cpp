@@ -47,22 +47,6 @@ constexpr Table queue_table{"outbox_queue", "destination, state, due_at_ms, even
                             " || event || ')'",
                             "100"};
 
-// Moves the WAL into the database after a step: SQLite's own 1,000 pages are 64 MB of the largest
-// ones. A checkpoint that others have added to does not make the WAL begin anew, so that it would
-// grow beside a busy writer; RESTART does, and keeps others out while it looks for readers. It does
-// not wait for them.
-void let_others_in(sqlite3* db) {
-  int in_wal = 0;
-  sqlite3_wal_checkpoint_v2(db, "main", SQLITE_CHECKPOINT_PASSIVE, &in_wal, nullptr);
-  const std::int64_t page = query_integer(db, "pragma main.page_size", action).value_or(4'096);
-  if (in_wal * page > wal_bytes_max) {
-    sqlite3_busy_timeout(db, 0);
-    sqlite3_wal_checkpoint_v2(db, "main", SQLITE_CHECKPOINT_RESTART, nullptr, nullptr);
-    sqlite3_busy_timeout(db, busy_timeout_ms);
-  }
-  sqlite3_sleep(pause_ms);
-}
-
 // The host's triggers, foreign keys and CHECKs are about its own changes, not about rows that are
 // put back as they were.
 class Unseen {
@@ -229,6 +213,22 @@ void fill_queue(sqlite3* db, std::int64_t page) {
 }
 
 }  // namespace
+
+// Moves the WAL into the database after a step: SQLite's own 1,000 pages are 64 MB of the largest
+// ones. A checkpoint that others have added to does not make the WAL begin anew, so that it would
+// grow beside a busy writer; RESTART does, and keeps others out while it looks for readers. It does
+// not wait for them.
+void let_others_in(sqlite3* db) {
+  int in_wal = 0;
+  sqlite3_wal_checkpoint_v2(db, "main", SQLITE_CHECKPOINT_PASSIVE, &in_wal, nullptr);
+  const std::int64_t page = query_integer(db, "pragma main.page_size", action).value_or(4'096);
+  if (in_wal * page > wal_bytes_max) {
+    sqlite3_busy_timeout(db, 0);
+    sqlite3_wal_checkpoint_v2(db, "main", SQLITE_CHECKPOINT_RESTART, nullptr, nullptr);
+    sqlite3_busy_timeout(db, busy_timeout_ms);
+  }
+  sqlite3_sleep(pause_ms);
+}
 
 void rewrite_pages(sqlite3* db) {
   const Unseen unseen{db};

@@ -13,6 +13,10 @@ struct sqlite3;
 
 namespace outbox::storage {
 
+/// After a transaction: lets other writers have the database, and moves the WAL into it, which
+/// would grow beside them. On the library's own connection alone.
+void let_others_in(sqlite3* db);
+
 /// Rewrites all pages of the log, the request log and the queue, and overwrites the free pages of
 /// the file: what retention removed long ago may have left copies, too, and nobody knows where.
 void rewrite_pages(sqlite3* db);
