@@ -180,13 +180,12 @@ std::vector<DestinationStatus> read_destinations(sqlite3* db) {
 
 std::vector<FailureReason> read_failures(sqlite3* db, const std::string& destination,
                                          std::size_t limit) {
-  Statement rows{db,
-                 std::string{"select destination, last_error, state = 4, count(*), max(event)"
-                             " from main.outbox_queue where destination in ("} +
-                     queued_destinations +
-                     ") and state in (3, 4) and (?1 is null or destination = ?1)"
-                     " group by 1, 2, 3 order by 4 desc, 5 desc limit ?2",
-                 action};
+  std::string sql =
+      "select destination, last_error, state = 4, count(*), max(event) from main.outbox_queue"
+      " where state in (3, 4) and (?1 is null or destination = ?1) and destination in (";
+  sql += queued_destinations;
+  sql += ") group by 1, 2, 3 order by 4 desc, 5 desc limit ?2";
+  Statement rows{db, sql, action};
   rows.bind(1, text_or_null(destination))
       .bind(2, static_cast<std::int64_t>(
                    std::min<std::size_t>(limit, std::numeric_limits<std::int64_t>::max())));
