@@ -80,6 +80,7 @@ class RecordingEndpoint {
 
  private:
   struct State;
+  class RecordingSink;
   std::shared_ptr<State> state_;
 };
 

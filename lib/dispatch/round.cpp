@@ -3,8 +3,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "core/event/limits.hpp"
-#include "core/event/text.hpp"
+#include "core/decide/outcomes.hpp"
 #include "dispatch/notices.hpp"
 #include "dispatch/options.hpp"
 
@@ -19,20 +18,6 @@ core::BatchLimits limits_of(const Sink& sink, const DispatcherOptions& options) 
   return {
       .events_max = std::max<std::size_t>(std::min(of_sink.events_max, options.batch_events), 1),
       .bytes_max = std::min(of_sink.bytes_max, options.batch_bytes)};
-}
-
-// Whoever wrote the sink: what it says is kept and shown.
-Outcome fit_to_keep(Outcome outcome) {
-  const auto fit = [](std::string& text) { text = core::sanitised(text, core::error_bytes_max); };
-  fit(outcome.reason);
-  fit(outcome.response_id);
-  fit(outcome.warnings);
-  for (EventOutcome& event : outcome.events) fit(event.reason);
-  if (outcome.retry_after) {
-    outcome.retry_after =
-        std::clamp<milliseconds>(*outcome.retry_after, milliseconds{0}, std::chrono::hours{24});
-  }
-  return outcome;
 }
 
 }  // namespace
@@ -164,7 +149,7 @@ void Round::take_in(std::vector<Sink::Reply> replies, std::vector<core::SentBatc
     auto request = in_flight_.extract(reply.token);
     if (request.empty()) continue;
     core::SentBatch batch = std::move(request.mapped().sent);
-    batch.outcome = fit_to_keep(std::move(reply.outcome));
+    batch.outcome = core::fit_to_keep(std::move(reply.outcome));
     const bool has_left =
         batch.outcome.verdict == Verdict::delivered && batch.outcome.events.empty();
     ended.push_back({.taken = std::move(request.mapped().taken), .has_left = has_left});

@@ -67,11 +67,8 @@ struct RecordingEndpoint::State {
   }
 };
 
-namespace {
-
 // Answers at the next `collect`, which otherwise waits until it is woken.
-template <class State>
-class RecordingSink final : public Sink {
+class RecordingEndpoint::RecordingSink final : public Sink {
  public:
   explicit RecordingSink(std::shared_ptr<State> state) : state_{std::move(state)} {}
 
@@ -106,6 +103,8 @@ class RecordingSink final : public Sink {
   bool is_woken_ = false;
 };
 
+namespace {
+
 Outcome outcome_of(Verdict verdict, std::string reason, bool has_arrived) {
   return {.verdict = verdict, .reason = std::move(reason), .has_arrived = has_arrived};
 }
@@ -131,7 +130,7 @@ RecordingEndpoint::RecordingEndpoint() : state_{std::make_shared<State>()} {}
 RecordingEndpoint::~RecordingEndpoint() = default;
 
 Endpoint RecordingEndpoint::endpoint() const {
-  return Endpoint{std::make_unique<RecordingSink<State>>(state_)};
+  return Endpoint{std::make_unique<RecordingSink>(state_)};
 }
 
 void RecordingEndpoint::answer_next(Outcome outcome) {

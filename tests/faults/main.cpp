@@ -4,6 +4,7 @@
 #define DOCTEST_CONFIG_IMPLEMENT
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <fstream>
 #include <functional>
@@ -257,7 +258,8 @@ TEST_CASE("a dispatcher lives on without memory, and delivers when there is some
   std::int64_t calls = 0;
   // A round takes some hundred allocations; after a failed one it waits for a second.
   for (const Lasts lasts : {Lasts::once, Lasts::for_ever}) {
-    for (std::int64_t nth = 1; nth < 900; nth += stride(60)) {
+    // The 79th, once, is where libcurl 7.88 leaves a multi handle that refuses every call.
+    for (std::int64_t nth = std::min<std::int64_t>(stride(60), 19); nth < 900; nth += stride(60)) {
       CAPTURE(nth);
       enqueue_two(db, users);
       {

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "core/http/retry_after.hpp"
+#include "core/event/limits.hpp"
 
 namespace outbox::core {
 

@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <utility>
 
-#include "core/decide/event_outcomes.hpp"
 #include "core/decide/hold.hpp"
+#include "core/decide/outcomes.hpp"
 #include "core/decide/pace.hpp"
 #include "core/event/limits.hpp"
 #include "core/event/text.hpp"
@@ -47,25 +47,25 @@ class Settler {
 
  private:
   void settle_request(SentBatch& sent) {
-    if (accepts(sent)) {
+    const bool has_accepted = accepts(sent);
+    if (has_accepted) {
       result_.accepted = index_;
       result_.endpoint.suspects = 0;
       result_.endpoint.failures = 0;
       result_.endpoint.is_proven = true;
     }
-    if (!sent.outcome.events.empty() && sent.ids.size() > 1) return settle_each(sent);
+    if (!sent.outcome.events.empty()) return settle_each(sent, has_accepted);
     if (sent.outcome.verdict == Verdict::delivered) return deliver(sent, sent.ids);
     if (sent.outcome.verdict == Verdict::refused) return refuse(sent);
     fail(sent);
   }
 
   // The sink says of each event what became of it; one that it left out has failed.
-  void settle_each(SentBatch& sent) {
+  void settle_each(SentBatch& sent, bool has_accepted) {
     std::vector<const EventOutcome*> said(sent.ids.size(), nullptr);
     for (const EventOutcome& event : sent.outcome.events) {
       if (event.index < said.size()) said[event.index] = &event;
     }
-    const bool has_accepted = accepts(sent);
     Ids delivered;
     Outcome rest = sent.outcome;  // of those that are in trouble for no reason of their own
     rest.verdict = Verdict::delivered;
@@ -249,7 +249,7 @@ class Settler {
       result_.failure = Verdict::refused;
     } else if (result_.accepted && !result_.failure) {
       endpoint.hold.reset();
-      endpoint.events_cap = faster(endpoint.events_cap, policy_.batch_events);
+      endpoint.events_cap = faster_pace(endpoint.events_cap, policy_.batch_events);
     } else if (was_refused_alone_ && endpoint.hold &&
                endpoint.hold->kind != hold_kind::refuses_everything) {
       endpoint.hold.reset();  // it judges content again, so it works
@@ -262,7 +262,7 @@ class Settler {
     result_.endpoint.is_selective = false;  // that must be seen anew
     const bool is_first = result_.endpoint.failures <= 1 && before_.accepted_request > 0;
     result_.endpoint.events_cap =
-        slower(result_.endpoint.events_cap, policy_.batch_events, is_first);
+        slower_pace(result_.endpoint.events_cap, policy_.batch_events, is_first);
   }
 
   HoldChange hold_change() const {

@@ -2,6 +2,7 @@
 
 // The numbers of the wire, each with its source.
 
+#include <chrono>
 #include <cstddef>
 
 namespace outbox::core {
@@ -21,5 +22,12 @@ inline constexpr std::size_t depth_max = 64;
 
 // Error texts that are stored or shown.
 inline constexpr std::size_t error_bytes_max = 256;
+
+/// What is kept of an endpoint's name for a request, and of its warnings.
+inline constexpr std::size_t response_id_bytes_max = 128;
+inline constexpr std::size_t warnings_bytes_max = 1024;
+
+/// The longest patience that an endpoint can ask for.
+inline constexpr std::chrono::milliseconds retry_after_max = std::chrono::hours{24};
 
 }  // namespace outbox::core

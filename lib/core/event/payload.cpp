@@ -8,7 +8,14 @@ namespace outbox::core {
 
 namespace {
 
-void check(const InviteSent& invite, const Rules& rules, const Stamp& stamp) {
+std::string text_of(const InviteSent& invite, const Rules& rules, const Stamp& stamp) {
+  const Field properties[] = {{"invitee_email", invite.invitee.email},
+                              {"invitee_first_name", invite.invitee.first_name},
+                              {"invitee_last_name", invite.invitee.last_name},
+                              {"invitee_role", invite.invitee.role},
+                              {"feature_name", invite.feature_name},
+                              {"team_name", invite.team_name}};
+  const Field context[] = {{"group_id", invite.group_id}, {"event_id", stamp.event_id}};
   rules.required("user_id", invite.user_id);
   rules.address("properties.invitee_email", invite.invitee.email);
   rules.text("properties.invitee_first_name", invite.invitee.first_name);
@@ -18,73 +25,37 @@ void check(const InviteSent& invite, const Rules& rules, const Stamp& stamp) {
   rules.text("properties.team_name", invite.team_name);
   rules.text("context.group_id", invite.group_id);
   rules.timestamp(invite.timestamp.text());
-  if (!invite.properties.empty()) {
-    rules.members("properties", invite.properties,
-                  set_fields({{"invitee_email", invite.invitee.email},
-                              {"invitee_first_name", invite.invitee.first_name},
-                              {"invitee_last_name", invite.invitee.last_name},
-                              {"invitee_role", invite.invitee.role},
-                              {"feature_name", invite.feature_name},
-                              {"team_name", invite.team_name}}));
-  }
-  if (!invite.context.empty()) {
-    rules.members("context", invite.context,
-                  set_fields({{"group_id", invite.group_id}, {"event_id", stamp.event_id}}));
-  }
-}
+  rules.members("properties", invite.properties, properties);
+  rules.members("context", invite.context, context);
 
-std::string text_of(const InviteSent& invite, const Rules& rules, const Stamp& stamp) {
-  check(invite, rules, stamp);
   std::string json;
   json.reserve(512);
   Members event{json};
   event.add("event_name", "invite_sent");
-  event.begin("properties");
-  Members properties{json};
-  properties.add("invitee_email", invite.invitee.email);
-  properties.add("invitee_first_name", invite.invitee.first_name);
-  properties.add("invitee_last_name", invite.invitee.last_name);
-  properties.add("invitee_role", invite.invitee.role);
-  properties.add("feature_name", invite.feature_name);
-  properties.add("team_name", invite.team_name);
-  properties.add_all_of(invite.properties);
-  properties.end();
+  event.add_object("properties", properties, invite.properties);
   event.add("user_id", invite.user_id);
   event.add("timestamp", timestamp_of(invite.timestamp, stamp));
-  event.begin("context");
-  Members context{json};
-  context.add("group_id", invite.group_id);
-  context.add("event_id", stamp.event_id);
-  context.add_all_of(invite.context);
-  context.end();
+  event.add_object("context", context, invite.context);
   event.end();
   return json;
 }
 
 std::string text_of(const TrackEvent& track, const Rules& rules, const Stamp& stamp) {
+  const Field context[] = {{"event_id", stamp.event_id}};
   rules.required("event_name", track.event_name);
   rules.required("user_id", track.user_id);
   rules.timestamp(track.timestamp.text());
-  if (!track.properties.empty()) rules.members("properties", track.properties, {});
-  if (!track.context.empty()) {
-    rules.members("context", track.context, set_fields({{"event_id", stamp.event_id}}));
-  }
+  rules.members("properties", track.properties, {});
+  rules.members("context", track.context, context);
 
   std::string json;
   json.reserve(256 + track.properties.size() + track.context.size());
   Members event{json};
   event.add("event_name", track.event_name);
-  event.begin("properties");
-  Members properties{json};
-  properties.add_all_of(track.properties);
-  properties.end();
+  event.add_object("properties", {}, track.properties);
   event.add("user_id", track.user_id);
   event.add("timestamp", timestamp_of(track.timestamp, stamp));
-  event.begin("context");
-  Members context{json};
-  context.add("event_id", stamp.event_id);
-  context.add_all_of(track.context);
-  context.end();
+  event.add_object("context", context, track.context);
   event.end();
   if (track.event_name ==
       "invite_sent") {  // the address is looked at, however the invite is written
@@ -95,80 +66,49 @@ std::string text_of(const TrackEvent& track, const Rules& rules, const Stamp& st
   return json;
 }
 
-// A user or an account: the members in front, the traits, and what all events have.
 std::string text_of(const Identify& user, const Rules& rules, const Stamp& stamp) {
+  const Field traits[] = {{"user_email", user.email}, {"user_name", user.name}};
+  const Field context[] = {{"event_id", stamp.event_id}};
   rules.required("user_id", user.user_id);
   rules.timestamp(user.timestamp.text());
   if (!user.email.empty()) rules.address("traits.user_email", user.email);
   rules.text("traits.user_name", user.name);
-  if (!user.traits.empty()) {
-    rules.members("traits", user.traits,
-                  set_fields({{"user_email", user.email}, {"user_name", user.name}}));
-  }
-  if (!user.context.empty()) {
-    rules.members("context", user.context, set_fields({{"event_id", stamp.event_id}}));
-  }
+  rules.members("traits", user.traits, traits);
+  rules.members("context", user.context, context);
 
   std::string json;
   json.reserve(256 + user.traits.size() + user.context.size());
   Members event{json};
   event.add("user_id", user.user_id);
-  event.begin("traits");
-  Members traits{json};
-  traits.add("user_email", user.email);
-  traits.add("user_name", user.name);
-  traits.add_all_of(user.traits);
-  traits.end();
+  event.add_object("traits", traits, user.traits);
   event.add("timestamp", timestamp_of(user.timestamp, stamp));
-  event.begin("context");
-  Members context{json};
-  context.add("event_id", stamp.event_id);
-  context.add_all_of(user.context);
-  context.end();
+  event.add_object("context", context, user.context);
   event.end();
   return json;
 }
 
 std::string text_of(const Group& group, const Rules& rules, const Stamp& stamp) {
+  const Field traits[] = {
+      {"group_type", group.type}, {"account_name", group.name}, {"account_domain", group.domain}};
+  const Field context[] = {
+      {"group_id", group.group_id}, {"group_type", group.type}, {"event_id", stamp.event_id}};
   rules.required("group_id", group.group_id);
   rules.required("user_id", group.user_id);
   rules.timestamp(group.timestamp.text());
   rules.text("traits.group_type", group.type);
   rules.text("traits.account_name", group.name);
   rules.text("traits.account_domain", group.domain);
-  if (!group.traits.empty()) {
-    rules.members("traits", group.traits,
-                  set_fields({{"group_type", group.type},
-                              {"account_name", group.name},
-                              {"account_domain", group.domain}}));
-  }
-  if (!group.context.empty()) {
-    rules.members("context", group.context,
-                  set_fields({{"group_id", group.group_id},
-                              {"group_type", group.type},
-                              {"event_id", stamp.event_id}}));
-  }
+  rules.members("traits", group.traits, traits);
+  rules.members("context", group.context, context);
 
   std::string json;
   json.reserve(320 + group.traits.size() + group.context.size());
   Members event{json};
   event.add("group_id", group.group_id);
   event.add("user_id", group.user_id);
-  event.begin("traits");
-  Members traits{json};
-  traits.add("group_type", group.type);
-  traits.add("account_name", group.name);
-  traits.add("account_domain", group.domain);
-  traits.add_all_of(group.traits);
-  traits.end();
+  event.add_object("traits", traits, group.traits);
   event.add("timestamp", timestamp_of(group.timestamp, stamp));
-  event.begin("context");
-  Members context{json};
-  context.add("group_id", group.group_id);
-  context.add("group_type", group.type);
-  context.add("event_id", stamp.event_id);
-  context.add_all_of(group.context);
-  context.end();
+  event.add_object("context", context, group.context);
   event.end();
   return json;
 }

@@ -3,12 +3,10 @@
 // What the texts of all kinds of events are made with: members of JSON objects, and rules.
 
 #include <algorithm>
-#include <initializer_list>
 #include <nlohmann/json.hpp>
 #include <span>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
 #include "core/event/event_check.hpp"
@@ -36,6 +34,13 @@ inline void append_quoted(std::string& json, std::string_view text) {
   json += '"';
 }
 
+// A member of an object whose value is a text. An empty one is not set.
+struct Field {
+  std::string_view name;
+  std::string_view value;
+};
+using Fields = std::span<const Field>;
+
 // Appends the members of one object; leaves out what is empty.
 class Members {
  public:
@@ -47,6 +52,18 @@ class Members {
     append_quoted(json_, text);
   }
 
+  // An object of `fields` and the members of `more`, the text of an object or empty.
+  void add_object(std::string_view name, Fields fields, std::string_view more) {
+    begin(name);
+    Members object{json_};
+    for (const Field& field : fields) object.add(field.name, field.value);
+    object.add_all_of(more);
+    object.end();
+  }
+
+  void end() { json_ += '}'; }
+
+ private:
   // The members of an object that is given as its text. Requires: it is a valid object.
   void add_all_of(std::string_view object) {
     object = trimmed(object);
@@ -64,9 +81,6 @@ class Members {
     json_ += "\":";
   }
 
-  void end() { json_ += '}'; }
-
- private:
   void separate() {
     if (json_.back() != '{') json_ += ',';
   }
@@ -96,9 +110,14 @@ class Rules {
     required(field, value);
     if (const auto problem = address_problem(value)) refuse(field, *problem);
   }
-  void members(std::string_view field, std::string_view object,
-               std::span<const std::string_view> taken) const {
-    if (const auto violation = member_violation(field, object, taken)) {
+  // The text of an object, or nothing, which may not repeat what of `taken` is set.
+  void members(std::string_view field, std::string_view object, Fields taken) const {
+    if (object.empty()) return;
+    std::vector<std::string_view> set;
+    for (const Field& one : taken) {
+      if (!one.value.empty()) set.push_back(one.name);
+    }
+    if (const auto violation = member_violation(field, object, set)) {
       refuse(violation->field, violation->reason);
     }
   }
@@ -112,18 +131,6 @@ class Rules {
 
 inline std::string_view timestamp_of(const Timestamp& timestamp, const Stamp& stamp) {
   return timestamp.text().empty() ? stamp.timestamp : std::string_view{timestamp.text()};
-}
-
-using Fields = std::vector<std::string_view>;
-
-// The names of the fields that are set, which the extra members may not repeat.
-inline Fields set_fields(
-    std::initializer_list<std::pair<std::string_view, std::string_view>> fields) {
-  Fields names;
-  for (const auto& [name, value] : fields) {
-    if (!value.empty()) names.push_back(name);
-  }
-  return names;
 }
 
 }  // namespace outbox::core

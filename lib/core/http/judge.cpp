@@ -12,9 +12,6 @@ namespace outbox::core {
 
 namespace {
 
-constexpr std::size_t response_id_bytes_max = 128;
-constexpr std::size_t warnings_bytes_max = 1024;
-
 std::string lower(std::string_view text) {
   std::string result{text};
   std::transform(result.begin(), result.end(), result.begin(),

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "core/event/limits.hpp"
 #include "core/event/reader.hpp"
 #include "core/event/text.hpp"
 

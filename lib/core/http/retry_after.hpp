@@ -10,9 +10,7 @@
 
 namespace outbox::core {
 
-/// No endpoint is left alone for longer, whatever it asks for.
-inline constexpr std::chrono::milliseconds retry_after_max = std::chrono::hours{24};
-/// Nor is it asked again sooner.
+/// No endpoint is asked again sooner, whatever it says.
 inline constexpr std::chrono::milliseconds retry_after_min = std::chrono::seconds{1};
 
 /// The instant in an HTTP-date, in any of its three forms (RFC 9110, 5.6.7); none: it is no date.

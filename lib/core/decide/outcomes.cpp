@@ -1,9 +1,27 @@
-#include "core/decide/event_outcomes.hpp"
+#include "core/decide/outcomes.hpp"
 
 #include <algorithm>
+#include <chrono>
 #include <vector>
 
+#include "core/event/limits.hpp"
+#include "core/event/text.hpp"
+
 namespace outbox::core {
+
+Outcome fit_to_keep(Outcome outcome) {
+  outcome.reason = sanitised(outcome.reason, error_bytes_max);
+  outcome.response_id = sanitised(outcome.response_id, response_id_bytes_max);
+  outcome.warnings = sanitised(outcome.warnings, warnings_bytes_max);
+  for (EventOutcome& event : outcome.events) {
+    event.reason = sanitised(event.reason, error_bytes_max);
+  }
+  if (outcome.retry_after) {
+    outcome.retry_after =
+        std::clamp(*outcome.retry_after, std::chrono::milliseconds{0}, retry_after_max);
+  }
+  return outcome;
+}
 
 bool accepts(const SentBatch& sent) {
   const auto& events = sent.outcome.events;

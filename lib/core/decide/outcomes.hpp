@@ -1,10 +1,14 @@
 #pragma once
 
-// Where a sink says of each event what became of it.
+// What a sink says, made ready to be settled.
 
 #include "core/decide/settle.hpp"
 
 namespace outbox::core {
+
+/// Whoever wrote the sink, what it says is kept and shown: masks and cuts all texts, and bounds the
+/// patience that it asks for. Changes nothing of what is fit already.
+Outcome fit_to_keep(Outcome outcome);
 
 /// Whether the endpoint has taken an event of the request.
 bool accepts(const SentBatch& sent);
