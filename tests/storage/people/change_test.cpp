@@ -1,5 +1,7 @@
 // retry, discard, requeue, prune: what changes, what does not, and what the audit says.
 
+#include "storage/people/change.hpp"
+
 #include <doctest/doctest.h>
 
 #include "support/database.hpp"
@@ -261,4 +263,16 @@ TEST_CASE("audit entries are listed, the newest first") {
   CHECK(entries[1].action == "pause");
   CHECK(entries[1].reason == "maintenance");
   CHECK(entries[1].destination == "track");
+}
+
+TEST_CASE("a change takes fewer events at a time where pages are large") {
+  struct Row {
+    int page_size;
+    std::size_t events;
+  };
+  for (const Row& row : {Row{512, 200}, Row{4'096, 200}, Row{16'384, 61}, Row{65'536, 15}}) {
+    SQLite::Database db{":memory:", SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE};
+    db.exec("pragma page_size = " + std::to_string(row.page_size) + "; create table t (x)");
+    CHECK(outbox::storage::chunk_of_pages(db.getHandle()) == row.events);
+  }
 }
