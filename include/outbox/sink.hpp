@@ -24,17 +24,19 @@ inline namespace v0 {
 
 /// One event of a batch: a slice of its body, and what a sink may route by.
 struct BatchEvent {
-  std::int64_t id = 0;  ///< The row, in commit order.
-  std::string event_id = {};
+  std::int64_t id = 0;        ///< The row, in commit order.
+  std::string event_id = {};  ///< The same at every try: a receiver recognises a repetition by it.
+  std::string kind = {};      ///< Empty: an event of the Track API, or of plain SQL.
   std::string ordering_key = {};
   std::string headers = {};  ///< A JSON object of strings; empty: none.
-  std::size_t offset = 0;    ///< Of its payload in the body.
+  std::chrono::system_clock::time_point enqueued_at = {};
+  std::size_t offset = 0;  ///< Of its payload in the body.
   std::size_t bytes = 0;
 };
 
 /// The events of one request, in commit order.
 struct Batch {
-  std::string kind = {};  ///< Of all of them; empty: an event of the Track API.
+  std::string destination = {};
   std::string body = {};  ///< A JSON array of the stored payloads, byte for byte.
   std::vector<BatchEvent> events = {};
 
@@ -44,10 +46,15 @@ struct Batch {
   }
 };
 
-/// How much a sink takes in one batch. The dispatcher's options can make it less, not more.
-struct SinkLimits {
+/// What a sink takes in one batch. The dispatcher's options can make it less, not more.
+struct BatchRules {
   std::size_t events_max = 1'000;     ///< At least 1.
   std::size_t bytes_max = 2'000'000;  ///< Of the body; at least 1,000. One larger event goes alone.
+  /// False: a batch ends where the kind changes, so that its events are of one kind.
+  bool mixes_kinds = false;
+  /// True: a payload is any JSON object. False: one without a kind of its own is an event of the
+  /// Track API, and is never sent when it breaks that contract.
+  bool takes_any_object = false;
 };
 
 /// What became of one event, where the endpoint says so of each.
@@ -105,7 +112,7 @@ class OUTBOX_API Sink {
   virtual std::string name() const = 0;
 
   /// Asked once, when a dispatcher is made.
-  virtual SinkLimits limits() const { return {}; }
+  virtual BatchRules batch_rules() const { return {}; }
 
   /// Starts sending `batch`, and returns before it is sent.
   virtual void submit(std::uint64_t token, Batch batch) = 0;

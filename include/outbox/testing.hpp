@@ -50,6 +50,7 @@ class TestDatabase {
 
 /// One request as it was sent.
 struct SentRequest {
+  std::string destination = {};
   std::string kind = {};  ///< Empty: a track; else "identify", "group", …
   std::vector<std::string> payloads = {};
 

@@ -82,7 +82,7 @@ void Round::gather_probe(storage::Store& store, const core::Intent& intent, Gath
   if (probe.take.events.empty()) {
     probe = store.queue.take_probe(intent.probe->place, second, claims_);
   }
-  add(core::plan(probe.take.events, intent.limits, 1, on_dead()), std::move(probe.take.taken),
+  add(core::plan(probe.take.events, intent.limits, 1, plan_rules()), std::move(probe.take.taken),
       probe.search, {}, gathered);
 }
 
@@ -105,7 +105,7 @@ void Round::gather_part(storage::Store& store, const core::OpenSearch& search,
   core::Ids gone = part;
   std::erase_if(gone, [&](std::int64_t id) { return claims_.contains(id); });
   const core::Ids left = gone;
-  core::Plan plan = core::plan(take.events, intent.limits, 1, on_dead());
+  core::Plan plan = core::plan(take.events, intent.limits, 1, plan_rules());
   for (const core::Death& death : plan.unsendable) gone.push_back(death.id);
   if (!gone.empty() || part.empty()) {
     core::OpenSearch changed = search;
@@ -117,8 +117,10 @@ void Round::gather_part(storage::Store& store, const core::OpenSearch& search,
   add(std::move(plan), std::move(take.taken), search.request, {}, gathered);
 }
 
-core::OnDead Round::on_dead() const {
-  return options_.block_on_dead ? core::OnDead::blocks : core::OnDead::unblocks;
+core::PlanRules Round::plan_rules() const {
+  return {.on_dead = options_.block_on_dead ? core::OnDead::blocks : core::OnDead::unblocks,
+          .mixes_kinds = sink_rules_.mixes_kinds,
+          .takes_any_object = sink_rules_.takes_any_object};
 }
 
 bool Round::gather_suspect(storage::Store& store, const core::DestinationState& state,
@@ -128,7 +130,7 @@ bool Round::gather_suspect(storage::Store& store, const core::DestinationState& 
                                            .wait_max = options_.backoff_max},
                                           clock_.now(), claims_);
   if (!suspect) return false;
-  add(core::plan(suspect->take.events, {.bytes_max = limits_.bytes_max}, 1, on_dead()),
+  add(core::plan(suspect->take.events, {.bytes_max = limits_.bytes_max}, 1, plan_rules()),
       std::move(suspect->take.taken), std::nullopt, suspect->suspicion, gathered);
   return true;
 }
@@ -139,7 +141,7 @@ void Round::gather_due(storage::Store& store, const core::Intent& intent, Gather
   storage::Take take = store.queue.take({.events_max = intent.limits.events_max * batches_max,
                                          .bytes_max = intent.limits.bytes_max * batches_max},
                                         clock_.now(), claims_);
-  core::Plan plan = core::plan(take.events, intent.limits, batches_max, on_dead());
+  core::Plan plan = core::plan(take.events, intent.limits, batches_max, plan_rules());
   gathered.has_more =
       gathered.has_more || take.has_more || !take.waiting.empty() || !plan.left_out.empty();
   gathered.waiting = std::move(take.waiting);

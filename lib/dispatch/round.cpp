@@ -13,8 +13,7 @@ using std::chrono::milliseconds;
 
 namespace {
 
-core::BatchLimits limits_of(const Sink& sink, const DispatcherOptions& options) {
-  const SinkLimits of_sink = sink.limits();
+core::BatchLimits limits_of(const BatchRules& of_sink, const DispatcherOptions& options) {
   return {
       .events_max = std::max<std::size_t>(std::min(of_sink.events_max, options.batch_events), 1),
       .bytes_max = std::min(of_sink.bytes_max, options.batch_bytes)};
@@ -27,7 +26,8 @@ Round::Round(Sink& sink, const core::Clock& clock, const DispatcherOptions& opti
     : sink_{sink},
       clock_{clock},
       options_{options},
-      limits_{limits_of(sink, options)},
+      sink_rules_{sink.batch_rules()},
+      limits_{limits_of(sink_rules_, options)},
       policy_{.backoff = {.min = options.backoff_min, .max = options.backoff_max},
               .batch_events = limits_.events_max,
               .solo_failures_max = options.solo_failures_max,
@@ -113,6 +113,7 @@ void Round::send(storage::Store& store, std::vector<Outgoing> outgoing) {
 void Round::submit(Outgoing outgoing) {
   rate_.start();
   const std::uint64_t token = next_token_++;
+  outgoing.batch.destination = options_.destination;
   core::SentBatch sent{.ids = core::ids_of(outgoing.batch),
                        .bytes = outgoing.batch.body.size(),
                        .started = clock_.now(),

@@ -138,12 +138,13 @@ class Round {
                std::vector<Ended>& ended);
   void record(storage::Store& store);
   void follow_people(const core::DestinationState& state);
-  core::OnDead on_dead() const;
+  core::PlanRules plan_rules() const;
   double chance() { return std::uniform_real_distribution<double>{0.0, 1.0}(random_); }
 
   Sink& sink_;
   const core::Clock& clock_;
   DispatcherOptions options_;
+  BatchRules sink_rules_;
   core::BatchLimits limits_;
   core::Policy policy_;
   core::RateLimit rate_;

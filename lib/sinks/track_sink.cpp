@@ -109,13 +109,13 @@ const std::string* TrackSink::url_of(const std::string& kind) const {
 }
 
 void TrackSink::submit(std::uint64_t token, Batch batch) {
-  const std::string* const url = url_of(batch.kind);
+  const std::string kind = batch.events.empty() ? "" : batch.events.front().kind;
+  const std::string* const url = url_of(kind);
   if (url == nullptr) {
-    const bool is_ours =
-        batch.kind == core::event_kind::identify || batch.kind == core::event_kind::group;
+    const bool is_ours = kind == core::event_kind::identify || kind == core::event_kind::group;
     replies_.push_back({token,
                         {.verdict = is_ours ? Verdict::misconfigured : Verdict::refused,
-                         .reason = "no address for events of the kind " + batch.kind,
+                         .reason = "no address for events of the kind " + kind,
                          .has_arrived = true,
                          .was_made = !is_ours}});
     return;

@@ -74,7 +74,7 @@ class RecordingEndpoint::RecordingSink final : public Sink {
 
   std::string name() const override { return "recording"; }
   void submit(std::uint64_t token, Batch batch) override {
-    SentRequest request{.kind = batch.kind};
+    SentRequest request{.destination = batch.destination, .kind = batch.events.front().kind};
     for (const BatchEvent& event : batch.events) {
       request.payloads.emplace_back(batch.payload(event));
     }

@@ -13,21 +13,24 @@ namespace outbox::core {
 namespace {
 
 // Why the event can never be sent; empty: it can.
-std::string unsendable_reason(const PendingEvent& event) {
+std::string unsendable_reason(const PendingEvent& event, const PlanRules& rules) {
   if (event.payload.size() > payload_bytes_max) {
     return "unsendable: " + std::to_string(event.payload.size()) + " bytes; a request holds " +
            std::to_string(request_bytes_max);
   }
   if (event.is_validated) return {};
-  const auto violation = event_violation(event.payload, event.kind);
+  const auto violation = rules.takes_any_object ? object_violation(event.payload)
+                                                : event_violation(event.payload, event.kind);
   if (!violation) return {};
   const std::string where = violation->field.empty() ? "" : violation->field + ": ";
   return "unsendable: " + where + violation->reason;
 }
 
-bool has_room(const Batch& batch, const PendingEvent& event, const BatchLimits& limits) {
+bool has_room(const Batch& batch, const PendingEvent& event, const BatchLimits& limits,
+              const PlanRules& rules) {
   // The body ends with its closing bracket; one more payload costs its bytes and a comma.
-  return batch.kind == event.kind && batch.events.size() < limits.events_max &&
+  return (rules.mixes_kinds || batch.events.front().kind == event.kind) &&
+         batch.events.size() < limits.events_max &&
          batch.body.size() + event.payload.size() + 1 <= limits.bytes_max;
 }
 
@@ -39,8 +42,10 @@ void append(Batch& batch, const PendingEvent& event) {
   }
   batch.events.push_back({.id = event.id,
                           .event_id = std::string{event.event_id},
+                          .kind = std::string{event.kind},
                           .ordering_key = std::string{event.ordering_key},
                           .headers = std::string{event.headers},
+                          .enqueued_at = event.enqueued_at,
                           .offset = batch.body.size(),
                           .bytes = event.payload.size()});
   batch.body += event.payload;
@@ -56,8 +61,8 @@ std::size_t expected_bytes(const std::vector<PendingEvent>& events, const BatchL
 }
 
 // Grown byte by byte, a body of some 100 kB would be copied several times.
-void begin_batch(Plan& plan, std::string_view kind, std::size_t bytes) {
-  plan.batches.push_back({.kind = std::string{kind}});
+void begin_batch(Plan& plan, std::size_t bytes) {
+  plan.batches.emplace_back();
   plan.batches.back().body.reserve(bytes);
 }
 
@@ -88,19 +93,20 @@ Ids ids_of(const Batch& batch) {
 }
 
 Plan plan(const std::vector<PendingEvent>& events, const BatchLimits& limits,
-          std::size_t batches_max, OnDead on_dead) {
+          std::size_t batches_max, const PlanRules& rules) {
   Plan plan;
   Keys keys;
   const std::size_t body_bytes = expected_bytes(events, limits);
   bool is_full = false;
   for (const PendingEvent& event : events) {
-    if (std::string reason = unsendable_reason(event); !reason.empty()) {
+    if (std::string reason = unsendable_reason(event, rules); !reason.empty()) {
       plan.unsendable.push_back({event.id, std::move(reason)});
-      const bool blocks = on_dead == OnDead::blocks && !event.ordering_key.empty();
+      const bool blocks = rules.on_dead == OnDead::blocks && !event.ordering_key.empty();
       if (blocks) keys.leave_out(event.ordering_key);
       continue;
     }
-    const bool needs_batch = plan.batches.empty() || !has_room(plan.batches.back(), event, limits);
+    const bool needs_batch =
+        plan.batches.empty() || !has_room(plan.batches.back(), event, limits, rules);
     is_full = is_full || (needs_batch && plan.batches.size() == batches_max);
     const std::size_t target = plan.batches.size() - (needs_batch ? 0 : 1);
     const bool has_key = !event.ordering_key.empty();
@@ -109,7 +115,7 @@ Plan plan(const std::vector<PendingEvent>& events, const BatchLimits& limits,
       if (has_key) keys.leave_out(event.ordering_key);
       continue;
     }
-    if (needs_batch) begin_batch(plan, event.kind, body_bytes);
+    if (needs_batch) begin_batch(plan, body_bytes);
     if (has_key) keys.put(event.ordering_key, target);
     append(plan.batches.back(), event);
   }

@@ -39,10 +39,16 @@ struct Plan {
   Ids left_out = {};
 };
 
-/// Plans at most `batches_max` batches out of `events`, in their order; a batch ends where the kind
-/// changes, so that kinds keep their order too. An event that alone exceeds
+/// What may be sent, and what may share a batch.
+struct PlanRules {
+  OnDead on_dead = OnDead::unblocks;
+  bool mixes_kinds = false;       // else a batch ends where the kind changes
+  bool takes_any_object = false;  // else the Track API's contract is held up to events without kind
+};
+
+/// Plans at most `batches_max` batches out of `events`, in their order. An event that alone exceeds
 /// `bytes_max` goes alone, as far as the endpoint's own limit allows.
 Plan plan(const std::vector<PendingEvent>& events, const BatchLimits& limits,
-          std::size_t batches_max, OnDead on_dead = OnDead::unblocks);
+          std::size_t batches_max, const PlanRules& rules = {});
 
 }  // namespace outbox::core

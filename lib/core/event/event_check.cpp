@@ -211,6 +211,10 @@ std::optional<Violation> event_violation(std::string_view payload, std::string_v
   return EventWalker{kind}.walk(payload);
 }
 
+std::optional<Violation> object_violation(std::string_view payload) {
+  return EventWalker{"any"}.walk(payload);
+}
+
 std::optional<Violation> new_event_violation(std::string_view payload, std::string_view kind) {
   EventWalker walker{kind};
   if (auto violation = walker.walk(payload)) return violation;

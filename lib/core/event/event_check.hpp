@@ -29,6 +29,9 @@ inline constexpr std::string_view group = "group";
 /// of another kind is one JSON object, and no more is known of it.
 std::optional<Violation> event_violation(std::string_view payload, std::string_view kind = {});
 
+/// The same for a payload of which no more is asked than that it is one JSON object.
+std::optional<Violation> object_violation(std::string_view payload);
+
 /// The same for an event that is about to be recorded, where the app can still be told: the address
 /// of an `invite_sent` is looked at too.
 std::optional<Violation> new_event_violation(std::string_view payload, std::string_view kind = {});

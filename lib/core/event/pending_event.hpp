@@ -5,6 +5,8 @@
 #include <cstdint>
 #include <string_view>
 
+#include "core/clock.hpp"
+
 namespace outbox::core {
 
 /// What is held against one event alone. A default one: nothing.
@@ -34,6 +36,7 @@ struct PendingEvent {
   std::string_view ordering_key = {};
   std::string_view kind = {};  // what a sink routes by; empty: track
   std::string_view headers = {};
+  Instant enqueued_at = {};
 };
 
 }  // namespace outbox::core

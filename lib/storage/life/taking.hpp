@@ -66,7 +66,8 @@ struct Queue::Taking {
                            .is_validated = row.integer(column::validated) == 1,
                            .ordering_key = take.texts.keep(rows.back().ordering_key),
                            .kind = take.texts.keep(row.view(column::kind)),
-                           .headers = take.texts.keep(row.view(column::headers))});
+                           .headers = take.texts.keep(row.view(column::headers)),
+                           .enqueued_at = core::instant_of(rows.back().enqueued_at_ms)});
     bytes += take.events.back().payload.size();
     if (!rows.back().ordering_key.empty()) with_key.insert(rows.back().id);
   }

@@ -120,7 +120,7 @@ TEST_CASE("where death blocks its ordering key, nothing overtakes an unsendable 
     return std::vector<PendingEvent>{bad, event(2, "{}", "k"), event(3, "{}", "l")};
   };
 
-  const Plan blocked = outbox::core::plan(events(), {}, 1, outbox::core::OnDead::blocks);
+  const Plan blocked = outbox::core::plan(events(), {}, 1, {.on_dead = OnDead::blocks});
   CHECK(ids_of(blocked.batches.at(0)) == Ids{3});
   CHECK(blocked.left_out == Ids{2});
 
@@ -134,13 +134,34 @@ TEST_CASE("a batch ends where the kind changes, and the order is kept") {
 
   REQUIRE(plan.batches.size() == 4);
   CHECK(ids_of(plan.batches[0]) == Ids{1, 2});
-  CHECK(plan.batches[0].kind.empty());
+  CHECK(plan.batches[0].events[0].kind.empty());
   CHECK(ids_of(plan.batches[1]) == Ids{3});
-  CHECK(plan.batches[1].kind == "identify");
+  CHECK(plan.batches[1].events[0].kind == "identify");
   CHECK(ids_of(plan.batches[2]) == Ids{4});
-  CHECK(plan.batches[2].kind.empty());
+  CHECK(plan.batches[2].events[0].kind.empty());
   CHECK(ids_of(plan.batches[3]) == Ids{5, 6});
-  CHECK(plan.batches[3].kind == "group");
+  CHECK(plan.batches[3].events[0].kind == "group");
+}
+
+TEST_CASE("where a sink takes all kinds together, a batch does not end at another kind") {
+  const Plan plan = outbox::core::plan({event(1), of_kind(2, "b"), of_kind(3, "c")}, {}, 9,
+                                       {.mixes_kinds = true});
+
+  REQUIRE(plan.batches.size() == 1);
+  CHECK(ids_of(plan.batches[0]) == Ids{1, 2, 3});
+  CHECK(plan.batches[0].events[1].kind == "b");
+}
+
+TEST_CASE("where a sink takes any object, only what is no object can never be sent") {
+  std::vector<PendingEvent> events = {event(1, R"({"no":"event_name"})"), event(2, "[]"),
+                                      of_kind(3, "identify")};
+  for (PendingEvent& event : events) event.is_validated = false;
+
+  const Plan relayed = outbox::core::plan(events, {}, 9, {.takes_any_object = true});
+  REQUIRE(relayed.unsendable.size() == 1);
+  CHECK(relayed.unsendable[0].reason == "unsendable: must be a JSON object");
+
+  CHECK(outbox::core::plan(events, {}, 9).unsendable.size() == 3);
 }
 
 TEST_CASE("one batch is the events up to the first of another kind, and no later one of its own") {

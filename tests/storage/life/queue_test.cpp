@@ -82,14 +82,15 @@ TEST_CASE("an event of another destination or state is never taken with others")
 TEST_CASE("what a take brings is what was stored") {
   Table table;
   table.app.db().exec(
-      "insert into outbox_events (payload, kind, ordering_key, validated)"
-      " values ('{\"a\":1}', 'identify', 'k', 1), ('{}', null, null, 0)");
+      "insert into outbox_events (payload, kind, ordering_key, validated, enqueued_at_ms)"
+      " values ('{\"a\":1}', 'identify', 'k', 1, 1700000000123), ('{}', null, null, 0, 0)");
   const Take take = table.take(9);
   REQUIRE(take.events.size() == 2);
   CHECK(take.events[0].payload == "{\"a\":1}");
   CHECK(take.events[0].kind == "identify");
   CHECK(take.events[0].ordering_key == "k");
   CHECK(take.events[0].is_validated);
+  CHECK(outbox::core::unix_ms(take.events[0].enqueued_at) == 1'700'000'000'123);
   CHECK(take.events[1].kind.empty());
   CHECK_FALSE(take.events[1].is_validated);
 }
