@@ -12,6 +12,7 @@
 // Once the transaction has committed, its events are delivered at least once, or are dead and
 // visible with their reason. See docs/guarantees.md.
 
+#include "outbox/browse.hpp"
 #include "outbox/connection.hpp"
 #include "outbox/credentials.hpp"
 #include "outbox/dispatcher.hpp"

@@ -74,12 +74,11 @@ void put_deliveries(sqlite3* db, Events& events, SummaryOf summary_of) {
 }
 
 std::vector<EventSummary> read_chosen(sqlite3* db, const Chosen& chosen, core::Instant now,
-                                      Order order = Order::oldest_first) {
+                                      Order order) {
   Statement rows{db, select_from_log(summary_columns(), chosen, order), action};
   chosen.bind(rows);
   std::vector<EventSummary> events;
   while (rows.step()) events.push_back(summary_at(rows, now));
-  put_deliveries(db, events, [](EventSummary& event) -> EventSummary& { return event; });
   return events;
 }
 
@@ -110,7 +109,18 @@ StateNames wanted_states(const EventFilter& filter) {
 }  // namespace
 
 std::vector<EventSummary> read_events(sqlite3* db, const EventFilter& filter, core::Instant now) {
-  return read_chosen(db, Chosen{wanted_states(filter), filter, now}, now, filter.order);
+  auto events = read_chosen(db, Chosen{wanted_states(filter), filter, now}, now, filter.order);
+  put_deliveries(db, events);
+  return events;
+}
+
+std::vector<EventSummary> read_summaries(sqlite3* db, const core::Ids& ids, Order order,
+                                         core::Instant now) {
+  return read_chosen(db, Chosen{ids}, now, order);
+}
+
+void put_deliveries(sqlite3* db, std::vector<EventSummary>& events) {
+  put_deliveries(db, events, [](EventSummary& event) -> EventSummary& { return event; });
 }
 
 std::vector<EventDetail> read_details(sqlite3* db, const EventFilter& filter, core::Instant now) {

@@ -22,6 +22,11 @@ namespace outbox::storage {
 
 std::vector<EventSummary> read_events(sqlite3* db, const EventFilter& filter, core::Instant now);
 std::vector<EventDetail> read_details(sqlite3* db, const EventFilter& filter, core::Instant now);
+/// Those of `ids` that are in the log. When they were delivered is for `put_deliveries` to say,
+/// which reads the request log.
+std::vector<EventSummary> read_summaries(sqlite3* db, const core::Ids& ids, Order order,
+                                         core::Instant now);
+void put_deliveries(sqlite3* db, std::vector<EventSummary>& events);
 std::optional<EventDetail> read_event(sqlite3* db, std::int64_t id, core::Instant now);
 
 /// The status of the queue but for the dispatchers, of which the database knows nothing. Checks the

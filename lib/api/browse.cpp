@@ -1,0 +1,60 @@
+// The public functions of outbox/browse.hpp.
+
+#include "outbox/browse.hpp"
+
+#include <stdexcept>
+
+#include "core/event/timestamp.hpp"
+#include "storage/people/browse.hpp"
+#include "storage/people/filter.hpp"
+#include "storage/sqlite/schema.hpp"
+#include "storage/sqlite/transaction.hpp"
+
+namespace outbox {
+inline namespace v0 {
+
+namespace {
+
+core::Instant whole_ms(std::chrono::system_clock::time_point now) {
+  core::require_instant("now", now);
+  return std::chrono::floor<std::chrono::milliseconds>(now);
+}
+
+// The handle of a connection whose schema has been checked.
+sqlite3* readable(ConnectionRef connection, const EventFilter& filter) {
+  storage::require_filter(filter);
+  storage::while_busy([&] { storage::require_schema(connection.handle()); });
+  return connection.handle();
+}
+
+void require_slots(const TrafficOptions& options) {
+  constexpr std::int64_t slots_max = 1'000;
+  if (options.slot.count() > 0 && options.window.count() > 0 &&
+      options.window.count() % options.slot.count() == 0 &&
+      options.window.count() / options.slot.count() <= slots_max) {
+    return;
+  }
+  throw std::invalid_argument{"outbox: traffic: window: must be 1 to 1,000 whole slots"};
+}
+
+}  // namespace
+
+EventPage browse_events(ConnectionRef connection, const EventFilter& filter,
+                        std::chrono::milliseconds patience,
+                        std::chrono::system_clock::time_point now) {
+  sqlite3* const db = readable(connection, filter);
+  return storage::while_busy([&] {
+    const storage::ReadTransaction moment{db};
+    return storage::browse_events(db, filter, patience, whole_ms(now));
+  });
+}
+
+Traffic traffic(ConnectionRef connection, const TrafficOptions& options,
+                std::chrono::system_clock::time_point now) {
+  require_slots(options);
+  sqlite3* const db = readable(connection, {.destination = options.destination});
+  return storage::while_busy([&] { return storage::read_traffic(db, options, whole_ms(now)); });
+}
+
+}  // namespace v0
+}  // namespace outbox

@@ -1,0 +1,191 @@
+// A page of events: candidates by their ids, a handful at a time, each read and compared, until the
+// page is full or the time is up. No statement runs long, so that nothing has to interrupt one: the
+// progress handler of the connection is its host's.
+
+#include "storage/people/browse.hpp"
+
+#include <algorithm>
+#include <limits>
+
+#include "storage/people/events.hpp"
+#include "storage/people/filter.hpp"
+#include "storage/sqlite/statement.hpp"
+
+namespace outbox::storage {
+
+namespace {
+
+constexpr auto action = "browse events";
+constexpr std::size_t limit_default = 100;
+constexpr std::size_t look_min = 50;
+constexpr std::size_t look_max = 2'000;  // some 10 ms
+
+using core::QueueState;
+using QueueStates = std::vector<QueueState>;
+
+// The states of the queue that hold what a filter may let through; none: it is about the log.
+QueueStates queue_states_of(const EventFilter& filter) {
+  const bool is_about_queue = !filter.error.empty() || filter.settled_since;
+  if (filter.state.empty()) {
+    if (!is_about_queue) return {};
+    return {QueueState::ready,   QueueState::waiting, QueueState::in_search,
+            QueueState::suspect, QueueState::dead,    QueueState::discarded};
+  }
+  switch (state_named(filter.state)) {
+    case StateName::pending:
+      return {QueueState::ready, QueueState::waiting, QueueState::in_search, QueueState::suspect};
+    case StateName::scheduled:
+      return {QueueState::ready, QueueState::waiting};
+    case StateName::waiting:
+      return {QueueState::waiting};
+    case StateName::retrying:
+      return {QueueState::suspect};
+    case StateName::dead:
+      return {QueueState::dead};
+    case StateName::discarded:
+      return {QueueState::discarded};
+    case StateName::delivered:
+      break;
+  }
+  return {};
+}
+
+// The ids of events that may be on the page, in its order, from `after` on.
+class Candidates {
+ public:
+  Candidates(sqlite3* db, const EventFilter& filter)
+      : db_{db}, filter_{filter}, states_{queue_states_of(filter)} {
+    if (states_.empty()) return;
+    if (!filter.destination.empty()) destinations_.push_back(filter.destination);
+    if (!destinations_.empty()) return;
+    for (Statement names{db, queued_destinations, action}; names.step();) {
+      destinations_.push_back(names.text(0));
+    }
+  }
+
+  core::Ids next(std::int64_t after, std::size_t count) {
+    core::Ids ids;
+    if (states_.empty()) {
+      Statement rows{db_, "select id from main.outbox_events where id" + behind("id"), action};
+      rows.bind(1, after).bind(2, static_cast<std::int64_t>(count));
+      while (rows.step()) ids.push_back(rows.integer(0));
+      return ids;
+    }
+    const bool is_scheduled =
+        !filter_.state.empty() && state_named(filter_.state) == StateName::scheduled;
+    if (!is_scheduled) add(ids, "= 0", after, count);
+    add(ids, "> 0", after, count);
+    const bool is_newest_first = filter_.order == Order::newest_first;
+    std::sort(ids.begin(), ids.end(), [is_newest_first](std::int64_t left, std::int64_t right) {
+      return is_newest_first ? left > right : left < right;
+    });
+    if (ids.size() > count) ids.resize(count);
+    return ids;
+  }
+
+ private:
+  std::string behind(const std::string& column) const {
+    const bool is_newest_first = filter_.order == Order::newest_first;
+    return (is_newest_first ? " < ?1 order by " : " > ?1 order by ") + column +
+           (is_newest_first ? " desc limit ?2" : " limit ?2");
+  }
+
+  // What is due at once stands in the order of its ids in the queue, a range for each state: its
+  // first rows are found at once. What has a due time is read and sorted.
+  void add(core::Ids& ids, const std::string& due, std::int64_t after, std::size_t count) {
+    std::string sql{"select event from main.outbox_queue where destination = ?3 and state = ?4"};
+    sql += " and due_at_ms ";
+    sql += due;
+    sql += " and event";
+    sql += behind("event");
+    Statement rows{db_, sql, action};
+    for (const std::string& destination : destinations_) {
+      for (const QueueState state : states_) {
+        const ResetAtEnd end{rows};
+        rows.bind(1, after)
+            .bind(2, static_cast<std::int64_t>(count))
+            .bind(3, std::string_view{destination})
+            .bind(4, static_cast<std::int64_t>(state));
+        while (rows.step()) ids.push_back(rows.integer(0));
+      }
+    }
+  }
+
+  sqlite3* db_;
+  const EventFilter& filter_;
+  QueueStates states_;
+  std::vector<std::string> destinations_ = {};
+};
+
+// Whether each candidate is on the page, or most are.
+bool narrows(const EventFilter& filter) {
+  return !filter.event_name.empty() || !filter.user_id.empty() || !filter.group_id.empty() ||
+         !filter.error.empty() || filter.since || filter.until || filter.settled_since ||
+         (!filter.destination.empty() && filter.state.empty()) || filter.state == "delivered";
+}
+
+bool lets_through(const EventFilter& filter, const EventSummary& event) {
+  const auto fits = [](const std::string& wanted, const std::string& found) {
+    return wanted.empty() || wanted == found;
+  };
+  const bool is_in_state =
+      filter.state.empty() || is_part_of(state_named(event.state), state_named(filter.state));
+  const bool is_settled_since =
+      !filter.settled_since || (event.state != "delivered" && event.settled_at &&
+                                *event.settled_at >= *filter.settled_since);
+  return is_in_state && is_settled_since && fits(filter.destination, event.destination) &&
+         fits(filter.event_name, event.event_name) && fits(filter.user_id, event.user_id) &&
+         fits(filter.group_id, event.group_id) &&
+         event.last_error.find(filter.error) != std::string::npos &&
+         (!filter.since || event.enqueued_at >= *filter.since) &&
+         (!filter.until || event.enqueued_at < *filter.until);
+}
+
+// Ids ascend with time, but for a clock that was set: a whole look of events from an hour before
+// `since` says that there is nothing more behind it.
+bool is_past_since(const EventFilter& filter, const std::vector<EventSummary>& look) {
+  constexpr std::chrono::hours clock_change_max{1};
+  if (!filter.since || filter.order != Order::newest_first || look.empty()) return false;
+  const auto before = *filter.since - clock_change_max;
+  return std::all_of(look.begin(), look.end(), [before](const EventSummary& event) {
+    return event.enqueued_at < before;
+  });
+}
+
+}  // namespace
+
+EventPage browse_events(sqlite3* db, const EventFilter& filter, std::chrono::milliseconds patience,
+                        core::Instant now) {
+  const auto deadline = std::chrono::steady_clock::now() + patience;
+  const std::size_t limit = std::max<std::size_t>(filter.limit.value_or(limit_default), 1);
+  const std::size_t look = narrows(filter) ? look_max : std::clamp(limit + 1, look_min, look_max);
+  constexpr std::int64_t id_max = std::numeric_limits<std::int64_t>::max();
+  const bool is_newest_first = filter.order == Order::newest_first;
+  std::int64_t after = filter.after_id.value_or(is_newest_first ? id_max : 0);
+  Candidates candidates{db, filter};
+  EventPage page;
+  for (;;) {
+    const core::Ids ids = candidates.next(after, look);
+    std::vector<EventSummary> found = read_summaries(db, ids, filter.order, now);
+    const bool is_last = ids.size() < look || is_past_since(filter, found);
+    for (EventSummary& event : found) {
+      if (page.events.size() == limit) {
+        after = page.events.back().id;
+        page.next_after_id = after;
+        break;
+      }
+      ++page.looked_at;
+      if (lets_through(filter, event)) page.events.push_back(std::move(event));
+    }
+    if (page.next_after_id || is_last) break;
+    after = ids.back();
+    if (page.events.size() < limit && std::chrono::steady_clock::now() < deadline) continue;
+    page.is_complete = page.events.size() == limit;
+    page.next_after_id = after;
+    break;
+  }
+  put_deliveries(db, page.events);
+  return page;
+}
+
+}  // namespace outbox::storage

@@ -1,0 +1,69 @@
+// What went over the wire: the newest rows of the request log, sorted into slots of time.
+
+#include <algorithm>
+#include <vector>
+
+#include "outbox/verdict.hpp"
+#include "storage/people/browse.hpp"
+#include "storage/sqlite/statement.hpp"
+
+namespace outbox::storage {
+
+namespace {
+
+constexpr std::int64_t requests_max = 50'000;  // some 50 ms
+
+std::int64_t quantile(std::vector<std::int64_t>& ascending, std::size_t percent) {
+  if (ascending.empty()) return 0;
+  return ascending[(ascending.size() - 1) * percent / 100];
+}
+
+void count(TrafficSlot& slot, std::string_view outcome, std::int64_t events) {
+  if (outcome == to_string(Verdict::delivered)) {
+    ++slot.delivered;
+    slot.events += events;
+  } else if (outcome == to_string(Verdict::refused)) {
+    ++slot.refused;
+  } else {
+    ++slot.failed;
+  }
+}
+
+}  // namespace
+
+Traffic read_traffic(sqlite3* db, const TrafficOptions& options, core::Instant now) {
+  const std::int64_t slot_ms = options.slot.count();
+  const std::int64_t begin_ms = core::unix_ms(now) - options.window.count();
+  const auto slots = static_cast<std::size_t>(options.window / options.slot);
+  Traffic traffic{.slots = std::vector<TrafficSlot>(slots)};
+  std::vector<std::vector<std::int64_t>> took_ms(slots);
+  for (std::size_t i = 0; i < slots; ++i) {
+    const std::int64_t offset_ms = slot_ms * static_cast<std::int64_t>(i);
+    traffic.slots[i].begins_at = core::instant_of(begin_ms + offset_ms);
+  }
+  // A request gets its row when it ends: from there on the log goes back in time.
+  Statement rows{db,
+                 "select started_at_ms + took_ms, took_ms, events, outcome, destination"
+                 " from main.outbox_requests order by id desc limit ?1",
+                 "read the traffic"};
+  rows.bind(1, requests_max + 1);
+  for (std::int64_t seen = 0; rows.step(); ++seen) {
+    const std::int64_t since_begin_ms = rows.integer(0) - begin_ms;
+    if (since_begin_ms < 0) break;
+    traffic.is_complete = seen < requests_max;
+    if (!traffic.is_complete) break;
+    if (!options.destination.empty() && rows.view(4) != options.destination) continue;
+    const auto at = static_cast<std::size_t>(since_begin_ms / slot_ms);
+    if (at >= slots) continue;  // of a clock that was set back
+    count(traffic.slots[at], rows.view(3), rows.integer(2));
+    took_ms[at].push_back(rows.integer(1));
+  }
+  for (std::size_t i = 0; i < slots; ++i) {
+    std::sort(took_ms[i].begin(), took_ms[i].end());
+    traffic.slots[i].took_p50 = std::chrono::milliseconds{quantile(took_ms[i], 50)};
+    traffic.slots[i].took_p95 = std::chrono::milliseconds{quantile(took_ms[i], 95)};
+  }
+  return traffic;
+}
+
+}  // namespace outbox::storage
