@@ -8,10 +8,10 @@
 
 #include <chrono>
 #include <cstddef>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <utility>
-#include <variant>
 
 #include "outbox/export.hpp"
 
@@ -120,8 +120,24 @@ struct Payload {
   std::string text = {};
 };
 
-/// Anything `enqueue` takes.
-using Event = std::variant<InviteSent, TrackEvent, Identify, Group, Payload>;
+/// Anything `enqueue` takes: one of the types above. Copies share it, and cost next to nothing.
+/// Lifetime: as long as any copy. Threads: any, since it never changes.
+class OUTBOX_API Event {
+ public:
+  Event(InviteSent event);
+  Event(TrackEvent event);
+  Event(Identify event);
+  Event(Group event);
+  Event(Payload event);
+  Event(const Event&) = default;  // no move: an event is never empty
+  Event& operator=(const Event&) = default;
+
+  struct Value;  ///< Of the library.
+  const Value& value() const noexcept { return *value_; }
+
+ private:
+  std::shared_ptr<const Value> value_;
+};
 
 }  // namespace v0
 }  // namespace outbox

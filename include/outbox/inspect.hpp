@@ -11,6 +11,8 @@
 
 #include "outbox/connection.hpp"
 #include "outbox/export.hpp"
+#include "outbox/states.hpp"
+#include "outbox/verdict.hpp"
 
 namespace outbox {
 inline namespace v0 {
@@ -42,8 +44,7 @@ struct Pause {
 
 /// The dispatcher waits, by its own decision.
 struct Hold {
-  /// "backing_off", "unauthorized", "misconfigured" or "refuses_everything".
-  std::string kind;
+  HoldKind kind = HoldKind::backing_off;
   std::string reason;  ///< E.g. "HTTP 503".
   std::chrono::system_clock::time_point since;
   std::chrono::system_clock::time_point until;  ///< The next try.
@@ -96,13 +97,11 @@ struct Status {
   std::vector<DestinationStatus> destinations = {};
 };
 
-/// The state of the queue at `now`; of one destination, when it is named.
+/// The state of the queue; of one destination, when it is named.
 ///
 /// Throws: `schema_error` without a schema or with a newer one; `database_error`.
 /// Threads: the caller's, which must own `connection`.
-OUTBOX_API Status
-status(ConnectionRef connection, const std::string& destination = {},
-       std::chrono::system_clock::time_point now = std::chrono::system_clock::now());
+OUTBOX_API Status status(ConnectionRef connection, const std::string& destination = {});
 
 /// The destinations without what takes counting: of `counts` only what is kept as a number
 /// (`delivered`, `delivered_total`, `removed`, `requests_total`), and no `holders`. Its cost is
@@ -115,10 +114,8 @@ enum class Order { oldest_first, newest_first };
 
 /// Which events to list; every member narrows. Times are of the years 1970 to 9999.
 struct EventFilter {
-  std::string destination = {};  ///< Empty: all.
-  /// "pending" (all that is undelivered), "scheduled", "waiting", "retrying", "delivered", "dead",
-  /// "discarded"; empty: all.
-  std::string state = {};
+  std::string destination = {};          ///< Empty: all.
+  std::optional<EventState> state = {};  ///< None: all. `pending`: all that is undelivered.
   std::string event_name = {};
   std::string user_id = {};
   std::string group_id = {};
@@ -143,9 +140,7 @@ struct EventSummary {
   std::string event_name = {};
   std::string user_id = {};
   std::string group_id = {};
-  /// "pending" (and may go now), "scheduled", "waiting", "retrying", "delivered", "dead",
-  /// "discarded".
-  std::string state = {};
+  EventState state = EventState::pending;
   std::int64_t refusals = 0;       ///< It was refused alone this often.
   std::int64_t solo_failures = 0;  ///< The endpoint failed at it alone, while it accepted others.
   std::chrono::system_clock::time_point enqueued_at = {};
@@ -166,7 +161,7 @@ struct RequestSummary {
   std::int64_t last_id = 0;
   std::int64_t bytes = 0;
   std::optional<int> status = {};  ///< HTTP status; none: no answer.
-  std::string outcome = {};        ///< A `Verdict`: "delivered", "refused", …
+  Verdict verdict = Verdict::failed;
   std::string reason = {};
   std::string response_id = {};
   std::string warnings = {};
@@ -187,11 +182,9 @@ struct EventDetail {
 /// Why an event is not delivered yet.
 struct Explanation {
   std::int64_t id = 0;
-  std::string state = {};
-  /// "pause", "hold", "schedule", "retry", "search", "ordering_key", "dispatcher" or "turn"; empty:
-  /// nothing.
-  std::string waiting_for = {};
-  std::string text = {};  ///< A sentence or two for people.
+  EventState state = EventState::pending;
+  std::optional<WaitingFor> waiting_for = {};  ///< None: nothing.
+  std::string text = {};                       ///< A sentence or two for people.
 };
 
 // Errors and threads of the functions below are those of `status`.
@@ -199,25 +192,19 @@ struct Explanation {
 /// Events that match, in commit order. Filters on the payload's fields read every event of the
 /// state, and without an undelivered state every event.
 /// Throws too: `std::invalid_argument` for a state, a destination or a time that cannot be.
-OUTBOX_API std::vector<EventSummary> list_events(
-    ConnectionRef connection, const EventFilter& filter = {},
-    std::chrono::system_clock::time_point now = std::chrono::system_clock::now());
+OUTBOX_API std::vector<EventSummary> list_events(ConnectionRef connection,
+                                                 const EventFilter& filter = {});
 
 /// The same with payloads and without requests, for an export. Each call is one short read: go on
 /// with `after_id` and a limit, so that the WAL can be checkpointed between them.
-OUTBOX_API std::vector<EventDetail> list_details(
-    ConnectionRef connection, const EventFilter& filter,
-    std::chrono::system_clock::time_point now = std::chrono::system_clock::now());
+OUTBOX_API std::vector<EventDetail> list_details(ConnectionRef connection,
+                                                 const EventFilter& filter);
 
 /// None: there is no such event.
-OUTBOX_API std::optional<EventDetail> find_event(
-    ConnectionRef connection, std::int64_t id,
-    std::chrono::system_clock::time_point now = std::chrono::system_clock::now());
+OUTBOX_API std::optional<EventDetail> find_event(ConnectionRef connection, std::int64_t id);
 
 /// None: there is no such event.
-OUTBOX_API std::optional<Explanation> explain(
-    ConnectionRef connection, std::int64_t id,
-    std::chrono::system_clock::time_point now = std::chrono::system_clock::now());
+OUTBOX_API std::optional<Explanation> explain(ConnectionRef connection, std::int64_t id);
 
 /// The newest `limit` requests to `destination` (empty: all), the newest first.
 OUTBOX_API std::vector<RequestSummary> list_requests(ConnectionRef connection,

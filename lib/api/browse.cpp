@@ -4,7 +4,7 @@
 
 #include <stdexcept>
 
-#include "core/event/timestamp.hpp"
+#include "core/clock.hpp"
 #include "storage/people/browse.hpp"
 #include "storage/people/filter.hpp"
 #include "storage/sqlite/schema.hpp"
@@ -14,11 +14,6 @@ namespace outbox {
 inline namespace v0 {
 
 namespace {
-
-core::Instant whole_ms(std::chrono::system_clock::time_point now) {
-  core::require_instant("now", now);
-  return std::chrono::floor<std::chrono::milliseconds>(now);
-}
 
 // The handle of a connection whose schema has been checked.
 sqlite3* readable(ConnectionRef connection, const EventFilter& filter) {
@@ -40,20 +35,19 @@ void require_slots(const TrafficOptions& options) {
 }  // namespace
 
 EventPage browse_events(ConnectionRef connection, const EventFilter& filter,
-                        std::chrono::milliseconds patience,
-                        std::chrono::system_clock::time_point now) {
+                        std::chrono::milliseconds patience) {
   sqlite3* const db = readable(connection, filter);
   return storage::while_busy([&] {
     const storage::ReadTransaction moment{db};
-    return storage::browse_events(db, filter, patience, whole_ms(now));
+    return storage::browse_events(db, filter, patience, core::system_now());
   });
 }
 
-Traffic traffic(ConnectionRef connection, const TrafficOptions& options,
-                std::chrono::system_clock::time_point now) {
+Traffic traffic(ConnectionRef connection, const TrafficOptions& options) {
   require_slots(options);
   sqlite3* const db = readable(connection, {.destination = options.destination});
-  return storage::while_busy([&] { return storage::read_traffic(db, options, whole_ms(now)); });
+  return storage::while_busy(
+      [&] { return storage::read_traffic(db, options, core::system_now()); });
 }
 
 }  // namespace v0

@@ -23,11 +23,6 @@ inline namespace v0 {
 
 namespace {
 
-core::Instant whole_ms(std::chrono::system_clock::time_point now) {
-  core::require_instant("now", now);
-  return std::chrono::floor<std::chrono::milliseconds>(now);
-}
-
 // The handle of a connection whose schema has been checked.
 sqlite3* readable(ConnectionRef connection, const EventFilter& filter = {}) {
   storage::require_filter(filter);
@@ -47,8 +42,7 @@ bool is_stopped(std::int64_t pid) {
   return name_end != std::string::npos && name_end + 2 < text.size() && text[name_end + 2] == 'T';
 }
 
-std::string trouble_of(const ActiveDispatcher& dispatcher,
-                       std::chrono::system_clock::time_point now) {
+std::string trouble_of(const ActiveDispatcher& dispatcher, core::Instant now) {
   const std::string pid = std::to_string(dispatcher.pid);
   if (is_stopped(dispatcher.pid)) {
     return "process " + pid + " is stopped (`kill -CONT " + pid + "` lets it go on)";
@@ -59,8 +53,7 @@ std::string trouble_of(const ActiveDispatcher& dispatcher,
          " s; it waits for the database, or hangs";
 }
 
-void put_dispatcher(sqlite3* db, DestinationStatus& destination,
-                    std::chrono::system_clock::time_point now) {
+void put_dispatcher(sqlite3* db, DestinationStatus& destination, core::Instant now) {
   destination.dispatcher = dispatch::active_dispatcher(storage::path_of(db), destination.name);
   if (destination.dispatcher) {
     destination.dispatcher->trouble = trouble_of(*destination.dispatcher, now);
@@ -69,10 +62,10 @@ void put_dispatcher(sqlite3* db, DestinationStatus& destination,
 
 }  // namespace
 
-Status status(ConnectionRef connection, const std::string& destination,
-              std::chrono::system_clock::time_point now) {
+Status status(ConnectionRef connection, const std::string& destination) {
   sqlite3* const db = readable(connection, {.destination = destination});
-  Status status = storage::read_status(db, destination, whole_ms(now));
+  const core::Instant now = core::system_now();
+  Status status = storage::read_status(db, destination, now);
   for (DestinationStatus& found : status.destinations) put_dispatcher(db, found, now);
   return status;
 }
@@ -80,53 +73,51 @@ Status status(ConnectionRef connection, const std::string& destination,
 std::vector<DestinationStatus> list_destinations(ConnectionRef connection) {
   sqlite3* const db = readable(connection);
   std::vector<DestinationStatus> found = storage::read_destinations(db);
-  for (DestinationStatus& one : found) put_dispatcher(db, one, core::system_now());
+  const core::Instant now = core::system_now();
+  for (DestinationStatus& one : found) put_dispatcher(db, one, now);
   return found;
 }
 
-std::vector<EventSummary> list_events(ConnectionRef connection, const EventFilter& filter,
-                                      std::chrono::system_clock::time_point now) {
+std::vector<EventSummary> list_events(ConnectionRef connection, const EventFilter& filter) {
   sqlite3* const db = readable(connection, filter);
   return storage::while_busy([&] {
     const storage::ReadTransaction moment{db};
-    return storage::read_events(db, filter, whole_ms(now));
+    return storage::read_events(db, filter, core::system_now());
   });
 }
 
-std::vector<EventDetail> list_details(ConnectionRef connection, const EventFilter& filter,
-                                      std::chrono::system_clock::time_point now) {
+std::vector<EventDetail> list_details(ConnectionRef connection, const EventFilter& filter) {
   sqlite3* const db = readable(connection, filter);
   return storage::while_busy([&] {
     const storage::ReadTransaction moment{db};
-    return storage::read_details(db, filter, whole_ms(now));
+    return storage::read_details(db, filter, core::system_now());
   });
 }
 
-std::optional<EventDetail> find_event(ConnectionRef connection, std::int64_t id,
-                                      std::chrono::system_clock::time_point now) {
+std::optional<EventDetail> find_event(ConnectionRef connection, std::int64_t id) {
   sqlite3* const db = readable(connection);
   return storage::while_busy([&] {
     const storage::ReadTransaction moment{db};
-    return storage::read_event(db, id, whole_ms(now));
+    return storage::read_event(db, id, core::system_now());
   });
 }
 
-std::optional<Explanation> explain(ConnectionRef connection, std::int64_t id,
-                                   std::chrono::system_clock::time_point now) {
+std::optional<Explanation> explain(ConnectionRef connection, std::int64_t id) {
   sqlite3* const db = readable(connection);
   return storage::while_busy([&]() -> std::optional<Explanation> {
     const storage::ReadTransaction moment{db};
-    const auto event = storage::read_event(db, id, whole_ms(now));
+    const core::Instant now = core::system_now();
+    const auto event = storage::read_event(db, id, now);
     if (!event) return std::nullopt;
-    const Status all = status(connection, event->event.destination, now);
+    const Status all = status(connection, event->event.destination);
     const auto queued = storage::find_queued(db, id);
     return core::explain(
         {.event = *event,
          .destination = all.destinations.empty() ? DestinationStatus{} : all.destinations.front(),
          .blocker = storage::blocker_in_key(db, *event),
-         .due_before = storage::due_before(db, event->event, whole_ms(now)),
+         .due_before = storage::due_before(db, event->event, now),
          .is_in_search = queued && queued->state == core::QueueState::in_search,
-         .now = whole_ms(now)});
+         .now = now});
   });
 }
 

@@ -21,7 +21,7 @@ constexpr std::size_t expired_events_max = 500;  // in one transaction
 void Round::follow_people(const core::DestinationState& state) {
   const bool is_first_look = probes_asked_ < 0;
   const auto& hold = state.endpoint.hold;
-  if (is_first_look && hold && hold->kind == core::hold_kind::unauthorized) probes_now_ = true;
+  if (is_first_look && hold && hold->kind == HoldKind::unauthorized) probes_now_ = true;
   if (!is_first_look && state.probes_asked != probes_asked_) probes_now_ = true;
   probes_asked_ = state.probes_asked;
 }
@@ -30,7 +30,7 @@ core::Intent Round::intend(const core::DestinationState& state) {
   if (!is_sending_) return {};
   const auto& hold = state.endpoint.hold;
   const bool is_renewed =
-      hold && hold->kind == core::hold_kind::unauthorized && sink_.has_new_credential();
+      hold && hold->kind == HoldKind::unauthorized && sink_.has_new_credential();
   core::Intent intent =
       core::intend(state,
                    {.batch_events = limits_.events_max,

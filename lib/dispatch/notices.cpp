@@ -66,9 +66,10 @@ void tell_of(const Observer& observer, const std::string& destination,
     }
     const auto& hold = settlement.endpoint.hold;
     if (settlement.hold_change == core::HoldChange::begun) {
-      tell(observer, {.kind = Notice::Kind::hold,
-                      .destination = destination,
-                      .text = hold->kind + ": " + without_quotation(hold->reason)});
+      tell(observer,
+           {.kind = Notice::Kind::hold,
+            .destination = destination,
+            .text = std::string{to_string(hold->kind)} + ": " + without_quotation(hold->reason)});
     } else if (settlement.hold_change == core::HoldChange::ended) {
       tell(observer, {.kind = Notice::Kind::resumed,
                       .destination = destination,

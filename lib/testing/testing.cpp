@@ -109,7 +109,7 @@ Outcome outcome_of(Verdict verdict, std::string reason, bool has_arrived) {
   return {.verdict = verdict, .reason = std::move(reason), .has_arrived = has_arrived};
 }
 
-std::vector<StoredEvent> stored(ConnectionRef connection, const char* state) {
+std::vector<StoredEvent> stored(ConnectionRef connection, EventState state) {
   std::vector<StoredEvent> events;
   for (const EventDetail& detail : list_details(connection, {.state = state, .limit = {}})) {
     events.push_back({.destination = detail.event.destination,
@@ -210,13 +210,13 @@ std::ostream& operator<<(std::ostream& out, const SentRequest& request) {
 }
 
 std::vector<StoredEvent> pending(ConnectionRef connection) {
-  return stored(connection, "pending");
+  return stored(connection, EventState::pending);
 }
 std::vector<StoredEvent> delivered(ConnectionRef connection) {
-  return stored(connection, "delivered");
+  return stored(connection, EventState::delivered);
 }
 std::vector<StoredEvent> dead(ConnectionRef connection) {
-  return stored(connection, "dead");
+  return stored(connection, EventState::dead);
 }
 
 }  // namespace testing

@@ -3,7 +3,9 @@
 #   static   the library of this build, installed
 #   shared   the library as a host with another compiler builds it inside its own project, installed
 #
-# and a consumer of each by find_package, with each compiler. All of it stays below the build folder.
+# and a consumer of each by find_package, with each compiler; and hosts that build the library inside
+# their own project: OUTBOX_ALL_HOSTS=ON builds the library in four of them, else in two. All of it
+# stays below the build folder.
 
 set(compilers g++ clang++)
 set(consumers ${CMAKE_CURRENT_BINARY_DIR}/consumers)
@@ -37,13 +39,22 @@ function(add_install name build)
       -P ${CMAKE_CURRENT_LIST_DIR}/install.cmake)
 endfunction()
 
-
-add_build(host clang++ SOURCE add_subdirectory FIXTURE consumers_host OPTIONS
-  -DOUTBOX_SOURCE_DIR=${PROJECT_SOURCE_DIR} -DBUILD_SHARED_LIBS=ON -DOUTBOX_INSTALL=ON)
-set_tests_properties(consumers/build_host PROPERTIES PROCESSORS 2 COST 1000)
+option(OUTBOX_ALL_HOSTS "Test the library inside hosts, shared and static, of each compiler" OFF)
+set(hosts shared-clang++ static-g++)
+if(OUTBOX_ALL_HOSTS)
+  list(APPEND hosts shared-g++ static-clang++)
+endif()
+foreach(host IN LISTS hosts)
+  string(REGEX MATCH "^(shared|static)-(.+)$" parts ${host})
+  set(compiler ${CMAKE_MATCH_2})
+  string(COMPARE EQUAL ${CMAKE_MATCH_1} shared is_shared)
+  add_build(host-${host} ${compiler} SOURCE add_subdirectory FIXTURE consumers_host OPTIONS
+    -DOUTBOX_SOURCE_DIR=${PROJECT_SOURCE_DIR} -DBUILD_SHARED_LIBS=${is_shared} -DOUTBOX_INSTALL=ON)
+  set_tests_properties(consumers/build_host-${host} PROPERTIES PROCESSORS 2 COST 1000)
+endforeach()
 
 add_install(static ${PROJECT_BINARY_DIR})
-add_install(shared ${consumers}/host consumers_host)
+add_install(shared ${consumers}/host-shared-clang++ consumers_host)
 foreach(kind static shared)
   foreach(compiler IN LISTS compilers)
     add_build(${kind}-${compiler} ${compiler} SOURCE find_package FIXTURE consumers NEEDS consumers_${kind}

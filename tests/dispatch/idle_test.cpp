@@ -41,7 +41,8 @@ TEST_CASE("several wait at once, each for what it committed") {
         const std::int64_t id = enqueue(db, support::event_of(user)).id;
         db.exec("commit");
         const bool is_idle = dispatcher.wait_until_idle(1min);
-        if (!is_idle || find_event(db, id)->event.state != "delivered") ++failures;
+        const auto state = find_event(db, id)->event.state;
+        if (!is_idle || state != outbox::EventState::delivered) ++failures;
       }
     });
   }

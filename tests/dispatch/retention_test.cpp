@@ -94,14 +94,14 @@ TEST_CASE("two destinations of one database have their own endpoint, hold, pause
 
   REQUIRE(status.destinations.size() == 3);
   CHECK(status.destinations[0].name == "crm");
-  CHECK(status.destinations[0].hold->kind == "unauthorized");
+  CHECK(status.destinations[0].hold->kind == outbox::HoldKind::unauthorized);
   CHECK(status.destinations[0].counts.pending == 1);
   CHECK(status.destinations[1].name == "track");
   CHECK_FALSE(status.destinations[1].hold);
   CHECK(status.destinations[1].counts.delivered == 1);
   CHECK(status.destinations[2].paused->reason == "who knows");
   CHECK_FALSE(status.destinations[2].was_ever_served);
-  CHECK(outbox::explain(app.db(), 3)->waiting_for == "pause");
+  CHECK(outbox::explain(app.db(), 3)->waiting_for == outbox::WaitingFor::pause);
   crm.behave();
   outbox::nudge(app.db(), "crm");
   CHECK(support::becomes_true([&] { return two.stats().delivered == 1; }));
@@ -123,7 +123,7 @@ TEST_CASE("where death blocks its ordering key, the others wait until a person d
     CHECK(server.event_count() == (blocks ? 1 : 2));
     if (!blocks) continue;
     CHECK(outbox::explain(app.db(), 2)->text.find("event 1") != std::string::npos);
-    CHECK(outbox::explain(app.db(), 2)->waiting_for == "ordering_key");
+    CHECK(outbox::explain(app.db(), 2)->waiting_for == outbox::WaitingFor::ordering_key);
     outbox::discard(app.db(), outbox::Selection::ids({1}), {"test", "rubbish"});
     outbox::deliver_once(app.db(), endpoint_of(server), options);
     CHECK(server.event_count() == 2);

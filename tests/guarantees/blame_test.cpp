@@ -105,7 +105,8 @@ TEST_CASE("every status does to batches of 1, 2 and 100 what the table says") {
         const auto state = desk.state();
         CHECK(desk.count("state = 'delivered'") == (is_delivered ? size : 0));
         CHECK(desk.count("state = 'dead'") == 0);
-        CHECK((state.endpoint.hold ? state.endpoint.hold->kind : "") == hold_kind);
+        CHECK((state.endpoint.hold ? std::string{to_string(state.endpoint.hold->kind)} : "") ==
+              hold_kind);
         const bool is_refused = hold_kind.empty() && !is_delivered;
         CHECK(desk.count("refusals > 0") == (is_refused && events == 1 ? 1 : 0));
         // Whatever it is, these events may be to blame: they are remembered.
@@ -138,7 +139,7 @@ TEST_CASE("10,000 answers of 401 and 403 cost no event anything") {
     desk.wait();
   }
   CHECK(desk.count("state = 'pending' and refusals = 0 and last_error is null") == 100);
-  CHECK(desk.state().endpoint.hold->kind == "unauthorized");
+  CHECK(desk.state().endpoint.hold->kind == outbox::HoldKind::unauthorized);
 
   desk.sink.answer = [](const std::string&) { return answer_of(200); };
   run_for(desk, 1h);
@@ -151,7 +152,7 @@ TEST_CASE("a web page delivers nothing and is shown, and the right URL gets ever
   desk.sink.answer = [](const std::string&) { return answer_of(200, "<html>log in</html>"); };
   desk.settle();
   CHECK(desk.count("state = 'pending' and refusals = 0") == 100);
-  CHECK(desk.state().endpoint.hold->kind == "misconfigured");
+  CHECK(desk.state().endpoint.hold->kind == outbox::HoldKind::misconfigured);
   CHECK(desk.state().endpoint.hold->reason == "HTTP 200 with a web page: not the Track API");
 
   desk.sink.answer = [](const std::string&) { return answer_of(200); };
@@ -173,7 +174,8 @@ TEST_CASE("an API that begins to refuse everything, at one event a minute, kills
     run_for(desk, 1min);
     CHECK(desk.count("state = 'dead'") == 0);
     desk.clock.advance(1min);
-    if (minute == 100) CHECK(desk.state().endpoint.hold->kind == "refuses_everything");
+    if (minute == 100)
+      CHECK(desk.state().endpoint.hold->kind == outbox::HoldKind::refuses_everything);
   }
   run_for(desk, 1h);
   CHECK(desk.count("state = 'delivered'") == 300);
@@ -192,7 +194,8 @@ TEST_CASE("an API that begins to refuse everything, at 1,000 events a second, ki
     if (refuses) requests_while_refusing += requests;
     CHECK(desk.count("state = 'dead'") == 0);
     desk.clock.advance(1s);
-    if (second == 40) CHECK(desk.state().endpoint.hold->kind == "refuses_everything");
+    if (second == 40)
+      CHECK(desk.state().endpoint.hold->kind == outbox::HoldKind::refuses_everything);
   }
   CHECK(requests_while_refusing < 40);
   run_for(desk, 1h);

@@ -262,5 +262,5 @@ TEST_CASE("an event that is due after the year 2262 is not shown as due long ago
   const auto events = list_events(app.db(), {});
   REQUIRE(events.size() == 1);
   CHECK(*events[0].due_at > std::chrono::system_clock::now());
-  CHECK(events[0].state == "scheduled");
+  CHECK(events[0].state == outbox::EventState::scheduled);
 }

@@ -58,17 +58,6 @@ TEST_CASE("a filter with a time that cannot be lists nothing and changes nothing
   CHECK(app.db().getTotalChanges() == before);
 }
 
-TEST_CASE("looking at a moment that cannot be is an error") {
-  support::AppDatabase app;
-  const std::int64_t id = app.enqueue(support::amy());
-  for (const Time now : {before_1970, Time::min()}) {
-    check_refused("now", [&] { outbox::status(app.db(), "", now); });
-    check_refused("now", [&] { outbox::list_events(app.db(), {}, now); });
-    check_refused("now", [&] { outbox::find_event(app.db(), id, now); });
-    check_refused("now", [&] { outbox::explain(app.db(), id, now); });
-  }
-}
-
 TEST_CASE("an event is not scheduled for a time that cannot be") {
   support::AppDatabase app;
   for (const Time due : {before_1970, Time::min()}) {

@@ -49,18 +49,21 @@ void explain_rest(SQLite::Database& db, const Verb& verb, const outbox::Selectio
     const auto one = outbox::Selection::ids({id}, selection.filter());
     if (count(db, verb, one, note) > 0) continue;
     const auto event = outbox::find_event(db, id);
+    using outbox::EventState;
     std::cerr << "! " << id << ": ";
     if (!event) {
       std::cerr << "no such event\n";
-    } else if (event->event.state == "delivered" && verb.change == outbox::retry) {
+    } else if (event->event.state == EventState::delivered && verb.change == outbox::retry) {
       std::cerr << "delivered; `" << hint(globals, "requeue " + std::to_string(id))
                 << "` would send it again\n";
-    } else if ((event->event.state == "pending" || event->event.state == "waiting") &&
+    } else if ((event->event.state == EventState::pending ||
+                event->event.state == EventState::waiting) &&
                verb.change == outbox::retry) {
       std::cerr << "pending and due already; `" << hint(globals, "explain " + std::to_string(id))
                 << "` says what it waits for\n";
     } else {
-      std::cerr << event->event.state << ", destination " << event->event.destination << "\n";
+      std::cerr << to_string(event->event.state) << ", destination " << event->event.destination
+                << "\n";
     }
   }
 }

@@ -56,7 +56,7 @@ class Checks {
       say(warning, destination, "paused since " + when(paused->since, globals_));
     }
     if (const auto& hold = destination.hold) {
-      const bool mends_itself = hold->kind == "backing_off";
+      const bool mends_itself = hold->kind == outbox::HoldKind::backing_off;
       say(mends_itself ? warning : critical, destination,
           "on hold since " + when(hold->since, globals_) + " (" +
               escaped(shown(hold->reason, globals_)) + ")");

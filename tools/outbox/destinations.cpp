@@ -22,7 +22,7 @@ using Json = nlohmann::ordered_json;
 // In one word, what matters most.
 std::string state_of(const outbox::DestinationStatus& destination) {
   if (destination.paused) return "paused";
-  if (destination.hold) return "on hold: " + destination.hold->kind;
+  if (destination.hold) return std::string{"on hold: "} + to_string(destination.hold->kind);
   if (!destination.was_ever_served) return "never served";
   return destination.dispatcher ? "delivering" : "no dispatcher";
 }

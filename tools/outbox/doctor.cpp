@@ -126,7 +126,7 @@ void send_test_event(const DoctorFlags& flags, Findings& findings) {
                        : (requests[0].status ? "HTTP " + std::to_string(*requests[0].status)
                                              : std::string{"no answer"}) +
                              " after " + std::to_string(requests[0].took.count()) +
-                             " ms: " + requests[0].outcome +
+                             " ms: " + to_string(requests[0].verdict) +
                              (requests[0].reason.empty() ? "" : ", " + requests[0].reason);
   findings.push_back({"endpoint", report.delivered == 1 ? Level::good : Level::problem,
                       "a test event: " + answer});

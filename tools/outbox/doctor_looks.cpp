@@ -130,8 +130,8 @@ void look_at_destinations(SQLite::Database& db, const Globals& globals, Findings
         findings.back().text += "; " + text;
         continue;
       }
-      const bool needs_person =
-          !destination.paused && destination.hold && destination.hold->kind != "backing_off";
+      const bool needs_person = !destination.paused && destination.hold &&
+                                destination.hold->kind != outbox::HoldKind::backing_off;
       const bool is_bad = needs_person || note.rfind("!", 0) == 0;
       findings.push_back({name, is_bad ? Level::problem : Level::warning, std::move(text)});
       is_well = false;

@@ -55,7 +55,7 @@ outbox::DeliverReport wait_for_dispatcher(SQLite::Database& db, const std::strin
           .requests = grown(before.counts.requests_total, now.counts.requests_total),
           .remaining = static_cast<std::uint64_t>(left.due + left.waiting + left.retrying),
           .is_paused = now.paused.has_value(),
-          .is_unauthorized = now.hold && now.hold->kind == "unauthorized",
+          .is_unauthorized = now.hold && now.hold->kind == outbox::HoldKind::unauthorized,
           .is_served_elsewhere = now.dispatcher.has_value(),
           .hold = now.hold ? now.hold->reason : ""};
 }

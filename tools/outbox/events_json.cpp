@@ -26,7 +26,7 @@ Json json_of(const outbox::EventSummary& event, const Globals& globals) {
           {"event_name", shown(event.event_name, globals)},
           {"user_id", shown(event.user_id, globals)},
           {"group_id", shown(event.group_id, globals)},
-          {"state", event.state},
+          {"state", to_string(event.state)},
           {"attempts", event.refusals + event.solo_failures},
           {"enqueued_at", rfc3339(event.enqueued_at)},
           {"due_at", time_or_null(event.due_at)},
@@ -44,7 +44,7 @@ Json json_of(const outbox::RequestSummary& request, const Globals& globals) {
           {"last_id", request.last_id},
           {"bytes", request.bytes},
           {"status", request.status ? Json(*request.status) : Json(nullptr)},
-          {"outcome", request.outcome},
+          {"outcome", to_string(request.verdict)},
           {"reason", text_or_null(request.reason, globals)},
           {"response_id", text_or_null(request.response_id, globals)},
           {"warnings", text_or_null(request.warnings, globals)},
@@ -55,8 +55,9 @@ namespace {
 
 // "refused → halved", "refused alone: HTTP 400: …"
 std::string outcome_text(const outbox::RequestSummary& request, const Globals& globals) {
-  std::string text = request.outcome;
-  if (request.outcome == "refused") text += request.events > 1 ? " → halved" : " alone";
+  std::string text = to_string(request.verdict);
+  if (request.verdict == outbox::Verdict::refused)
+    text += request.events > 1 ? " → halved" : " alone";
   if (!request.reason.empty()) text += ": " + escaped(shown(request.reason, globals));
   return text;
 }

@@ -92,9 +92,9 @@ class Table {
 
 // How many there are, if that is told without reading them.
 std::int64_t total_of(SQLite::Database& db, const outbox::EventFilter& filter) {
-  const bool is_plain = filter.state.empty() && filter.event_name.empty() &&
-                        filter.user_id.empty() && filter.group_id.empty() && filter.error.empty() &&
-                        !filter.since && !filter.until && !filter.limit;
+  const bool is_plain = !filter.state && filter.event_name.empty() && filter.user_id.empty() &&
+                        filter.group_id.empty() && filter.error.empty() && !filter.since &&
+                        !filter.until && !filter.limit;
   if (!is_plain) return 0;
   const outbox::Counts counts = outbox::status(db, filter.destination).counts;
   return counts.pending + counts.dead + counts.discarded + counts.delivered;

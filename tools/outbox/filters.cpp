@@ -1,10 +1,24 @@
 #include "filters.hpp"
 
 #include <charconv>
+#include <stdexcept>
 
 #include "format.hpp"
 
 namespace cli {
+
+namespace {
+
+outbox::EventState state_named(const std::string& name) {
+  using enum outbox::EventState;
+  for (const auto state : {pending, scheduled, waiting, retrying, delivered, dead, discarded}) {
+    if (name == to_string(state)) return state;
+  }
+  throw std::invalid_argument{
+      "outbox: state: pending, scheduled, waiting, retrying, delivered, dead or discarded"};
+}
+
+}  // namespace
 
 void add_filter_options(CLI::App& command, FilterFlags& flags, const FilterWords& words) {
   outbox::EventFilter& filter = flags.filter;
@@ -12,7 +26,7 @@ void add_filter_options(CLI::App& command, FilterFlags& flags, const FilterWords
   const auto add = [&command](const char* name, std::string& value, const std::string& about) {
     command.add_option(name, value, about)->check(not_empty);
   };
-  if (words.states != nullptr) add("--state", filter.state, words.states);
+  if (words.states != nullptr) add("--state", flags.state, words.states);
   add("--event", filter.event_name, "The event's name, e.g. invite_sent");
   add("--user", filter.user_id, "Its user_id");
   add("--group", filter.group_id, "Its group_id");
@@ -39,6 +53,7 @@ CLI::Option* add_limit(CLI::App& command, std::int64_t& limit, const std::string
 outbox::EventFilter filter_of(const FilterFlags& flags, const Globals& globals) {
   outbox::EventFilter filter = flags.filter;
   filter.destination = globals.destination;
+  if (!flags.state.empty()) filter.state = state_named(flags.state);
   if (!flags.since.empty()) filter.since = time_of(flags.since);
   if (!flags.until.empty()) filter.until = time_of(flags.until);
   if (flags.limit > 0) filter.limit = static_cast<std::size_t>(flags.limit);

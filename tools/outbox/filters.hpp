@@ -12,7 +12,8 @@
 namespace cli {
 
 struct FilterFlags {
-  outbox::EventFilter filter = {.limit = std::nullopt};
+  outbox::EventFilter filter = {};
+  std::string state = {};
   std::string since = {};
   std::string until = {};
   std::int64_t limit = 0;  // 0: none was given
@@ -33,7 +34,8 @@ std::string event_id(const std::string& value);
 /// `--limit` with 1 as the least.
 CLI::Option* add_limit(CLI::App& command, std::int64_t& limit, const std::string& description);
 
-/// Throws: `Failure` with the usage code for what is no time.
+/// Throws: `Failure` with the usage code for what is no time; `std::invalid_argument` for what is
+/// no state.
 outbox::EventFilter filter_of(const FilterFlags& flags, const Globals& globals);
 
 }  // namespace cli

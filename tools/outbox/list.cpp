@@ -19,7 +19,7 @@ void print_table(const std::vector<outbox::EventSummary>& events, const Globals&
       {"id", "destination", "state", "event", "user", "group", "enqueued", "attempts", "error"}};
   const auto cell = [&globals](const std::string& text) { return escaped(shown(text, globals)); };
   for (const outbox::EventSummary& event : events) {
-    rows.push_back({std::to_string(event.id), escaped(event.destination), event.state,
+    rows.push_back({std::to_string(event.id), escaped(event.destination), to_string(event.state),
                     cell(event.event_name), cell(event.user_id), cell(event.group_id),
                     when(event.enqueued_at, globals),
                     std::to_string(event.refusals + event.solo_failures), cell(event.last_error)});

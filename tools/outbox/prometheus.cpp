@@ -107,10 +107,11 @@ void put_destinations(Exposition& out, const outbox::Status& status) {
   out.each([](const DestinationStatus& destination) { return destination.paused ? "1" : "0"; });
   out.family("outbox_destination_hold", "gauge", "1: the dispatcher waits, for this reason.");
   for (const DestinationStatus& destination : status.destinations) {
-    for (const char* kind :
-         {"backing_off", "unauthorized", "misconfigured", "refuses_everything"}) {
+    using enum outbox::HoldKind;
+    for (const auto kind : {backing_off, unauthorized, misconfigured, refuses_everything}) {
       const bool is_this = destination.hold && destination.hold->kind == kind;
-      out.sample(Exposition::label(destination) + ",kind=\"" + kind + "\"", is_this ? "1" : "0");
+      out.sample(Exposition::label(destination) + ",kind=\"" + to_string(kind) + "\"",
+                 is_this ? "1" : "0");
     }
   }
   out.family("outbox_dispatcher_up", "gauge", "1: a dispatcher holds the destination's lock.");

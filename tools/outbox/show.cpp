@@ -42,8 +42,9 @@ std::string payload_text(const outbox::EventDetail& detail, const Globals& globa
 
 void print_screen(const outbox::EventDetail& detail, const Globals& globals) {
   const outbox::EventSummary& event = detail.event;
-  std::cout << "event     " << escaped(shown(event.event_name, globals)) << "   " << event.state
-            << "     enqueued " << when(event.enqueued_at, globals) << "\n"
+  std::cout << "event     " << escaped(shown(event.event_name, globals)) << "   "
+            << to_string(event.state) << "     enqueued " << when(event.enqueued_at, globals)
+            << "\n"
             << "event_id  " << escaped(event.event_id) << "\n"
             << "to        " << escaped(event.destination) << "\n";
   if (!detail.ordering_key.empty()) {
@@ -65,7 +66,7 @@ void print_screen(const outbox::EventDetail& detail, const Globals& globals) {
   } else {
     std::cout << table_of(detail.requests, globals);
   }
-  if (event.state == "dead") {
+  if (event.state == outbox::EventState::dead) {
     const std::string id = std::to_string(event.id);
     // It was set aside before it was ever sent; the same payload cannot fare better.
     const bool can_be_sent = event.last_error.rfind("unsendable: ", 0) != 0;
@@ -90,9 +91,9 @@ ExitCode explain(std::int64_t id, const Globals& globals) {
   if (globals.is_json) {
     std::cout << line_of(
         Json{{"id", explanation->id},
-             {"state", explanation->state},
-             {"waiting_for",
-              explanation->waiting_for.empty() ? Json(nullptr) : Json(explanation->waiting_for)},
+             {"state", to_string(explanation->state)},
+             {"waiting_for", explanation->waiting_for ? Json(to_string(*explanation->waiting_for))
+                                                      : Json(nullptr)},
              {"text", text}});
   } else {
     std::cout << escaped(text) << "\n";

@@ -44,7 +44,7 @@ Json json_of(const outbox::DestinationStatus& destination, const Globals& global
                       {"since", rfc3339(paused->since)}};
   }
   if (const auto& hold = destination.hold) {
-    json["hold"] = {{"kind", hold->kind},
+    json["hold"] = {{"kind", to_string(hold->kind)},
                     {"reason", shown(hold->reason, globals)},
                     {"since", rfc3339(hold->since)},
                     {"until", rfc3339(hold->until)},

@@ -46,18 +46,18 @@ std::string hold_text(const outbox::Hold& hold, const Globals& globals) {
 // What the hold means, and what a person does about it.
 std::string hold_advice(const outbox::DestinationStatus& destination, const Globals& globals) {
   const std::string on = " --destination " + escaped(destination.name);
-  const std::string& kind = destination.hold->kind;
-  if (kind == "unauthorized") {
-    return "the credentials are refused: renew the token; a changed token file is read at once. "
-           "No event is lost";
-  }
-  if (kind == "misconfigured") {
-    return "the URL or something before the endpoint is wrong: correct it and restart. No event is "
-           "lost";
-  }
-  if (kind == "refuses_everything") {
-    return "the endpoint refuses every event: see why:  " +
-           hint(globals, "batches --limit 20" + on);
+  switch (destination.hold->kind) {
+    case outbox::HoldKind::unauthorized:
+      return "the credentials are refused: renew the token; a changed token file is read at once. "
+             "No event is lost";
+    case outbox::HoldKind::misconfigured:
+      return "the URL or something before the endpoint is wrong: correct it and restart. No event "
+             "is lost";
+    case outbox::HoldKind::refuses_everything:
+      return "the endpoint refuses every event: see why:  " +
+             hint(globals, "batches --limit 20" + on);
+    case outbox::HoldKind::backing_off:
+      break;
   }
   return "the endpoint is in trouble; it is tried again by itself. To try now:  " +
          hint(globals, "nudge" + on);

@@ -78,7 +78,7 @@ class Tail {
   void print_deaths() {
     const auto now = std::chrono::system_clock::now();
     const auto dead = outbox::list_events(db_, {.destination = globals_.destination,
-                                                .state = "dead",
+                                                .state = outbox::EventState::dead,
                                                 .limit = std::nullopt,
                                                 .settled_since = deaths_since_});
     std::set<std::int64_t> seen;
@@ -102,7 +102,7 @@ class Tail {
               << request.first_id;
     if (request.last_id != request.first_id) std::cout << " to " << request.last_id;
     std::cout << "  " << (request.status ? std::to_string(*request.status) : "no answer") << "  "
-              << request.took.count() << " ms  " << escaped(request.outcome);
+              << request.took.count() << " ms  " << to_string(request.verdict);
     if (!request.reason.empty()) std::cout << ": " << escaped(shown(request.reason, globals_));
     std::cout << "\n";
   }

@@ -133,7 +133,7 @@ class Watch {
     for (const auto& destination : look.status.destinations) {
       if (destination.paused) text += "  " + escaped(destination.name) + " paused";
       if (destination.hold)
-        text += "  " + escaped(destination.name) + " on hold: " + destination.hold->kind;
+        text += "  " + escaped(destination.name) + " on hold: " + to_string(destination.hold->kind);
     }
     return text + "\n";
   }

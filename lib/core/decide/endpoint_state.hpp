@@ -10,20 +10,13 @@
 
 #include "core/clock.hpp"
 #include "core/decide/search.hpp"
+#include "outbox/states.hpp"
 
 namespace outbox::core {
 
-/// Kinds of hold, as they are stored and shown.
-namespace hold_kind {
-inline constexpr auto backing_off = "backing_off";
-inline constexpr auto unauthorized = "unauthorized";
-inline constexpr auto misconfigured = "misconfigured";
-inline constexpr auto refuses_everything = "refuses_everything";
-}  // namespace hold_kind
-
 /// The dispatcher's own decision to wait.
 struct HoldState {
-  std::string kind = {};    // one of `hold_kind`
+  HoldKind kind = HoldKind::backing_off;
   std::string reason = {};  // for people
   Instant since = {};
   Instant until = {};

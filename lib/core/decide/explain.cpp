@@ -46,11 +46,12 @@ std::string place_in_line(std::int64_t due_before) {
 }
 
 bool is_settled(const EventSummary& event) {
-  return event.state == "delivered" || event.state == "dead" || event.state == "discarded";
+  return event.state == EventState::delivered || event.state == EventState::dead ||
+         event.state == EventState::discarded;
 }
 
 struct Cause {
-  std::string waiting_for;
+  WaitingFor waiting_for;
   std::string text;
 };
 
@@ -70,17 +71,19 @@ std::optional<Cause> own_cause(const ExplainFacts& facts) {
   const EventSummary& event = facts.event.event;
   if (event.due_at && *event.due_at > facts.now) {
     const std::string wait = in_words(std::chrono::ceil<milliseconds>(*event.due_at - facts.now));
-    if (event.state != "retrying") return Cause{"schedule", "it is due in " + wait + "."};
+    if (event.state != EventState::retrying)
+      return Cause{WaitingFor::schedule, "it is due in " + wait + "."};
     const bool was_refused = event.refusals > 0 && event.solo_failures == 0;
-    return Cause{"retry",
+    return Cause{WaitingFor::retry,
                  std::string{was_refused ? "it was refused" : "the endpoint failed at it"} +
                      " alone (" + event.last_error + "). It is tried again alone in " + wait +
                      (was_refused ? ", or as soon as another event is accepted." : ".")};
   }
   if (facts.blocker) {
     const std::string id = std::to_string(facts.blocker->id);
-    return Cause{"ordering_key", "event " + id + ", with the same ordering key, is before it and " +
-                                     state_of(*facts.blocker)};
+    return Cause{WaitingFor::ordering_key, "event " + id +
+                                               ", with the same ordering key, is before it and " +
+                                               state_of(*facts.blocker)};
   }
   return std::nullopt;
 }
@@ -89,39 +92,40 @@ Cause cause_of(const ExplainFacts& facts) {
   if (auto own = own_cause(facts)) return *std::move(own);
   const DestinationStatus& destination = facts.destination;
   if (destination.paused) {
-    return {"pause", "its destination was paused by a person " +
-                         in_words(facts.now, destination.paused->since) + " ago (" +
-                         destination.paused->reason + ")."};
+    return {WaitingFor::pause, "its destination was paused by a person " +
+                                   in_words(facts.now, destination.paused->since) + " ago (" +
+                                   destination.paused->reason + ")."};
   }
   if (destination.hold) {
     const auto wait = std::chrono::ceil<milliseconds>(destination.hold->until - facts.now);
-    return {"hold", "its destination is on hold for " +
-                        in_words(facts.now, destination.hold->since) + " (" +
-                        destination.hold->reason + ", " + std::to_string(destination.hold->tries) +
-                        (destination.hold->tries == 1 ? " try" : " tries") + "), next try " +
-                        (wait > milliseconds{0} ? "in " + in_words(wait) : "due") +
-                        (destination.dispatcher ? "." : ", and no dispatcher is running.")};
+    return {WaitingFor::hold,
+            "its destination is on hold for " + in_words(facts.now, destination.hold->since) +
+                " (" + destination.hold->reason + ", " + std::to_string(destination.hold->tries) +
+                (destination.hold->tries == 1 ? " try" : " tries") + "), next try " +
+                (wait > milliseconds{0} ? "in " + in_words(wait) : "due") +
+                (destination.dispatcher ? "." : ", and no dispatcher is running.")};
   }
   if (destination.dispatcher && !destination.dispatcher->trouble.empty()) {
-    return {"dispatcher", "its dispatcher does nothing: " + destination.dispatcher->trouble + "."};
+    return {WaitingFor::dispatcher,
+            "its dispatcher does nothing: " + destination.dispatcher->trouble + "."};
   }
   if (destination.dispatcher && !destination.dispatcher->database_trouble.empty()) {
-    return {"dispatcher", "its dispatcher cannot use the database: " +
-                              destination.dispatcher->database_trouble + "."};
+    return {WaitingFor::dispatcher, "its dispatcher cannot use the database: " +
+                                        destination.dispatcher->database_trouble + "."};
   }
   if (!destination.dispatcher) {
-    return {"dispatcher",
+    return {WaitingFor::dispatcher,
             destination.was_ever_served
                 ? "no dispatcher is running for its destination."
                 : "no dispatcher has ever served its destination: a typo in the name, or "
                   "is it still to be started?"};
   }
   if (facts.is_in_search) {
-    return {"search",
+    return {WaitingFor::search,
             "a request that held it was refused or failed, and the guilty event is searched for."};
   }
-  return {"turn", "its turn has not come yet; process " +
-                      std::to_string(destination.dispatcher->pid) + " delivers."};
+  return {WaitingFor::turn, "its turn has not come yet; process " +
+                                std::to_string(destination.dispatcher->pid) + " delivers."};
 }
 
 }  // namespace
@@ -131,22 +135,23 @@ Explanation explain(const ExplainFacts& facts) {
   const std::string subject = std::to_string(event.id) + " " + event.event_name;
   Explanation explanation{.id = event.id, .state = event.state};
   if (is_settled(event)) {
-    const bool is_dead = event.state == "dead";
-    explanation.text = subject + (is_dead ? " died" : " was " + event.state);
+    const bool is_dead = event.state == EventState::dead;
+    explanation.text =
+        subject + (is_dead ? std::string{" died"} : std::string{" was "} + to_string(event.state));
     if (event.settled_at) explanation.text += " " + in_words(facts.now, *event.settled_at) + " ago";
     const auto& requests = facts.event.requests;
     const auto last = std::find_if(requests.rbegin(), requests.rend(), [](const auto& request) {
-      return request.outcome == "delivered";
+      return request.verdict == Verdict::delivered;
     });
-    if (event.state == "delivered" && last != requests.rend()) {
+    if (event.state == EventState::delivered && last != requests.rend()) {
       explanation.text += " in request " + std::to_string(last->id);
     }
     explanation.text += event.last_error.empty() ? "." : ": " + event.last_error + ".";
     return explanation;
   }
   Cause cause = cause_of(facts);
-  explanation.waiting_for = std::move(cause.waiting_for);
-  explanation.text = subject + " is " + event.state + ": " + cause.text;
+  explanation.waiting_for = cause.waiting_for;
+  explanation.text = subject + " is " + to_string(event.state) + ": " + cause.text;
   explanation.text += " " + failures(event) + place_in_line(facts.due_before);
   return explanation;
 }

@@ -251,7 +251,7 @@ class Settler {
       endpoint.hold.reset();
       endpoint.events_cap = faster_pace(endpoint.events_cap, policy_.batch_events);
     } else if (was_refused_alone_ && endpoint.hold &&
-               endpoint.hold->kind != hold_kind::refuses_everything) {
+               endpoint.hold->kind != HoldKind::refuses_everything) {
       endpoint.hold.reset();  // it judges content again, so it works
     }
   }

@@ -5,6 +5,7 @@
 #include <stdexcept>
 
 #include "core/event/event_check.hpp"
+#include "core/event/event_value.hpp"
 #include "core/event/limits.hpp"
 #include "core/event/names.hpp"
 #include "core/event/payload.hpp"
@@ -48,7 +49,7 @@ void require_kind(std::span<const Event> events, const std::string& kind) {
   require_text("kind", kind, kind_bytes_max);
   if (kind.empty()) return;
   for (const Event& event : events) {
-    if (std::holds_alternative<Payload>(event)) continue;
+    if (is_a<Payload>(event)) continue;
     const std::string_view own = kind_of(event);
     if (kind != (own.empty() ? event_kind::track : own)) {
       refuse("kind: is for a Payload; the other events have their own");
@@ -94,16 +95,15 @@ void require_enqueue_options(std::span<const Event> events, const EnqueueOptions
   if (options.pending_events_max == std::size_t{0}) {
     refuse("pending_events_max: must be at least 1");
   }
-  const bool has_payload = std::any_of(events.begin(), events.end(), [](const Event& event) {
-    return std::holds_alternative<Payload>(event);
-  });
+  const bool has_payload = std::any_of(events.begin(), events.end(),
+                                       [](const Event& event) { return is_a<Payload>(event); });
   if (options.event_id_in_context && has_payload) {
     refuse("event_id_in_context: a Payload is sent as given; use TrackEvent");
   }
 }
 
 std::string_view kind_of(const Event& event, const EnqueueOptions& options) {
-  if (!std::holds_alternative<Payload>(event)) return kind_of(event);
+  if (!is_a<Payload>(event)) return kind_of(event);
   return options.kind == event_kind::track ? std::string_view{} : std::string_view{options.kind};
 }
 

@@ -1,6 +1,7 @@
 #include "core/event/payload.hpp"
 
 #include "core/event/event_check.hpp"
+#include "core/event/event_value.hpp"
 #include "core/event/payload_writer.hpp"
 #include "core/event/text.hpp"
 
@@ -124,15 +125,15 @@ std::string text_of(const Payload& payload, const Rules& rules, const Stamp& sta
 }  // namespace
 
 std::string_view kind_of(const Event& event) {
-  if (std::holds_alternative<Identify>(event)) return event_kind::identify;
-  if (std::holds_alternative<Group>(event)) return event_kind::group;
+  if (is_a<Identify>(event)) return event_kind::identify;
+  if (is_a<Group>(event)) return event_kind::group;
   return {};
 }
 
 std::string payload_text(const Event& event, std::size_t element, const Stamp& stamp) {
   const Rules rules{element};
   std::string json =
-      std::visit([&](const auto& kind) { return text_of(kind, rules, stamp); }, event);
+      std::visit([&](const auto& any) { return text_of(any, rules, stamp); }, event.value().any);
   if (json.size() > stamp.bytes_max) {
     rules.refuse("", "is " + std::to_string(json.size()) + " bytes; at most " +
                          std::to_string(stamp.bytes_max) + " are allowed");

@@ -2,6 +2,7 @@
 
 #include <vector>
 
+#include "core/stored_names.hpp"
 #include "storage/life/log_gap.hpp"
 #include "storage/life/queue_row.hpp"
 
@@ -157,7 +158,7 @@ core::DestinationState DestinationRow::read() {
     state.is_paused = row.integer(0) != 0;
     state.probes_asked = row.integer(1);
     if (!row.is_null(2)) {
-      state.endpoint.hold = core::HoldState{.kind = row.text(2),
+      state.endpoint.hold = core::HoldState{.kind = core::hold_kind_named(row.text(2)),
                                             .reason = row.text(3),
                                             .since = core::instant_of(row.integer(4)),
                                             .until = core::instant_of(row.integer(5)),
@@ -207,7 +208,7 @@ void DestinationRow::record(const core::EndpointState& endpoint) {
     return size ? std::optional{static_cast<std::int64_t>(*size)} : std::nullopt;
   };
   update_.bind(1, name_)
-      .bind(2, text_or_null(hold.kind))
+      .bind(2, text_or_null(endpoint.hold ? to_string(hold.kind) : ""))
       .bind(3, text_or_null(hold.reason))
       .bind(4, held(core::unix_ms(hold.since)))
       .bind(5, held(core::unix_ms(hold.until)))

@@ -27,7 +27,7 @@ std::string subject_of(const Selection& selection) {
   const EventFilter& filter = selection.filter();
   std::string text;
   const auto say = [&text](const std::string& part) { text += (text.empty() ? "" : ", ") + part; };
-  if (!filter.state.empty()) say("state=" + filter.state);
+  if (filter.state) say(std::string{"state="} + to_string(*filter.state));
   if (!filter.event_name.empty()) say("event=" + filter.event_name);
   if (!filter.user_id.empty()) say("user");
   if (!filter.group_id.empty()) say("group");

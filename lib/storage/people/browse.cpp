@@ -26,25 +26,25 @@ using QueueStates = std::vector<QueueState>;
 // The states of the queue that hold what a filter may let through; none: it is about the log.
 QueueStates queue_states_of(const EventFilter& filter) {
   const bool is_about_queue = !filter.error.empty() || filter.settled_since;
-  if (filter.state.empty()) {
+  if (!filter.state) {
     if (!is_about_queue) return {};
     return {QueueState::ready,   QueueState::waiting, QueueState::in_search,
             QueueState::suspect, QueueState::dead,    QueueState::discarded};
   }
-  switch (state_named(filter.state)) {
-    case StateName::pending:
+  switch (*filter.state) {
+    case EventState::pending:
       return {QueueState::ready, QueueState::waiting, QueueState::in_search, QueueState::suspect};
-    case StateName::scheduled:
+    case EventState::scheduled:
       return {QueueState::ready, QueueState::waiting};
-    case StateName::waiting:
+    case EventState::waiting:
       return {QueueState::waiting};
-    case StateName::retrying:
+    case EventState::retrying:
       return {QueueState::suspect};
-    case StateName::dead:
+    case EventState::dead:
       return {QueueState::dead};
-    case StateName::discarded:
+    case EventState::discarded:
       return {QueueState::discarded};
-    case StateName::delivered:
+    case EventState::delivered:
       break;
   }
   return {};
@@ -71,8 +71,7 @@ class Candidates {
       while (rows.step()) ids.push_back(rows.integer(0));
       return ids;
     }
-    const bool is_scheduled =
-        !filter_.state.empty() && state_named(filter_.state) == StateName::scheduled;
+    const bool is_scheduled = filter_.state == EventState::scheduled;
     if (!is_scheduled) add(ids, "= 0", after, count);
     add(ids, "> 0", after, count);
     const bool is_newest_first = filter_.order == Order::newest_first;
@@ -121,17 +120,16 @@ class Candidates {
 bool narrows(const EventFilter& filter) {
   return !filter.event_name.empty() || !filter.user_id.empty() || !filter.group_id.empty() ||
          !filter.error.empty() || filter.since || filter.until || filter.settled_since ||
-         (!filter.destination.empty() && filter.state.empty()) || filter.state == "delivered";
+         (!filter.destination.empty() && !filter.state) || filter.state == EventState::delivered;
 }
 
 bool lets_through(const EventFilter& filter, const EventSummary& event) {
   const auto fits = [](const std::string& wanted, const std::string& found) {
     return wanted.empty() || wanted == found;
   };
-  const bool is_in_state =
-      filter.state.empty() || is_part_of(state_named(event.state), state_named(filter.state));
+  const bool is_in_state = !filter.state || is_part_of(event.state, *filter.state);
   const bool is_settled_since =
-      !filter.settled_since || (event.state != "delivered" && event.settled_at &&
+      !filter.settled_since || (event.state != EventState::delivered && event.settled_at &&
                                 *event.settled_at >= *filter.settled_since);
   return is_in_state && is_settled_since && fits(filter.destination, event.destination) &&
          fits(filter.event_name, event.event_name) && fits(filter.user_id, event.user_id) &&
@@ -147,9 +145,8 @@ bool is_past_since(const EventFilter& filter, const std::vector<EventSummary>& l
   constexpr std::chrono::hours clock_change_max{1};
   if (!filter.since || filter.order != Order::newest_first || look.empty()) return false;
   const auto before = *filter.since - clock_change_max;
-  return std::all_of(look.begin(), look.end(), [before](const EventSummary& event) {
-    return event.enqueued_at < before;
-  });
+  return std::all_of(look.begin(), look.end(),
+                     [before](const EventSummary& event) { return event.enqueued_at < before; });
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 #include <limits>
 #include <map>
 
+#include "core/stored_names.hpp"
 #include "outbox/migrate.hpp"
 #include "storage/people/events.hpp"
 #include "storage/people/filter.hpp"
@@ -32,9 +33,10 @@ void read_rows_of(sqlite3* db, Destinations& destinations) {
     DestinationStatus& found = destinations[rows.text(0)];
     found.was_ever_served = rows.integer(1) != 0;
     if (!rows.is_null(2)) found.paused = Pause{rows.text(3), core::instant_of(rows.integer(2))};
-    if (!rows.is_null(4)) {
-      found.hold = Hold{rows.text(12), rows.text(4), core::instant_of(rows.integer(5)),
-                        core::instant_of(rows.integer(6)), rows.integer(7)};
+    if (!rows.is_null(12)) {
+      found.hold = Hold{core::hold_kind_named(rows.text(12)), rows.text(4),
+                        core::instant_of(rows.integer(5)), core::instant_of(rows.integer(6)),
+                        rows.integer(7)};
     }
     found.counts.delivered = rows.integer(8);
     found.counts.delivered_total = rows.integer(9);
@@ -45,14 +47,14 @@ void read_rows_of(sqlite3* db, Destinations& destinations) {
   }
 }
 
-// What a name of people counts as, in the order of StateName: pending by itself may go now.
+// What a name of people counts as, in the order of EventState: pending by itself may go now.
 constexpr std::array<std::int64_t Counts::*, 7> members{
     &Counts::due,       &Counts::scheduled, &Counts::waiting,  &Counts::retrying,
     &Counts::delivered, &Counts::dead,      &Counts::discarded};
 
-void add_events(Counts& counts, StateName name, std::int64_t events) {
+void add_events(Counts& counts, EventState name, std::int64_t events) {
   counts.*members.at(static_cast<std::size_t>(name)) += events;
-  if (is_part_of(name, StateName::pending)) counts.pending += events;
+  if (is_part_of(name, EventState::pending)) counts.pending += events;
 }
 
 // One pass over the queue, in the order of its rows.
@@ -66,10 +68,10 @@ void read_queue(sqlite3* db, Destinations& destinations, core::Instant now) {
   while (rows.step()) {
     Counts& counts = destinations[rows.text(0)].counts;
     const core::QueueState state{rows.integer(1)};
-    const StateName name = name_of(state, 0, now);
+    const EventState name = event_state(state, 0, now);
     add_events(counts, name, rows.integer(2));
-    add_events(counts, name_of(state, core::unix_ms(now) + 1, now), rows.integer(3));
-    if (name != StateName::pending || rows.is_null(4)) continue;
+    add_events(counts, event_state(state, core::unix_ms(now) + 1, now), rows.integer(3));
+    if (name != EventState::pending || rows.is_null(4)) continue;
     const auto age =
         std::max(now - core::instant_of(rows.integer(4)), std::chrono::milliseconds{0});
     counts.oldest_due_age = std::max(counts.oldest_due_age.value_or(age), age);

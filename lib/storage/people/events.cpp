@@ -40,15 +40,16 @@ std::string summary_columns() {
 
 EventSummary summary_at(const Statement& row, core::Instant now) {
   const std::int64_t due_at_ms = row.integer(7);
-  const StateName name = row.is_null(6) ? StateName::delivered
-                                        : name_of(core::QueueState{row.integer(6)}, due_at_ms, now);
+  const EventState state = row.is_null(6)
+                               ? EventState::delivered
+                               : event_state(core::QueueState{row.integer(6)}, due_at_ms, now);
   EventSummary event{.id = row.integer(0),
                      .event_id = row.text(1),
                      .destination = row.text(2),
                      .event_name = row.text(3),
                      .user_id = row.text(4),
                      .group_id = row.text(5),
-                     .state = text_of(name),
+                     .state = state,
                      .refusals = row.integer(8),
                      .solo_failures = row.integer(9),
                      .enqueued_at = core::instant_of(row.integer(10)),
@@ -63,7 +64,7 @@ template <class Events, class SummaryOf>
 void put_deliveries(sqlite3* db, Events& events, SummaryOf summary_of) {
   core::Ids delivered;
   for (auto& event : events) {
-    if (summary_of(event).state == "delivered") delivered.push_back(summary_of(event).id);
+    if (summary_of(event).state == EventState::delivered) delivered.push_back(summary_of(event).id);
   }
   std::sort(delivered.begin(), delivered.end());
   const auto deliveries = deliveries_of(db, delivered);
@@ -101,9 +102,9 @@ std::vector<EventDetail> read_chosen_details(sqlite3* db, const Chosen& chosen, 
   return events;
 }
 
-StateNames wanted_states(const EventFilter& filter) {
-  if (filter.state.empty()) return {};
-  return {state_named(filter.state)};
+EventStates wanted_states(const EventFilter& filter) {
+  if (!filter.state) return {};
+  return {*filter.state};
 }
 
 }  // namespace
@@ -136,7 +137,7 @@ std::optional<EventDetail> read_event(sqlite3* db, std::int64_t id, core::Instan
   EventDetail detail = std::move(found.front());
   History history = history_of(db, detail.event);
   detail.requests = std::move(history.requests);
-  if (detail.event.state == "delivered") detail.event.settled_at = history.delivered_at;
+  if (detail.event.state == EventState::delivered) detail.event.settled_at = history.delivered_at;
   return detail;
 }
 

@@ -1,7 +1,6 @@
 #include "storage/people/filter.hpp"
 
 #include <algorithm>
-#include <array>
 #include <limits>
 #include <stdexcept>
 #include <string_view>
@@ -15,25 +14,29 @@ namespace {
 
 enum class Due { any, now, later };
 
-struct State {
-  std::string_view name;
-  const char* states;  // of the queue
+struct QueueStates {
+  const char* numbers;
   Due due = Due::any;
 };
 
-// In the order of StateName.
-constexpr std::array<State, 7> states{{
-    {"pending", "0, 1, 2, 3"},
-    {"scheduled", "0, 1", Due::later},
-    {"waiting", "1", Due::now},
-    {"retrying", "3"},
-    {"delivered", ""},
-    {"dead", "4"},
-    {"discarded", "5"},
-}};
-
-const State& state_of(StateName name) {
-  return states.at(static_cast<std::size_t>(name));
+QueueStates queue_states(EventState state) {
+  switch (state) {
+    case EventState::pending:
+      return {"0, 1, 2, 3"};
+    case EventState::scheduled:
+      return {"0, 1", Due::later};
+    case EventState::waiting:
+      return {"1", Due::now};
+    case EventState::retrying:
+      return {"3"};
+    case EventState::dead:
+      return {"4"};
+    case EventState::discarded:
+      return {"5"};
+    case EventState::delivered:
+      break;
+  }
+  return {""};
 }
 
 // Where an event is in the queue follows from its state: see `find_queued`.
@@ -60,39 +63,27 @@ void require_filter(const EventFilter& filter) {
   }
 }
 
-StateName state_named(const std::string& name) {
-  for (std::size_t i = 0; i < states.size(); ++i) {
-    if (name == states.at(i).name) return static_cast<StateName>(i);
-  }
-  throw std::invalid_argument{
-      "outbox: state: pending, scheduled, waiting, retrying, delivered, dead or discarded"};
-}
-
-std::string text_of(StateName name) {
-  return std::string{state_of(name).name};
-}
-
-StateName name_of(core::QueueState state, std::int64_t due_at_ms, core::Instant now) {
+EventState event_state(core::QueueState state, std::int64_t due_at_ms, core::Instant now) {
   const bool is_due = due_at_ms <= core::unix_ms(now);
   switch (state) {
     case core::QueueState::ready:
-      return is_due ? StateName::pending : StateName::scheduled;
+      return is_due ? EventState::pending : EventState::scheduled;
     case core::QueueState::waiting:
-      return is_due ? StateName::waiting : StateName::scheduled;
+      return is_due ? EventState::waiting : EventState::scheduled;
     case core::QueueState::in_search:
-      return StateName::pending;
+      return EventState::pending;
     case core::QueueState::suspect:
-      return StateName::retrying;
+      return EventState::retrying;
     case core::QueueState::dead:
-      return StateName::dead;
+      return EventState::dead;
     case core::QueueState::discarded:
       break;
   }
-  return StateName::discarded;
+  return EventState::discarded;
 }
 
-bool is_part_of(StateName narrow, StateName name) {
-  return narrow == name || (name == StateName::pending && narrow < StateName::delivered);
+bool is_part_of(EventState narrow, EventState wide) {
+  return narrow == wide || (wide == EventState::pending && narrow < EventState::delivered);
 }
 
 // json_extract stops with an error at what is no JSON.
@@ -104,11 +95,11 @@ Chosen::Chosen(const core::Ids& ids) {
   for (const std::int64_t id : ids) sql_ += (sql_.empty() ? "" : ",") + std::to_string(id);
 }
 
-Chosen::Chosen(const StateNames& names, const EventFilter& filter, core::Instant now) {
-  const bool are_delivered = !names.empty() && names.front() == StateName::delivered;
+Chosen::Chosen(const EventStates& states, const EventFilter& filter, core::Instant now) {
+  const bool are_delivered = !states.empty() && states.front() == EventState::delivered;
   // Only events in the queue have an error.
   const bool are_queued =
-      !are_delivered && (!names.empty() || !filter.error.empty() || filter.settled_since);
+      !are_delivered && (!states.empty() || !filter.error.empty() || filter.settled_since);
   sql_ = are_queued ? "select q.event from main.outbox_queue q"
                       " cross join main.outbox_events e on e.id = q.event where 1"
                     : "select e.id from main.outbox_events e where 1";
@@ -118,7 +109,7 @@ Chosen::Chosen(const StateNames& names, const EventFilter& filter, core::Instant
     say("q.destination in (" + std::string{queued_destinations} + ")");
   }
   if (are_delivered) say(is_not_queued);
-  if (are_queued && !names.empty()) say_states(names, now);
+  if (are_queued && !states.empty()) say_states(states, now);
   if (!filter.event_name.empty()) say_equal(field_sql("event_name"), filter.event_name);
   if (!filter.user_id.empty()) say_equal(field_sql("user_id"), filter.user_id);
   if (!filter.group_id.empty()) say_equal(field_sql("context.group_id"), filter.group_id);
@@ -161,16 +152,15 @@ void Chosen::say_equal(const std::string& column, const std::string& value) {
 }
 
 // The states by themselves are the ranges that are read; the conditions narrow them.
-void Chosen::say_states(const StateNames& names, core::Instant now) {
+void Chosen::say_states(const EventStates& states, core::Instant now) {
   std::string ranges;
   std::string conditions;
-  for (const StateName name : names) {
-    const State& state = state_of(name);
-    ranges += (ranges.empty() ? "" : ", ") + std::string{state.states};
-    conditions +=
-        std::string{conditions.empty() ? "" : " or "} + "q.state in (" + state.states + ")";
-    if (state.due == Due::any) continue;
-    conditions += std::string{" and q.due_at_ms "} + (state.due == Due::now ? "<= " : "> ") +
+  for (const EventState state : states) {
+    const auto [numbers, due] = queue_states(state);
+    ranges += (ranges.empty() ? "" : ", ") + std::string{numbers};
+    conditions += std::string{conditions.empty() ? "" : " or "} + "q.state in (" + numbers + ")";
+    if (due == Due::any) continue;
+    conditions += std::string{" and q.due_at_ms "} + (due == Due::now ? "<= " : "> ") +
                   std::to_string(core::unix_ms(now));
   }
   say("q.state in (" + ranges + ")");

@@ -18,19 +18,14 @@ namespace outbox::storage {
 /// span in which nothing can be.
 void require_filter(const EventFilter& filter);
 
-/// The states of `EventFilter::state`, but for the empty one.
-enum class StateName { pending, scheduled, waiting, retrying, delivered, dead, discarded };
-using StateNames = std::vector<StateName>;
+using EventStates = std::vector<EventState>;
 
-/// Throws: `std::invalid_argument` for any other text.
-StateName state_named(const std::string& name);
-std::string text_of(StateName name);
+/// What people call the state of an event in the queue, the narrowest that fits.
+EventState event_state(core::QueueState state, std::int64_t due_at_ms, core::Instant now);
 
-/// The name of an event in the queue, the narrowest that fits: pending is one that may go now.
-StateName name_of(core::QueueState state, std::int64_t due_at_ms, core::Instant now);
-
-/// Whether `narrow`, from `name_of`, is a part of `name`: pending holds all that is undelivered.
-bool is_part_of(StateName narrow, StateName name);
+/// Whether `narrow`, from `event_state`, is a part of `wide`: pending holds all that is
+/// undelivered.
+bool is_part_of(EventState narrow, EventState wide);
 
 /// The destinations in the queue, each found by a look-up of its own: SQL for one column.
 inline constexpr auto queued_destinations =
@@ -46,10 +41,10 @@ std::string field_sql(const std::string& path);
 class Chosen {
  public:
   explicit Chosen(const core::Ids& ids);
-  /// The events in one of the states `names` (none: in any) that `filter` lets through, but for its
+  /// The events in one of `states` (none: in any) that `filter` lets through, but for its
   /// state: the first ones in commit order, as many as its limit says. With a state its cost grows
   /// with what is undelivered; without one, or for delivered events, with the log up to the limit.
-  Chosen(const StateNames& names, const EventFilter& filter, core::Instant now);
+  Chosen(const EventStates& states, const EventFilter& filter, core::Instant now);
 
   const std::string& sql() const { return sql_; }
   /// Binds the values to the first parameters of `statement`, which must not outlive this.
@@ -58,7 +53,7 @@ class Chosen {
  private:
   void say(const std::string& condition);
   void say_equal(const std::string& column, const std::string& value);
-  void say_states(const StateNames& names, core::Instant now);
+  void say_states(const EventStates& states, core::Instant now);
 
   std::string sql_;
   std::vector<std::string> values_ = {};

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "core/stored_names.hpp"
 #include "storage/sqlite/statement.hpp"
 
 namespace outbox::storage {
@@ -24,7 +25,7 @@ RequestSummary request_at(const Statement& row) {
                          .first_id = row.integer(5),
                          .last_id = row.integer(6),
                          .bytes = row.integer(7),
-                         .outcome = row.text(9),
+                         .verdict = core::verdict_named(row.text(9)),
                          .reason = row.text(10),
                          .response_id = row.text(11),
                          .warnings = row.text(12)};

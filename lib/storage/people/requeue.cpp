@@ -114,7 +114,7 @@ Tally requeue_chunk(sqlite3* db, const std::vector<Delivered>& chunk) {
 std::int64_t requeue(sqlite3* db, const Selection& selection, const ChangeNote& note, Mode mode,
                      const Progress& progress) {
   require_selection(selection, action);
-  names_of(selection, {StateName::delivered}, {StateName::delivered}, action);
+  names_of(selection, {EventState::delivered}, {EventState::delivered}, action);
   BulkChange bulk{db, note_of(action, selection, note), Probe::asked, progress};
   return bulk.run_all(
       while_busy([&] { return find_delivered(db, selection); }), mode,

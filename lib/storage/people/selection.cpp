@@ -13,7 +13,7 @@ namespace {
 
 // A destination or a limit alone chooses nothing.
 bool is_empty(const EventFilter& filter) {
-  return filter.state.empty() && filter.event_name.empty() && filter.user_id.empty() &&
+  return !filter.state && filter.event_name.empty() && filter.user_id.empty() &&
          filter.group_id.empty() && filter.error.empty() && !filter.since && !filter.until &&
          !filter.settled_since;
 }
@@ -36,30 +36,30 @@ void require_selection(const Selection& selection, const char* action) {
   }
 }
 
-StateNames names_of(const Selection& selection, const StateNames& usual, const StateNames& possible,
-                    const char* action) {
+EventStates names_of(const Selection& selection, const EventStates& usual,
+                     const EventStates& possible, const char* action) {
   if (!selection.event_ids().empty()) return possible;
-  if (selection.filter().state.empty()) return usual;
-  const StateName wanted = state_named(selection.filter().state);
+  if (!selection.filter().state) return usual;
+  const EventState wanted = *selection.filter().state;
   if (std::find(possible.begin(), possible.end(), wanted) != possible.end()) return {wanted};
-  StateNames names;  // a retry of pending events: of those that are scheduled or retrying
-  for (const StateName name : possible) {
-    if (is_part_of(name, wanted)) names.push_back(name);
+  EventStates parts;  // a retry of pending events: of those that are scheduled or retrying
+  for (const EventState state : possible) {
+    if (is_part_of(state, wanted)) parts.push_back(state);
   }
-  if (!names.empty()) return names;
-  const bool is_delivered = wanted == StateName::delivered;
-  refuse(action, "not for " + selection.filter().state + " events" +
+  if (!parts.empty()) return parts;
+  const bool is_delivered = wanted == EventState::delivered;
+  refuse(action, std::string{"not for "} + to_string(wanted) + " events" +
                      (is_delivered ? "; requeue sends them again" : ""));
 }
 
-bool is_in(const EventRow& row, const StateNames& names, core::Instant now) {
+bool is_in(const EventRow& row, const EventStates& names, core::Instant now) {
   if (!row.queued) return false;
-  const StateName narrow = name_of(row.queued->state, row.queued->due_at_ms, now);
+  const EventState narrow = event_state(row.queued->state, row.queued->due_at_ms, now);
   return std::any_of(names.begin(), names.end(),
-                     [narrow](StateName name) { return is_part_of(narrow, name); });
+                     [narrow](EventState name) { return is_part_of(narrow, name); });
 }
 
-core::Ids resolve(sqlite3* db, const Selection& selection, const StateNames& names,
+core::Ids resolve(sqlite3* db, const Selection& selection, const EventStates& names,
                   core::Instant now) {
   return while_busy([&] {
     core::Ids ids;

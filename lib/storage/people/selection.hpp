@@ -18,16 +18,16 @@ void require_selection(const Selection& selection, const char* action);
 /// The states that a change is about: `usual` ones, of those `possible` the ones that the selection
 /// names, or all of them for events that are named by id. Throws: `std::invalid_argument` for a
 /// state that the change does not concern.
-StateNames names_of(const Selection& selection, const StateNames& usual, const StateNames& possible,
-                    const char* action);
+EventStates names_of(const Selection& selection, const EventStates& usual,
+                     const EventStates& possible, const char* action);
 
 /// Whether an event is in one of the states `names`. A delivered one is in none that is in the
 /// queue.
-bool is_in(const EventRow& row, const StateNames& names, core::Instant now);
+bool is_in(const EventRow& row, const EventStates& names, core::Instant now);
 
 /// The events that were chosen and are in one of the states `names`, in commit order.
 /// Throws: `database_error`.
-core::Ids resolve(sqlite3* db, const Selection& selection, const StateNames& names,
+core::Ids resolve(sqlite3* db, const Selection& selection, const EventStates& names,
                   core::Instant now);
 
 }  // namespace outbox::storage

@@ -20,28 +20,28 @@ namespace {
 
 struct Verb {
   const char* action;
-  StateNames usual;     // what it changes without a state in the filter
-  StateNames possible;  // with one, and when events are named by id
-  const char* change;   // of the row ?1 to ?4
-  bool keeps_reason;    // as ?6, and now as ?5
+  EventStates usual;     // what it changes without a state in the filter
+  EventStates possible;  // with one, and when events are named by id
+  const char* change;    // of the row ?1 to ?4
+  bool keeps_reason;     // as ?6, and now as ?5
   Probe probe;
 };
 
-const Verb retrying{
-    .action = "retry",
-    .usual = {StateName::dead, StateName::retrying},
-    .possible = {StateName::dead, StateName::retrying, StateName::scheduled, StateName::discarded},
-    .change =
-        "update main.outbox_queue set state = 0, due_at_ms = 0, refusals = null,"
-        " solo_failures = null, refused_in = null, search = null,"
-        " settled_at_ms = null, last_error = null",
-    .keeps_reason = false,
-    .probe = Probe::asked};
+const Verb retrying{.action = "retry",
+                    .usual = {EventState::dead, EventState::retrying},
+                    .possible = {EventState::dead, EventState::retrying, EventState::scheduled,
+                                 EventState::discarded},
+                    .change =
+                        "update main.outbox_queue set state = 0, due_at_ms = 0, refusals = null,"
+                        " solo_failures = null, refused_in = null, search = null,"
+                        " settled_at_ms = null, last_error = null",
+                    .keeps_reason = false,
+                    .probe = Probe::asked};
 
 const Verb discarding{.action = "discard",
-                      .usual = {StateName::pending, StateName::dead},
-                      .possible = {StateName::pending, StateName::scheduled, StateName::waiting,
-                                   StateName::retrying, StateName::dead},
+                      .usual = {EventState::pending, EventState::dead},
+                      .possible = {EventState::pending, EventState::scheduled, EventState::waiting,
+                                   EventState::retrying, EventState::dead},
                       .change =
                           "update main.outbox_queue set state = 5, due_at_ms = 0,"
                           " settled_at_ms = ?5, last_error = ?6",
@@ -49,7 +49,7 @@ const Verb discarding{.action = "discard",
                       .probe = Probe::none};
 
 // Changes those of `ids` that are still in one of the states `names`.
-Tally change_chunk(sqlite3* db, const Verb& verb, const StateNames& names, const core::Ids& ids,
+Tally change_chunk(sqlite3* db, const Verb& verb, const EventStates& names, const core::Ids& ids,
                    const std::string& reason, core::Instant now) {
   Statement change{db,
                    std::string{verb.change} +
@@ -73,7 +73,7 @@ Tally change_chunk(sqlite3* db, const Verb& verb, const StateNames& names, const
 std::int64_t change_events(sqlite3* db, const Verb& verb, const Selection& selection,
                            const ChangeNote& note, Mode mode, const Progress& progress) {
   require_selection(selection, verb.action);
-  const StateNames names = names_of(selection, verb.usual, verb.possible, verb.action);
+  const EventStates names = names_of(selection, verb.usual, verb.possible, verb.action);
   const core::Instant now = core::system_now();
   BulkChange bulk{db, note_of(verb.action, selection, note), verb.probe, progress};
   const std::string reason = core::sanitised("discarded: " + note.reason, core::error_bytes_max);

@@ -10,7 +10,9 @@ namespace {
 constexpr core::Instant now{1'800'000'000'000ms};
 
 core::ExplainFacts pending() {
-  return {.event = {.event = {.id = 8812, .event_name = "invite_sent", .state = "pending"}},
+  return {.event = {.event = {.id = 8812,
+                              .event_name = "invite_sent",
+                              .state = outbox::EventState::pending}},
           .destination = {.name = "track",
                           .dispatcher = ActiveDispatcher{.pid = 4127},
                           .was_ever_served = true},
@@ -24,31 +26,31 @@ core::ExplainFacts pending() {
 
 TEST_CASE("the first thing that an event waits for is named") {
   core::ExplainFacts facts = pending();
-  CHECK(core::explain(facts).waiting_for == "turn");
+  CHECK(core::explain(facts).waiting_for == outbox::WaitingFor::turn);
 
   facts.destination.dispatcher.reset();
-  CHECK(core::explain(facts).waiting_for == "dispatcher");
+  CHECK(core::explain(facts).waiting_for == outbox::WaitingFor::dispatcher);
 
-  facts.destination.hold = Hold{.kind = "backing_off",
+  facts.destination.hold = Hold{.kind = outbox::HoldKind::backing_off,
                                 .reason = "HTTP 503",
                                 .since = now - 5min,
                                 .until = now + 41s,
                                 .tries = 6};
-  CHECK(core::explain(facts).waiting_for == "hold");
+  CHECK(core::explain(facts).waiting_for == outbox::WaitingFor::hold);
 
   facts.destination.paused = Pause{.reason = "maintenance", .since = now - 1h};
-  CHECK(core::explain(facts).waiting_for == "pause");
+  CHECK(core::explain(facts).waiting_for == outbox::WaitingFor::pause);
 
   facts.blocker = outbox::core::Blocker{.id = 8800};
-  CHECK(core::explain(facts).waiting_for == "ordering_key");
+  CHECK(core::explain(facts).waiting_for == outbox::WaitingFor::ordering_key);
 
   facts.event.event.due_at = now + 2h;
-  CHECK(core::explain(facts).waiting_for == "schedule");
+  CHECK(core::explain(facts).waiting_for == outbox::WaitingFor::schedule);
 }
 
 TEST_CASE("a hold is told with its reason, its tries and the next one") {
   core::ExplainFacts facts = pending();
-  facts.destination.hold = Hold{.kind = "backing_off",
+  facts.destination.hold = Hold{.kind = outbox::HoldKind::backing_off,
                                 .reason = "HTTP 503",
                                 .since = now - 5min,
                                 .until = now + 41s,
@@ -62,13 +64,14 @@ TEST_CASE("a hold is told with its reason, its tries and the next one") {
 TEST_CASE("a settled event waits for nothing") {
   core::ExplainFacts facts = pending();
   facts.event.event.settled_at = now - 3s;
-  facts.event.event.state = "delivered";
-  CHECK(core::explain(facts).waiting_for.empty());
+  facts.event.event.state = outbox::EventState::delivered;
+  CHECK_FALSE(core::explain(facts).waiting_for);
   CHECK(core::explain(facts).text == "8812 invite_sent was delivered 3 s ago.");
-  facts.event.requests = {{.id = 6, .outcome = "failed"}, {.id = 7, .outcome = "delivered"}};
+  facts.event.requests = {{.id = 6, .verdict = outbox::Verdict::failed},
+                          {.id = 7, .verdict = outbox::Verdict::delivered}};
   CHECK(core::explain(facts).text == "8812 invite_sent was delivered 3 s ago in request 7.");
   facts.event.requests = {};
-  facts.event.event.state = "dead";
+  facts.event.event.state = outbox::EventState::dead;
   facts.event.event.last_error = "unsendable: user_id: required";
   CHECK(core::explain(facts).text ==
         "8812 invite_sent died 3 s ago: unsendable: user_id: required.");
@@ -83,14 +86,14 @@ TEST_CASE("a destination that nobody has ever served is called a possible typo")
 TEST_CASE("a suspect waits for its next try, and its neighbours for the search") {
   core::ExplainFacts facts = pending();
   facts.is_in_search = true;
-  CHECK(core::explain(facts).waiting_for == "search");
+  CHECK(core::explain(facts).waiting_for == outbox::WaitingFor::search);
 
   facts = pending();
   facts.event.event.refusals = 1;
-  facts.event.event.state = "retrying";
+  facts.event.event.state = outbox::EventState::retrying;
   facts.event.event.last_error = "HTTP 400: no such plan";
   facts.event.event.due_at = now + 30s;
-  CHECK(core::explain(facts).waiting_for == "retry");
+  CHECK(core::explain(facts).waiting_for == outbox::WaitingFor::retry);
   CHECK(core::explain(facts).text ==
         "8812 invite_sent is retrying: it was refused alone (HTTP 400: no such plan). It is tried "
         "again alone in 30 s, or as soon as another event is accepted. It was refused alone once. "
@@ -100,7 +103,7 @@ TEST_CASE("a suspect waits for its next try, and its neighbours for the search")
 TEST_CASE("an event at which the endpoint failed alone waits its time, whatever is accepted") {
   core::ExplainFacts facts = pending();
   facts.event.event.solo_failures = 2;
-  facts.event.event.state = "retrying";
+  facts.event.event.state = outbox::EventState::retrying;
   facts.event.event.last_error = "HTTP 500";
   facts.event.event.due_at = now + 30s;
   facts.due_before = 0;
@@ -111,10 +114,10 @@ TEST_CASE("an event at which the endpoint failed alone waits its time, whatever 
 
 TEST_CASE("an event that waits for its key is told what may be done about the one before it") {
   core::ExplainFacts facts = pending();
-  facts.event.event.state = "waiting";
+  facts.event.event.state = outbox::EventState::waiting;
   facts.blocker = core::Blocker{.id = 8800, .is_dead = true};
   facts.due_before = core::due_before_max + 1;
-  CHECK(core::explain(facts).waiting_for == "ordering_key");
+  CHECK(core::explain(facts).waiting_for == outbox::WaitingFor::ordering_key);
   CHECK(core::explain(facts).text ==
         "8812 invite_sent is waiting: event 8800, with the same ordering key, is before it and "
         "dead: `outbox retry 8800` or `outbox discard 8800` lets it go. It has no refusals of its "
@@ -123,7 +126,7 @@ TEST_CASE("an event that waits for its key is told what may be done about the on
 
 TEST_CASE("the suspect that holds a key is named, with what may be done") {
   core::ExplainFacts facts = pending();
-  facts.event.event.state = "waiting";
+  facts.event.event.state = outbox::EventState::waiting;
   facts.blocker = core::Blocker{.id = 101, .refusals = 12};
   facts.due_before = 0;
   CHECK(core::explain(facts).text ==
@@ -139,6 +142,6 @@ TEST_CASE("a dispatcher that does nothing is the reason") {
   core::ExplainFacts facts = pending();
   REQUIRE(facts.destination.dispatcher);
   facts.destination.dispatcher->trouble = "process 7 is stopped";
-  CHECK(core::explain(facts).waiting_for == "dispatcher");
+  CHECK(core::explain(facts).waiting_for == outbox::WaitingFor::dispatcher);
   CHECK(core::explain(facts).text.find("does nothing: process 7 is stopped.") != std::string::npos);
 }

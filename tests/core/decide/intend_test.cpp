@@ -14,7 +14,7 @@ const RequestLimits one_connection{.batch_events = 100, .batch_bytes = 5'000, .c
 const RequestLimits four_connections{.batch_events = 100, .batch_bytes = 5'000, .connections = 4};
 
 HoldState hold_until(Instant until) {
-  return {.kind = hold_kind::backing_off, .since = now - 1s, .until = until, .tries = 1};
+  return {.kind = outbox::HoldKind::backing_off, .since = now - 1s, .until = until, .tries = 1};
 }
 
 DestinationState on_hold(HoldState hold) {
@@ -156,8 +156,8 @@ TEST_CASE("most tries on hold ask with other events than the first, near and far
       {10, ProbePlace{.place = 0.75, .prefers_searched = false}},
   };
   // Whatever the endpoint says: a firewall may dislike the text of the first.
-  for (const char* kind : {hold_kind::backing_off, hold_kind::refuses_everything,
-                           hold_kind::unauthorized, hold_kind::misconfigured}) {
+  for (const auto kind : {outbox::HoldKind::backing_off, outbox::HoldKind::refuses_everything,
+                          outbox::HoldKind::unauthorized, outbox::HoldKind::misconfigured}) {
     for (const Row& row : rows) {
       CAPTURE(kind);
       CAPTURE(row.tries);

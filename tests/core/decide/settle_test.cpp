@@ -12,7 +12,7 @@ namespace {
 
 constexpr Instant now{1'000'000ms};
 const Policy policy{.backoff = {.min = 1s, .max = 600s}};
-const HoldState backing_off{.kind = hold_kind::backing_off,
+const HoldState backing_off{.kind = outbox::HoldKind::backing_off,
                             .reason = "HTTP 503",
                             .since = now - 5s,
                             .until = now,
@@ -82,13 +82,14 @@ TEST_CASE("a delivery lifts a hold, and the pace doubles from one event on") {
 TEST_CASE("trouble of the endpoint touches no event, and makes the destination wait") {
   struct Row {
     Verdict verdict;
-    const char* kind;
+    outbox::HoldKind kind;
     std::chrono::milliseconds wait;
   };
-  const Row rows[] = {{Verdict::unavailable, hold_kind::backing_off, 500ms},
-                      {Verdict::failed, hold_kind::backing_off, 500ms},
-                      {Verdict::unauthorized, hold_kind::unauthorized, 0ms},  // read it again
-                      {Verdict::misconfigured, hold_kind::misconfigured, 4s}};
+  const Row rows[] = {
+      {Verdict::unavailable, outbox::HoldKind::backing_off, 500ms},
+      {Verdict::failed, outbox::HoldKind::backing_off, 500ms},
+      {Verdict::unauthorized, outbox::HoldKind::unauthorized, 0ms},  // read it again
+      {Verdict::misconfigured, outbox::HoldKind::misconfigured, 4s}};
   for (const Row& row : rows) {
     CAPTURE(row.kind);
     const Settlement settlement = settle_of({}, {sent({1, 2}, row.verdict, "why")});
@@ -289,7 +290,7 @@ TEST_CASE("one acceptance is no evidence against a whole crowd of suspects") {
     state.endpoint = settlement.endpoint;
   }
   CHECK(dead == 10);
-  CHECK(state.endpoint.hold->kind == hold_kind::refuses_everything);
+  CHECK(state.endpoint.hold->kind == outbox::HoldKind::refuses_everything);
 }
 
 TEST_CASE("what another URL accepted is no evidence against the events that this one refuses") {
@@ -327,7 +328,7 @@ TEST_CASE("ten suspects with nothing accepted between them speak against the end
     state.endpoint = settlement.endpoint;
   }
   REQUIRE(state.endpoint.hold);
-  CHECK(state.endpoint.hold->kind == hold_kind::refuses_everything);
+  CHECK(state.endpoint.hold->kind == outbox::HoldKind::refuses_everything);
   CHECK(state.endpoint.hold->reason == "refuses everything: HTTP 400");
 
   // One more refusal waits longer; an acceptance ends it.
@@ -622,5 +623,5 @@ TEST_CASE("a request that was not made is not in the log, and still makes the de
   const Settlement settlement = settle_of({}, {none, sent({2}, Verdict::delivered)});
   CHECK(settlement.requests.size() == 1);
   CHECK(settlement.accepted == 0);
-  CHECK(settlement.endpoint.hold->kind == hold_kind::unauthorized);
+  CHECK(settlement.endpoint.hold->kind == outbox::HoldKind::unauthorized);
 }

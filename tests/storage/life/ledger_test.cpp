@@ -25,8 +25,9 @@ void replace(Table& table, std::int64_t id, std::int64_t enqueued_at_ms) {
 }
 
 void hold(Table& table) {
-  table.record({.endpoint = {.hold = HoldState{.kind = "backing_off", .reason = "HTTP 503"}},
-                .changes_endpoint = true});
+  table.record(
+      {.endpoint = {.hold = HoldState{.kind = outbox::HoldKind::backing_off, .reason = "HTTP 503"}},
+       .changes_endpoint = true});
 }
 
 EndpointState endpoint_of(Table& table) {
@@ -353,7 +354,7 @@ TEST_CASE("payloads are overwritten once they are delivered, if that is asked fo
 
 TEST_CASE("a hold is remembered by the next dispatcher, and lifted by a delivery") {
   Table table;
-  const HoldState hold{.kind = "backing_off",
+  const HoldState hold{.kind = outbox::HoldKind::backing_off,
                        .reason = "HTTP 503",
                        .since = Table::now,
                        .until = Table::now + std::chrono::seconds{9},

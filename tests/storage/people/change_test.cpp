@@ -50,7 +50,7 @@ class Queue {
 Selection ids(std::vector<std::int64_t> list) {
   return Selection::ids(std::move(list));
 }
-Selection in_state(const std::string& state) {
+Selection in_state(outbox::EventState state) {
   return Selection::matching({.state = state});
 }
 constexpr auto all = [] { return Selection::all(); };
@@ -77,15 +77,15 @@ TEST_CASE("scheduled and discarded events are retried only when they are named")
   CHECK(outbox::retry(queue.app.db(), ids({2, 6})) == 2);
   CHECK(queue.states() == "PPPVDP");
   Queue other;
-  CHECK(outbox::retry(other.app.db(), in_state("scheduled")) == 1);
-  CHECK(outbox::retry(other.app.db(), in_state("discarded")) == 1);
+  CHECK(outbox::retry(other.app.db(), in_state(outbox::EventState::scheduled)) == 1);
+  CHECK(outbox::retry(other.app.db(), in_state(outbox::EventState::discarded)) == 1);
   CHECK(other.audit() == "retry/app/state=scheduled/1/; retry/app/state=discarded/1/");
 }
 
 TEST_CASE("a delivered event is never retried, so that a retry cannot duplicate") {
   Queue queue;
   CHECK(outbox::retry(queue.app.db(), ids({4, 1, 99})) == 0);
-  CHECK_THROWS_WITH_AS(outbox::retry(queue.app.db(), in_state("delivered")),
+  CHECK_THROWS_WITH_AS(outbox::retry(queue.app.db(), in_state(outbox::EventState::delivered)),
                        "outbox: retry: not for delivered events; requeue sends them again",
                        std::invalid_argument);
   CHECK(queue.states() == "PPPVDX");
@@ -130,9 +130,10 @@ TEST_CASE("without ids, a filter or all, nothing is changed") {
   CHECK_THROWS_AS(outbox::retry(db, Selection::matching({.destination = "track"})),
                   std::invalid_argument);
   CHECK_THROWS_AS(outbox::retry(db, Selection::matching({.limit = 5})), std::invalid_argument);
-  CHECK_THROWS_AS(outbox::retry(db, Selection::ids({1}, {.state = "dead"})), std::invalid_argument);
-  CHECK_THROWS_AS(outbox::retry(db, in_state("nonsense")), std::invalid_argument);
-  CHECK_THROWS_AS(outbox::discard(db, in_state("discarded"), {"a", "b"}), std::invalid_argument);
+  CHECK_THROWS_AS(outbox::retry(db, Selection::ids({1}, {.state = outbox::EventState::dead})),
+                  std::invalid_argument);
+  CHECK_THROWS_AS(outbox::discard(db, in_state(outbox::EventState::discarded), {"a", "b"}),
+                  std::invalid_argument);
   CHECK(queue.states() == "PPPVDX");
 }
 

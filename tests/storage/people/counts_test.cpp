@@ -1,5 +1,6 @@
 #include <doctest/doctest.h>
 
+#include "storage/people/events.hpp"
 #include "support/database.hpp"
 
 using namespace outbox;
@@ -7,7 +8,7 @@ using namespace std::chrono_literals;
 
 namespace {
 
-constexpr auto now = std::chrono::system_clock::time_point{} + 1'000s;
+constexpr core::Instant now{1'000s};
 
 // An event that was enqueued ten seconds ago; `change` is what happened to its row in the queue.
 void insert(support::AppDatabase& app, const std::string& columns, const std::string& values,
@@ -17,6 +18,11 @@ void insert(support::AppDatabase& app, const std::string& columns, const std::st
   if (change.empty()) return;
   app.db().exec("update outbox_queue set " + change +
                 " where event = (select max(id) from outbox_events)");
+}
+
+// As if it were `now`.
+Status status_now(support::AppDatabase& app, const std::string& destination = {}) {
+  return storage::read_status(app.db().getHandle(), destination, now);
 }
 
 }  // namespace
@@ -47,7 +53,7 @@ TEST_CASE("every event is counted in its state and its destination") {
   insert(app, "due_at_ms", "0");
   app.mark_delivered(12, 12);
 
-  const Status found = status(app.db(), {}, now);
+  const Status found = status_now(app);
 
   REQUIRE(found.destinations.size() == 2);
   const DestinationStatus& track = found.destinations[1];
@@ -66,24 +72,24 @@ TEST_CASE("every event is counted in its state and its destination") {
   CHECK_FALSE(track.dispatcher);
   CHECK(found.counts.pending == 9);
   CHECK(found.counts.enqueued == 12);
-  CHECK(status(app.db(), "other", now).counts.pending == 1);
-  CHECK(status(app.db(), "nowhere", now).destinations.empty());
+  CHECK(status_now(app, "other").counts.pending == 1);
+  CHECK(status_now(app, "nowhere").destinations.empty());
 }
 
 TEST_CASE("the age of the oldest due event does not count the time before it was due") {
   support::AppDatabase app;
   insert(app, "due_at_ms", "999000");
   insert(app, "due_at_ms", "5000000");
-  CHECK(status(app.db(), {}, now).counts.oldest_due_age == 1s);
+  CHECK(status_now(app).counts.oldest_due_age == 1s);
 }
 
 TEST_CASE("the age is not that of suspects, nor of events behind an earlier one of their key") {
   support::AppDatabase app;
   insert(app, "due_at_ms", "0", "state = 1");
   insert(app, "due_at_ms", "0", "state = 3, due_at_ms = 999000, refusals = 1");
-  CHECK_FALSE(status(app.db(), {}, now).counts.oldest_due_age);
+  CHECK_FALSE(status_now(app).counts.oldest_due_age);
   insert(app, "due_at_ms", "0", "state = 2, due_at_ms = 0");
-  CHECK(status(app.db(), {}, now).counts.oldest_due_age == 10s);
+  CHECK(status_now(app).counts.oldest_due_age == 10s);
 }
 
 TEST_CASE("the status can be read inside the caller's transaction") {
@@ -121,7 +127,7 @@ TEST_CASE("who holds others of its key back is named, the one that holds most fi
   insert(app, "ordering_key", "'d'", "state = 4, refusals = 2");
   insert(app, "ordering_key", "'d'", "state = 1");
 
-  auto holders = status(app.db(), {}, now).destinations.at(0).holders;
+  auto holders = status_now(app).destinations.at(0).holders;
   REQUIRE(holders.size() == 2);
   CHECK(holders[0].id == 5);
   CHECK(holders[0].solo_failures == 2);
@@ -131,7 +137,7 @@ TEST_CASE("who holds others of its key back is named, the one that holds most fi
   CHECK(holders[1].holds == 3);
 
   app.db().exec("update outbox_destinations set block_on_dead = 1");
-  holders = status(app.db(), {}, now).destinations.at(0).holders;
+  holders = status_now(app).destinations.at(0).holders;
   REQUIRE(holders.size() == 3);
   CHECK(holders[2].is_dead);
 }

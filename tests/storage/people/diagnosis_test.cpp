@@ -119,9 +119,11 @@ TEST_CASE("events are listed page by page, from either end") {
   CHECK(ids({.limit = 2, .after_id = 2}) == "34");
   CHECK(ids({.limit = 2, .order = outbox::Order::newest_first}) == "54");
   CHECK(ids({.limit = 2, .order = outbox::Order::newest_first, .after_id = 4}) == "32");
-  CHECK(ids({.state = "pending", .order = outbox::Order::newest_first, .after_id = 4}) == "321");
+  CHECK(ids({.state = outbox::EventState::pending,
+             .order = outbox::Order::newest_first,
+             .after_id = 4}) == "321");
   app.db().exec("update outbox_queue set state = 4, settled_at_ms = event * 1000 where event > 2");
   const std::chrono::system_clock::time_point four{std::chrono::seconds{4}};
   CHECK(ids({.settled_since = four}) == "45");
-  CHECK(ids({.state = "dead", .settled_since = four}) == "45");
+  CHECK(ids({.state = outbox::EventState::dead, .settled_since = four}) == "45");
 }
