@@ -55,20 +55,20 @@ struct DispatcherOptions {
   bool buries_cornered = true;
   /// A dead event holds back the later ones of its ordering key until a person retries or discards
   /// it. Defaults to false: the others go on.
-  bool block_on_dead = false;
+  bool blocks_on_dead = false;
   /// How long delivered events stay in the table, to be looked up or sent again. Removed by the
   /// dispatcher, some hundred at a time; `deliver_once` removes up to 20,000. Defaults to 7 days;
   /// 0: they go as soon as they are delivered; none: they stay for ever.
   std::optional<std::chrono::milliseconds> keep_delivered = std::chrono::hours{24 * 7};
   /// Overwrites the payload with `{}` as soon as an event is delivered; the rest of the row stays.
   /// Such an event cannot be sent again. Defaults to false.
-  bool scrub_delivered = false;
+  bool scrubs_delivered = false;
   /// Told what happens, on the dispatcher's own thread; empty: nobody. `deliver_once` tells it of
   /// its requests too.
   Observer observer = {};
   /// Refuses at construction what is otherwise only reported by `check_host` and as a warning: a
   /// SQLite with the WAL-reset bug (docs/operations.md), two copies of SQLite in the process.
-  bool strict = false;
+  bool refuses_unsafe_sqlite = false;
   /// Pauses the destination, as a person would, when the database is found to be a copy or restored
   /// while events are pending: a test system must not send the real ones, and a restored database
   /// would send some again. Defaults to a warning only.
@@ -110,7 +110,7 @@ class OUTBOX_API Dispatcher {
   /// Throws: `std::invalid_argument` for a memory database, `locking_mode=exclusive` or options out
   /// of range; `schema_error` when the database is not migrated or newer; `database_error` when it
   /// is not there, may not be written, lies on a network file system, or cannot be opened
-  /// otherwise; `std::runtime_error` when `strict` finds something.
+  /// otherwise; `std::runtime_error` when `refuses_unsafe_sqlite` does.
   Dispatcher(DatabaseFile database, Endpoint endpoint, DispatcherOptions options = {});
   /// As `stop()`. On the dispatcher's own thread it does not wait: that thread ends by itself.
   ~Dispatcher();

@@ -49,7 +49,7 @@ struct EnqueueOptions {
   std::optional<std::chrono::system_clock::time_point> not_before = {};
   /// Write the event id into `context.event_id`, for receivers that deduplicate. Off by default:
   /// the Track API's documents know no such field. Not for `Payload`, whose bytes are yours.
-  bool event_id_in_context = false;
+  bool puts_event_id_in_context = false;
   /// Larger events are refused. Defaults to 256 KiB; 1 to 1,000,000 bytes.
   std::size_t event_bytes_max = std::size_t{256} * 1024;
   /// Refuses with `queue_full` what would make more events of the destination pending; at least 1.
@@ -62,7 +62,7 @@ struct EnqueueOptions {
 struct Enqueued {
   std::int64_t id = 0;        ///< The row, in commit order; what people type.
   std::string event_id = {};  ///< UUIDv7, made once. Of a duplicate: the event that was there.
-  bool duplicate = false;     ///< True when `dedupe_key` was there already; nothing was stored.
+  bool is_duplicate = false;  ///< True when `dedupe_key` was there already; nothing was stored.
   std::string destination = {};
 };
 

@@ -122,7 +122,7 @@ OUTBOX_API MoveReport move_events(ConnectionRef connection, const std::string& f
 struct PruneOptions {
   std::chrono::milliseconds older_than = std::chrono::hours{24 * 7};  ///< Since it was settled.
   std::string destination = {};                                       ///< Empty: all.
-  bool with_discarded = false;  ///< Else delivered events only.
+  bool includes_discarded = false;  ///< Else delivered events only.
 };
 
 /// Removes delivered events (dispatchers do so by themselves: `DispatcherOptions::keep_delivered`),

@@ -118,7 +118,7 @@ void Round::gather_part(storage::Store& store, const core::OpenSearch& search,
 }
 
 core::PlanRules Round::plan_rules() const {
-  return {.on_dead = options_.block_on_dead ? core::OnDead::blocks : core::OnDead::unblocks,
+  return {.on_dead = options_.blocks_on_dead ? core::OnDead::blocks : core::OnDead::unblocks,
           .mixes_kinds = sink_rules_.mixes_kinds,
           .takes_any_object = sink_rules_.takes_any_object};
 }

@@ -44,8 +44,8 @@ storage::ServeOptions serve_options_of(const Sink& sink, const DispatcherOptions
           .identity = identity,
           .foreign = options.pauses_foreign_database ? storage::Foreign::is_paused
                                                      : storage::Foreign::is_served,
-          .on_dead = options.block_on_dead ? core::OnDead::blocks : core::OnDead::unblocks,
-          .scrubs = options.scrub_delivered};
+          .on_dead = options.blocks_on_dead ? core::OnDead::blocks : core::OnDead::unblocks,
+          .scrubs = options.scrubs_delivered};
 }
 
 }  // namespace outbox::dispatch

@@ -70,7 +70,7 @@ TEST_CASE("a scrubbed event keeps its row and loses its payload when it is deliv
   TrackServer server;
   support::AppDatabase app;
   app.enqueue(support::amy());
-  outbox::deliver_once(app.db(), endpoint_of(server), {.scrub_delivered = true});
+  outbox::deliver_once(app.db(), endpoint_of(server), {.scrubs_delivered = true});
   CHECK(app.text("select state || payload from outbox_event_states") == "delivered{}");
   CHECK(server.event_count() == 1);
   CHECK(outbox::requeue(app.db(), outbox::Selection::all()) == 0);
@@ -116,7 +116,7 @@ TEST_CASE("where death blocks its ordering key, the others wait until a person d
         "insert into outbox_events (payload, ordering_key) values ('{\"rubbish\":1}', 'k')");
     app.enqueue(support::event_of("later"), {.ordering_key = "k"});
     app.enqueue(support::event_of("free"));
-    const outbox::DispatcherOptions options{.block_on_dead = blocks};
+    const outbox::DispatcherOptions options{.blocks_on_dead = blocks};
 
     outbox::deliver_once(app.db(), endpoint_of(server), options);
     CHECK(app.count("state = 'dead'") == 1);

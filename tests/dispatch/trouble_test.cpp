@@ -235,7 +235,8 @@ TEST_CASE("strict refuses a SQLite that may lose commits") {
     is_reported = is_reported || problem.name == "sqlite_version";
   }
   const auto make = [&] {
-    const Dispatcher dispatcher{folder.file("app.db"), endpoint_of(server), {.strict = true}};
+    const Dispatcher dispatcher{
+        folder.file("app.db"), endpoint_of(server), {.refuses_unsafe_sqlite = true}};
   };
   if (is_reported) {
     CHECK_THROWS_WITH_AS(make(), doctest::Contains("WAL-reset bug"), std::runtime_error);

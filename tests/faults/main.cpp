@@ -148,7 +148,7 @@ TEST_CASE("enqueue stores all of a call or nothing, and leaves the host's transa
           lasts, stride(1),
           [&] {
             const outbox::Event events[] = {support::amy(), support::event_of("second")};
-            outbox::enqueue(db, events, {.ordering_key = "k", .event_id_in_context = true});
+            outbox::enqueue(db, events, {.ordering_key = "k", .puts_event_id_in_context = true});
           },
           [&](bool has_thrown) {
             const bool is_open = sqlite3_get_autocommit(db.getHandle()) == 0;

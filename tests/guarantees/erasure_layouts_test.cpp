@@ -68,7 +68,7 @@ class Layout {
           break;
         case 5:
           static_cast<void>(outbox::prune(path(), {.older_than = std::chrono::milliseconds{0},
-                                                   .with_discarded = pick(2) == 0}));
+                                                   .includes_discarded = pick(2) == 0}));
           break;
         case 6:
           db_->exec(

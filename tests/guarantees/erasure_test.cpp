@@ -125,7 +125,7 @@ TEST_CASE("a delivered event whose payload is scrubbed is not found in the files
   app.enqueue(invite(email, first_name, last_name, 20'000));
   outbox::deliver_once(app.db(),
                        outbox::track_api({.credentials = outbox::bearer("t"), .url = server.url()}),
-                       {.scrub_delivered = true});
+                       {.scrubs_delivered = true});
 
   CHECK(app.text("select payload from outbox_event_states where state = 'delivered'") == "{}");
   CHECK(app.text("pragma secure_delete") == "0");  // as the app had it

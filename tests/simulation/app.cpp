@@ -104,7 +104,7 @@ void World::enqueue_once() {
                                                     {.destination = name_of(event.destination),
                                                      .dedupe_key = event.dedupe_key,
                                                      .event_bytes_max = 1'000'000});
-  require(enqueued.duplicate == is_there, "a dedupe key let the wrong one through", enqueued.id);
+  require(enqueued.is_duplicate == is_there, "a dedupe key let the wrong one through", enqueued.id);
   event.id = enqueued.id;
   if (!is_there) use_our_time(event);
   transaction.commit();

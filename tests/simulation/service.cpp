@@ -37,8 +37,8 @@ void Service::open() {
   auto store = std::make_unique<outbox::storage::Store>(outbox::storage::handle_of(database_),
                                                         destination().name, 0ms);
   store->serve({.endpoint = endpoint_.name(),
-                .on_dead = options_.block_on_dead ? OnDead::blocks : OnDead::unblocks,
-                .scrubs = options_.scrub_delivered},
+                .on_dead = options_.blocks_on_dead ? OnDead::blocks : OnDead::unblocks,
+                .scrubs = options_.scrubs_delivered},
                clock_.now());
   store_ = std::move(store);
   for (auto& [id, event] : model_.events) event.is_unqueued = false;
@@ -132,7 +132,7 @@ void Service::crash() {
 
 void Service::set_blocks_on_dead(bool blocks) {
   model_.tell(destination().name, blocks ? "blocks on dead" : "goes on behind the dead");
-  options_.block_on_dead = blocks;
+  options_.blocks_on_dead = blocks;
   destination().blocks_on_dead = blocks;
   crash();
 }

@@ -46,13 +46,13 @@ void World::make_destination(const char* name) {
                                     .connections = has_slow_answers_ ? 2 + pick(2) : 1 + pick(3),
                                     .backoff_min = 1s,
                                     .backoff_max = 60s,
-                                    .block_on_dead = chance(3),
-                                    .scrub_delivered = chance(4)};
+                                    .blocks_on_dead = chance(3),
+                                    .scrubs_delivered = chance(4)};
   if (chance(4)) options.give_up_after = 1h;
   model_.destinations.push_back({.name = name,
                                  .connections = options.connections,
-                                 .blocks_on_dead = options.block_on_dead,
-                                 .scrubs = options.scrub_delivered,
+                                 .blocks_on_dead = options.blocks_on_dead,
+                                 .scrubs = options.scrubs_delivered,
                                  .give_up_after = options.give_up_after.value_or(0ms)});
   options_.push_back(std::move(options));
 }

@@ -77,8 +77,8 @@ class Desk {
   outbox::storage::ServeOptions serve_options(const std::string& endpoint) const {
     using outbox::core::OnDead;
     return {.endpoint = endpoint,
-            .on_dead = options_.block_on_dead ? OnDead::blocks : OnDead::unblocks,
-            .scrubs = options_.scrub_delivered};
+            .on_dead = options_.blocks_on_dead ? OnDead::blocks : OnDead::unblocks,
+            .scrubs = options_.scrubs_delivered};
   }
 
   outbox::DispatcherOptions options_;

@@ -132,8 +132,8 @@ class Queueing {
     const std::vector<outbox::Enqueued> stored = writer.enqueue(next_, options_);
     if (result_.first_id == 0) result_.first_id = stored.front().id;
     result_.last_id = stored.back().id;
-    result_.duplicates += stored.front().duplicate ? 1 : 0;
-    result_.enqueued += stored.size() - (stored.front().duplicate ? 1 : 0);
+    result_.duplicates += stored.front().is_duplicate ? 1 : 0;
+    result_.enqueued += stored.size() - (stored.front().is_duplicate ? 1 : 0);
     seen_ += stored.size();
     progress_.show(static_cast<std::int64_t>(seen_));
   } catch (const outbox::invalid_event& error) {

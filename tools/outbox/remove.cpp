@@ -29,7 +29,7 @@ ExitCode prune(const std::string& older_than, const Globals& globals) {
   static_cast<void>(open_database(globals, Access::read));  // for its checks
   const outbox::PruneOptions options{.older_than = duration_of(older_than),
                                      .destination = globals.destination,
-                                     .with_discarded = true};
+                                     .includes_discarded = true};
   const outbox::DatabaseFile file{globals.db};
   std::int64_t count = outbox::prune(file, options, note_of(), outbox::Mode::dry_run);
   if (count > 0 && !globals.is_dry_run) {

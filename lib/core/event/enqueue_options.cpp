@@ -97,8 +97,8 @@ void require_enqueue_options(std::span<const Event> events, const EnqueueOptions
   }
   const bool has_payload = std::any_of(events.begin(), events.end(),
                                        [](const Event& event) { return is_a<Payload>(event); });
-  if (options.event_id_in_context && has_payload) {
-    refuse("event_id_in_context: a Payload is sent as given; use TrackEvent");
+  if (options.puts_event_id_in_context && has_payload) {
+    refuse("puts_event_id_in_context: a Payload is sent as given; use TrackEvent");
   }
 }
 

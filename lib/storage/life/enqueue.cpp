@@ -149,7 +149,7 @@ class Inserter {
       draft.payload = core::payload_text(
           event, drafts.size(),
           {.timestamp = timestamp_text,
-           .event_id = options.event_id_in_context ? std::string_view{draft.event_id} : "",
+           .event_id = options.puts_event_id_in_context ? std::string_view{draft.event_id} : "",
            .kind = draft.kind,
            .bytes_max = options.event_bytes_max});
       drafts.push_back(std::move(draft));
@@ -217,7 +217,7 @@ class Inserter {
     if (!there.bind(1, row.destination).bind(2, row.options.dedupe_key).step()) throw_ignored();
     return {.id = there.integer(0),
             .event_id = there.text(1),
-            .duplicate = true,
+            .is_duplicate = true,
             .destination = row.destination};
   }
 

@@ -70,7 +70,7 @@ std::int64_t prune(sqlite3* db, const PruneOptions& options, const ChangeNote& n
                   {.action = action,
                    .destination = options.destination,
                    .subject = "settled " + std::to_string(options.older_than.count()) + " ms ago" +
-                              (options.with_discarded ? ", discarded too" : ""),
+                              (options.includes_discarded ? ", discarded too" : ""),
                    .note = note},
                   Probe::none,
                   progress};
@@ -78,7 +78,7 @@ std::int64_t prune(sqlite3* db, const PruneOptions& options, const ChangeNote& n
   std::int64_t found = 0;
   for (const std::string& destination : destinations(db, options.destination)) {
     found += prune_delivered(db, bulk, destination, before, mode);
-    if (options.with_discarded) found += prune_discarded(db, bulk, destination, before, mode);
+    if (options.includes_discarded) found += prune_discarded(db, bulk, destination, before, mode);
   }
   return mode == Mode::dry_run ? found : bulk.total();
 }

@@ -214,11 +214,13 @@ int sqlite_copies() {
 
 void require_safe_sqlite() {
   if (core::has_wal_reset_bug(sqlite3_libversion_number())) {
-    throw std::runtime_error{"outbox: strict: SQLite " + std::string{sqlite3_libversion()} +
+    throw std::runtime_error{"outbox: refuses_unsafe_sqlite: SQLite " +
+                             std::string{sqlite3_libversion()} +
                              " has the WAL-reset bug, which can lose commits"};
   }
   if (sqlite_copies() > 1) {
-    throw std::runtime_error{"outbox: strict: two copies of SQLite are loaded in this process"};
+    throw std::runtime_error{
+        "outbox: refuses_unsafe_sqlite: two copies of SQLite are loaded in this process"};
   }
 }
 

@@ -51,8 +51,8 @@ TEST_CASE("a dedupe key holds in each destination by itself") {
   const auto results =
       enqueue_in(app, std::span{&event, 1}, {.destinations = {"audit", "nats"}, .dedupe_key = "k"});
   REQUIRE(results.size() == 2);
-  CHECK(results[0].duplicate);
-  CHECK_FALSE(results[1].duplicate);
+  CHECK(results[0].is_duplicate);
+  CHECK_FALSE(results[1].is_duplicate);
 }
 
 TEST_CASE("a cap holds for each destination, and nothing is stored when one is full") {

@@ -87,7 +87,7 @@ TEST_CASE("the result names the row and a UUIDv7") {
   app.db().exec("commit");
 
   CHECK(second.id == first.id + 1);
-  CHECK_FALSE(first.duplicate);
+  CHECK_FALSE(first.is_duplicate);
   CHECK(first.event_id != second.event_id);
   CHECK(first.event_id.size() == 36);
   CHECK(first.event_id[14] == '7');
@@ -251,11 +251,11 @@ TEST_CASE("a second event with the same dedupe key is the first one") {
       enqueue(app.db(), support::event_of("three"), {.destination = "other", .dedupe_key = "k"});
   app.db().exec("commit");
 
-  CHECK_FALSE(first.duplicate);
-  CHECK(second.duplicate);
+  CHECK_FALSE(first.is_duplicate);
+  CHECK(second.is_duplicate);
   CHECK(second.id == first.id);
   CHECK(second.event_id == first.event_id);
-  CHECK_FALSE(elsewhere.duplicate);
+  CHECK_FALSE(elsewhere.is_duplicate);
   CHECK(app.count("true") == 2);
   CHECK(app.text("select seq from sqlite_sequence where name = 'outbox_events'") == "2");
 }
@@ -277,7 +277,7 @@ TEST_CASE("options that cannot be meant are refused before anything is written")
   CHECK_THROWS_AS(enqueue(app.db(), support::amy(), {.event_bytes_max = 1'000'001}),
                   std::invalid_argument);
   CHECK_THROWS_AS(
-      enqueue(app.db(), Payload{support::payload_of("u")}, {.event_id_in_context = true}),
+      enqueue(app.db(), Payload{support::payload_of("u")}, {.puts_event_id_in_context = true}),
       std::invalid_argument);
   app.db().exec("commit");
   CHECK(app.count("true") == 0);
@@ -297,7 +297,7 @@ TEST_CASE("an event of 256 KiB is stored and a larger one only when it is allowe
 TEST_CASE("the event id can be written into the context") {
   support::AppDatabase app;
   app.db().exec("begin immediate");
-  const Enqueued enqueued = enqueue(app.db(), support::amy(), {.event_id_in_context = true});
+  const Enqueued enqueued = enqueue(app.db(), support::amy(), {.puts_event_id_in_context = true});
   app.db().exec("commit");
   CHECK(nlohmann::json::parse(payload_at(app, enqueued.id)).at("context").at("event_id") ==
         enqueued.event_id);

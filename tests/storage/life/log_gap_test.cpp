@@ -117,7 +117,7 @@ TEST_CASE("enqueue with triggers off is complete, and needs no dispatcher to fin
   const auto second = outbox::enqueue(db, support::event_of("five"), {.dedupe_key = "d"});
   db.exec("commit");
 
-  CHECK(second.duplicate);
+  CHECK(second.is_duplicate);
   CHECK(second.id == first.id);
   CHECK(outbox::storage::log_gap(table.handle()) == 0);
   CHECK(

@@ -145,7 +145,7 @@ TEST_CASE("a dry run counts what would change, and changes nothing") {
   CHECK(outbox::retry(queue.app.db(), ids({5, 6, 4}), {}, Mode::dry_run) == 2);
   CHECK(outbox::discard(queue.app.db(), all(), {"a", "b"}, Mode::dry_run) == 4);
   CHECK(outbox::requeue(queue.app.db(), all(), {}, Mode::dry_run) == 1);
-  CHECK(outbox::prune(queue.app.path(), {.with_discarded = true}, {}, Mode::dry_run) == 2);
+  CHECK(outbox::prune(queue.app.path(), {.includes_discarded = true}, {}, Mode::dry_run) == 2);
   CHECK(
       outbox::erase(queue.app.path(), outbox::Subject::user("pending"), {}, Mode::dry_run).events ==
       1);
@@ -184,7 +184,7 @@ TEST_CASE("pruning removes what was settled long ago, and the counters know it")
   queue.app.enqueue_many(1);
 
   CHECK(outbox::prune(queue.app.path(), {}) == 1);
-  CHECK(outbox::prune(queue.app.path(), {.with_discarded = true}, {"ann", ""}) == 1);
+  CHECK(outbox::prune(queue.app.path(), {.includes_discarded = true}, {"ann", ""}) == 1);
 
   CHECK(queue.states() == "PPPDP");
   const outbox::Counts counts = outbox::status(queue.app.db()).counts;
