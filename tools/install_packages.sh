@@ -12,7 +12,7 @@ packages=(
 )
 case "${1:-test}" in
   run) ;;
-  test) packages+=(clang doctest-dev libgtest-dev catch2 python3 python3-jsonschema) ;;
+  test) packages+=(clang doctest-dev libgtest-dev catch2 python3 python3-jsonschema prometheus) ;;
   *) echo "usage: tools/install_packages.sh [run|test]" >&2; exit 2 ;;
 esac
 

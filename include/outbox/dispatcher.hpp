@@ -16,6 +16,7 @@
 #include "outbox/connection.hpp"
 #include "outbox/endpoint.hpp"
 #include "outbox/export.hpp"
+#include "outbox/histogram.hpp"
 #include "outbox/observer.hpp"
 
 namespace outbox {
@@ -81,6 +82,7 @@ struct DispatcherOptions {
 
 /// What a dispatcher has done and how it is. Never holds a payload or a token.
 struct Stats {
+  std::string destination = {};
   std::uint64_t delivered = 0;  ///< Events, since the dispatcher was made.
   std::uint64_t dead = 0;       ///< Events that can never be delivered.
   std::uint64_t requests = 0;   ///< Requests that were answered or failed.
@@ -91,6 +93,9 @@ struct Stats {
   std::string hold = {};
   std::string database_trouble = {};  ///< The last error of the database, until a round succeeds.
   std::vector<std::string> warnings = {};  ///< What may cost events; see `Notice::Kind::warning`.
+  Histogram request_duration{request_duration_bounds};
+  /// How old events were when their delivery was recorded, since they were enqueued or due.
+  Histogram delivery_lag{delivery_lag_bounds};
 };
 
 /// Delivers a destination's events on a thread of its own, with a connection of its own, until it

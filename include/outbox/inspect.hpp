@@ -38,17 +38,17 @@ struct Counts {
 
 /// A person stopped the destination.
 struct Pause {
-  std::string reason;
-  std::chrono::system_clock::time_point since;
+  std::string reason = {};
+  std::chrono::system_clock::time_point since = {};
 };
 
 /// The dispatcher waits, by its own decision.
 struct Hold {
   HoldKind kind = HoldKind::backing_off;
-  std::string reason;  ///< E.g. "HTTP 503".
-  std::chrono::system_clock::time_point since;
-  std::chrono::system_clock::time_point until;  ///< The next try.
-  std::int64_t tries = 0;                       ///< Failed requests since `since`.
+  std::string reason = {};  ///< E.g. "HTTP 503".
+  std::chrono::system_clock::time_point since = {};
+  std::chrono::system_clock::time_point until = {};  ///< The next try.
+  std::int64_t tries = 0;                            ///< Failed requests since `since`.
 };
 
 /// A dispatcher that is alive: it holds the destination's lock.

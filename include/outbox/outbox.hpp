@@ -21,6 +21,7 @@
 #include "outbox/errors.hpp"
 #include "outbox/events.hpp"
 #include "outbox/inspect.hpp"
+#include "outbox/metrics.hpp"
 #include "outbox/migrate.hpp"
 #include "outbox/observer.hpp"
 #include "outbox/operate.hpp"

@@ -19,6 +19,18 @@ core::BatchLimits limits_of(const BatchRules& of_sink, const DispatcherOptions& 
       .bytes_max = std::min(of_sink.bytes_max, options.batch_bytes)};
 }
 
+// A suspect's place in the queue holds its next try: how late it is counts from its beginning.
+std::vector<core::Instant> due_since(std::span<const core::QueuedEvent> events) {
+  std::vector<core::Instant> instants;
+  instants.reserve(events.size());
+  for (const core::QueuedEvent& event : events) {
+    const bool is_suspect = event.state == core::QueueState::suspect;
+    const std::int64_t due_at_ms = is_suspect ? 0 : event.due_at_ms;
+    instants.push_back(core::instant_of(std::max(event.enqueued_at_ms, due_at_ms)));
+  }
+  return instants;
+}
+
 }  // namespace
 
 Round::Round(Sink& sink, const core::Clock& clock, const DispatcherOptions& options,
@@ -115,6 +127,7 @@ void Round::submit(Outgoing outgoing) {
   const std::uint64_t token = next_token_++;
   outgoing.batch.destination = options_.destination;
   core::SentBatch sent{.ids = core::ids_of(outgoing.batch),
+                       .due_since = due_since(outgoing.taken.events()),
                        .bytes = outgoing.batch.body.size(),
                        .started = clock_.now(),
                        .search = outgoing.search,
@@ -158,6 +171,15 @@ void Round::take_in(std::vector<Sink::Reply> replies, std::vector<core::SentBatc
   }
 }
 
+void Round::count(const core::SentBatch& sent, core::Instant now) {
+  totals_.request_duration.add(sent.outcome.took);
+  std::size_t i = 0;
+  for (const std::int64_t id : sent.delivered) {
+    while (sent.ids[i] != id) ++i;
+    totals_.delivery_lag.add(std::max(now - sent.due_since[i], milliseconds{0}));
+  }
+}
+
 void Round::record(storage::Store& store) {
   const core::Settlement& settlement = unrecorded_.changes.settlement;
   const storage::Recorded done = store.ledger.record(unrecorded_.changes, claims_, clock_.now());
@@ -165,6 +187,8 @@ void Round::record(storage::Store& store) {
   totals_.delivered += done.delivered;
   totals_.dead += settlement.dead.size();
   totals_.requests += settlement.requests.size();
+  const core::Instant now = clock_.now();
+  for (const core::SentBatch& sent : settlement.requests) count(sent, now);
   Unrecorded recorded = std::exchange(unrecorded_, {});
   for (Ended& ended : recorded.ended) {
     if (ended.has_left) ended.taken.settle();

@@ -26,6 +26,8 @@ struct RoundTotals {
   std::uint64_t delivered = 0;
   std::uint64_t dead = 0;
   std::uint64_t requests = 0;
+  Histogram request_duration{request_duration_bounds};
+  Histogram delivery_lag{delivery_lag_bounds};
 };
 
 /// What one round did, and what the next one should know.
@@ -137,6 +139,7 @@ class Round {
   void take_in(std::vector<Sink::Reply> replies, std::vector<core::SentBatch>& sent,
                std::vector<Ended>& ended);
   void record(storage::Store& store);
+  void count(const core::SentBatch& sent, core::Instant now);
   void follow_people(const core::DestinationState& state);
   core::PlanRules plan_rules() const;
   double chance() { return std::uniform_real_distribution<double>{0.0, 1.0}(random_); }

@@ -35,6 +35,7 @@ Worker::Worker(DatabaseFile file, Endpoint endpoint, DispatcherOptions options)
       endpoint_{std::move(endpoint)},
       options_{std::move(options)},
       round_{endpoint_.sink(), clock_, options_, std::random_device{}()} {
+  stats_.destination = options_.destination;
   if (options_.refuses_unsafe_sqlite) storage::require_safe_sqlite();
   try {
     open();

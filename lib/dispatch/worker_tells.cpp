@@ -42,6 +42,8 @@ void Worker::note(const RoundReport& report) {
   stats_.delivered = round_.totals().delivered;
   stats_.dead = round_.totals().dead;
   stats_.requests = round_.totals().requests;
+  stats_.request_duration = round_.totals().request_duration;
+  stats_.delivery_lag = round_.totals().delivery_lag;
   stats_.is_paused = report.is_paused;
   stats_.hold = report.hold ? without_quotation(report.hold->reason) : std::string{};
   stats_.database_trouble.clear();

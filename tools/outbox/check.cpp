@@ -15,6 +15,7 @@
 #include "format.hpp"
 #include "globals.hpp"
 #include "mask.hpp"
+#include "outbox/metrics.hpp"
 #include "status.hpp"
 
 namespace cli {
@@ -167,9 +168,7 @@ std::string performance_of(const outbox::Status& status, const CheckFlags& flags
 
 void print(const Checks& checks, const outbox::Status& status, const CheckFlags& flags,
            const Globals& globals) {
-  if (flags.is_for_prometheus) {
-    std::cout << prometheus_text(status, globals);
-  } else if (globals.is_json) {
+  if (globals.is_json) {
     nlohmann::ordered_json json{{"health", words.at(checks.health())},
                                 {"code", static_cast<int>(checks.health())}};
     json["problems"] = nlohmann::ordered_json::array();
@@ -192,8 +191,15 @@ ExitCode check(const CheckFlags& flags, const Globals& globals) try {
   }
   Checks checks{flags, globals};
   for (const auto& destination : status.destinations) checks.look_at(destination);
-  if (!flags.textfile.empty()) write_whole(flags.textfile, prometheus_text(status, globals));
-  print(checks, status, flags, globals);
+  const bool wants_metrics = !flags.textfile.empty() || flags.is_for_prometheus;
+  const std::string metrics =
+      wants_metrics ? outbox::prometheus_text(db, {.destination = globals.destination}) : "";
+  if (!flags.textfile.empty()) write_whole(flags.textfile, metrics);
+  if (flags.is_for_prometheus) {
+    std::cout << metrics;
+  } else {
+    print(checks, status, flags, globals);
+  }
   return static_cast<ExitCode>(checks.health());
 } catch (const std::exception& error) {
   std::cout << "OUTBOX UNKNOWN - " << escaped(error.what()) << "\n";

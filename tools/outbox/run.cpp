@@ -9,6 +9,7 @@
 #include "files.hpp"
 #include "format.hpp"
 #include "outbox/dispatcher.hpp"
+#include "outbox/metrics.hpp"
 #include "run_config.hpp"
 #include "run_log.hpp"
 #include "status.hpp"
@@ -111,7 +112,9 @@ class Service {
   void write_metrics(SQLite::Database& db) {
     if (flags_.metrics_file.empty()) return;
     try {
-      write_whole(flags_.metrics_file, prometheus_text(outbox::status(db), globals_));
+      outbox::PrometheusOptions options;
+      for (const Lane& lane : lanes_) options.dispatchers.push_back(lane.dispatcher.get());
+      write_whole(flags_.metrics_file, outbox::prometheus_text(db, options));
     } catch (const std::exception& error) {  // deliveries matter more
       log_.say("all", "metrics_trouble", error.what());
     }

@@ -7,6 +7,7 @@
 #include "events_json.hpp"
 #include "format.hpp"
 #include "mask.hpp"
+#include "outbox/metrics.hpp"
 
 namespace cli {
 
@@ -115,7 +116,7 @@ ExitCode show(bool is_for_prometheus, const Globals& globals) {
                                 globals.destination};
   }
   if (is_for_prometheus) {
-    std::cout << prometheus_text(status, globals);
+    std::cout << outbox::prometheus_text(db, {.destination = globals.destination});
   } else if (globals.is_json) {
     std::cout << line_of(json_of(status, globals));
   } else {

@@ -21,9 +21,6 @@ std::string table_of(const outbox::Status& status);
 std::vector<std::string> notes_on(const outbox::DestinationStatus& destination,
                                   const Globals& globals);
 
-/// The Prometheus text exposition.
-std::string prometheus_text(const outbox::Status& status, const Globals& globals);
-
 /// "1.2 MiB" of WAL; 0: none. Asks the file system, never opens: closing it would drop SQLite's
 /// locks.
 std::uint64_t bytes_of_wal(const Globals& globals);

@@ -46,6 +46,7 @@ struct Policy {
 /// A request that ended: what was sent, and what came of it.
 struct SentBatch {
   Ids ids = {};
+  std::vector<Instant> due_since = {};  // of each of `ids`: enqueued, or due if that was later
   std::size_t bytes = 0;
   Instant started = {};
   Outcome outcome = {};

@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <limits>
 #include <list>
+#include <span>
 #include <utility>
 #include <vector>
 
@@ -112,6 +113,10 @@ class Taken {
   ~Taken() { give_back(); }
 
   bool is_empty() const { return claims_ == nullptr; }
+  /// Ascending by id.
+  std::span<const core::QueuedEvent> events() const {
+    return is_empty() ? std::span<const core::QueuedEvent>{} : *group_;
+  }
 
   /// Takes those of `ids` (ascending) out of this one.
   Taken split(const core::Ids& ids) {
