@@ -1,15 +1,23 @@
-# cmake --install: headers, library, CMake package, pkg-config file.
+# cmake --install: headers, library, CMake package, pkg-config file. In components, so that packages can
+# split them: Runtime is the shared library, Development what a program is built with, Tools the CLI.
 
 include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
+set(CMAKE_INSTALL_DEFAULT_COMPONENT_NAME Development)
 
 set_target_properties(outbox PROPERTIES EXPORT_NAME outbox)
 target_include_directories(outbox PUBLIC $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
 set_target_properties(outbox_testing PROPERTIES EXPORT_NAME testing)
-install(TARGETS outbox outbox_testing EXPORT outboxTargets)
+install(TARGETS outbox EXPORT outboxTargets
+  LIBRARY COMPONENT Runtime NAMELINK_COMPONENT Development)
+install(TARGETS outbox_testing EXPORT outboxTargets)
 install(DIRECTORY ${PROJECT_SOURCE_DIR}/include/outbox DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
 
 set(package_folder ${CMAKE_INSTALL_LIBDIR}/cmake/outbox)
+# CMake 4.3 and later can also find the package without CMake code (cps-org.github.io). Not run here.
+if(CMAKE_VERSION VERSION_GREATER_EQUAL 4.3)
+  install(PACKAGE_INFO outbox EXPORT outboxTargets)
+endif()
 install(EXPORT outboxTargets NAMESPACE outbox:: DESTINATION ${package_folder})
 configure_package_config_file(${CMAKE_CURRENT_LIST_DIR}/outboxConfig.cmake.in
   ${PROJECT_BINARY_DIR}/outboxConfig.cmake INSTALL_DESTINATION ${package_folder})
