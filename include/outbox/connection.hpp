@@ -48,7 +48,7 @@ struct DatabaseFile {
                std::function<void(sqlite3*)> after_open_ = {})
       : path{std::move(path_)}, vfs{std::move(vfs_)}, after_open{std::move(after_open_)} {}
 
-  /// From a std::filesystem::path, without including <filesystem> here.
+  /// From a std::filesystem::path, without including its header here.
   template <class Path>
   requires requires(const Path& p) {
     { p.native() } -> std::convertible_to<std::string>;

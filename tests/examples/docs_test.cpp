@@ -2,10 +2,13 @@
 
 #include <doctest/doctest.h>
 
+#include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <map>
 #include <nlohmann/json.hpp>
+#include <regex>
+#include <set>
 #include <sstream>
 
 #include "support/database.hpp"
@@ -158,4 +161,62 @@ TEST_CASE("the documents name every column of the events") {
     CAPTURE(name);
     CHECK(schema.find("`" + name + "`") != std::string::npos);
   }
+}
+
+TEST_CASE("every option is documented, and every documented option exists") {
+  const std::string headers =
+      text_of("include/outbox/dispatcher.hpp") + text_of("include/outbox/track_api.hpp") +
+      text_of("include/outbox/enqueue.hpp") + text_of("include/outbox/operate.hpp");
+  const std::string page = text_of("docs/configuration.md");
+  const std::regex member{R"(\n  [\w:<>, \(\)]+ (\w+) = [^;]*;)"};
+  const std::regex first_cell{R"(\n\| ((`\w+`(, )?)+) \|)"};
+  const std::regex name{R"(`(\w+)`)"};
+  for (const std::string options :
+       {"DispatcherOptions", "TrackApi", "EnqueueOptions", "PruneOptions"}) {
+    CAPTURE(options);
+    const std::size_t begin = headers.find("\nstruct " + options + " {");
+    REQUIRE(begin != std::string::npos);
+    const std::string body = headers.substr(begin, headers.find("\n};", begin) - begin);
+    std::set<std::string> exist;
+    for (std::sregex_iterator found{body.begin(), body.end(), member}, end; found != end; ++found) {
+      exist.insert((*found)[1]);
+    }
+    const std::size_t heading = page.find(": `" + options + "`\n");
+    REQUIRE(heading != std::string::npos);
+    const std::string section = page.substr(heading, page.find("\n## ", heading) - heading);
+    std::set<std::string> documented;
+    for (std::sregex_iterator row{section.begin(), section.end(), first_cell}, end; row != end;
+         ++row) {
+      const std::string cell = (*row)[1];
+      for (std::sregex_iterator one{cell.begin(), cell.end(), name}; one != end; ++one) {
+        documented.insert((*one)[1]);
+      }
+    }
+    CHECK(exist.size() >= 3);
+    CHECK(exist == documented);
+  }
+}
+
+TEST_CASE("the links of the documents lead somewhere") {
+  const std::regex link{R"(\]\(([^)#\s]+)(#[^)]*)?\))"};
+  const std::filesystem::path source{OUTBOX_SOURCE_DIR};
+  int links = 0;
+  std::vector<std::filesystem::path> pages;
+  for (const char* folder : {".", "docs", "packaging", "tools/examples"}) {
+    for (const auto& entry : std::filesystem::directory_iterator{source / folder}) {
+      if (entry.path().extension() == ".md") pages.push_back(entry.path());
+    }
+  }
+  for (const auto& page : pages) {
+    const std::string text = text_of(std::filesystem::relative(page, source).native());
+    for (std::sregex_iterator found{text.begin(), text.end(), link}, end; found != end; ++found) {
+      const std::string target = (*found)[1];
+      if (target.find("://") != std::string::npos) continue;  // not of ours
+      CAPTURE(page.native());
+      CAPTURE(target);
+      CHECK(std::filesystem::exists(page.parent_path() / target));
+      ++links;
+    }
+  }
+  CHECK(links > 20);
 }
