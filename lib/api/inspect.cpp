@@ -109,15 +109,17 @@ std::optional<Explanation> explain(ConnectionRef connection, std::int64_t id) {
     const core::Instant now = core::system_now();
     const auto event = storage::read_event(db, id, now);
     if (!event) return std::nullopt;
-    const Status all = status(connection, event->event.destination);
+    DestinationStatus destination;  // without its counts, which would read the whole queue
+    for (DestinationStatus& one : list_destinations(connection)) {
+      if (one.name == event->event.destination) destination = std::move(one);
+    }
     const auto queued = storage::find_queued(db, id);
-    return core::explain(
-        {.event = *event,
-         .destination = all.destinations.empty() ? DestinationStatus{} : all.destinations.front(),
-         .blocker = storage::blocker_in_key(db, *event),
-         .due_before = storage::due_before(db, event->event, now),
-         .is_in_search = queued && queued->state == core::QueueState::in_search,
-         .now = now});
+    return core::explain({.event = *event,
+                          .destination = std::move(destination),
+                          .blocker = storage::blocker_in_key(db, *event),
+                          .due_before = storage::due_before(db, event->event, now),
+                          .is_in_search = queued && queued->state == core::QueueState::in_search,
+                          .now = now});
   });
 }
 
