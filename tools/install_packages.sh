@@ -2,8 +2,10 @@
 # Installs what outbox is built with: Debian's packages, and only those that are missing.
 #
 #     tools/install_packages.sh run     what the CLI and the demo are built with
-#     tools/install_packages.sh test    what the tests need beyond that, too (the default)
+#     tools/install_packages.sh test    what the tests need beyond that, too (the default): and, into
+#                                       build/npm, the two packages that drive a browser
 set -euo pipefail
+cd "$(dirname "$0")/.."
 
 packages=(
   g++ cmake ninja-build pkg-config
@@ -12,7 +14,11 @@ packages=(
 )
 case "${1:-test}" in
   run) ;;
-  test) packages+=(clang doctest-dev libgtest-dev catch2 python3 python3-jsonschema prometheus) ;;
+  test)
+    packages+=(clang doctest-dev libgtest-dev catch2 python3 python3-jsonschema prometheus chromium)
+    # Another Node.js than Debian's may be here, with an npm of its own.
+    command -v npm >/dev/null || packages+=(nodejs npm)
+    ;;
   *) echo "usage: tools/install_packages.sh [run|test]" >&2; exit 2 ;;
 esac
 
@@ -21,17 +27,32 @@ for package in "${packages[@]}"; do
   state=$(dpkg-query --show --showformat='${db:Status-Status}' "$package" 2>/dev/null || true)
   [ "$state" = installed ] || missing+=("$package")
 done
-[ ${#missing[@]} -eq 0 ] && exit 0
 
-as_root=()
-if [ "$(id -u)" -ne 0 ]; then
-  if ! command -v sudo >/dev/null; then
-    echo "These packages are missing, and installing them needs root: ${missing[*]}" >&2
-    exit 1
+install_missing() {
+  local as_root=()
+  if [ "$(id -u)" -ne 0 ]; then
+    if ! command -v sudo >/dev/null; then
+      echo "These packages are missing, and installing them needs root: ${missing[*]}" >&2
+      exit 1
+    fi
+    as_root=(sudo)
   fi
-  as_root=(sudo)
+  echo "Installing: ${missing[*]}"
+  export DEBIAN_FRONTEND=noninteractive
+  "${as_root[@]}" apt-get update -qq
+  "${as_root[@]}" apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+}
+[ ${#missing[@]} -eq 0 ] || install_missing
+[ "${1:-test}" = test ] || exit 0
+
+# Below build/, for every preset. Without them the test of the page says that it is skipped.
+page=tests/tools/page
+if ! cmp --silent "$page/package-lock.json" build/npm/package-lock.json; then
+  mkdir -p build/npm
+  cp "$page/package.json" build/npm/
+  cp "$page/package-lock.json" build/npm/
+  (cd build/npm && npm ci --ignore-scripts --no-audit --no-fund --silent) || {
+    rm -f build/npm/package-lock.json
+    echo "npm could not install what the test of the page needs: it will be skipped" >&2
+  }
 fi
-echo "Installing: ${missing[*]}"
-export DEBIAN_FRONTEND=noninteractive
-"${as_root[@]}" apt-get update -qq
-"${as_root[@]}" apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null

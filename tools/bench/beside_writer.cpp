@@ -4,6 +4,11 @@
 //
 //     beside_writer erase --events 1000000 --page-size 65536
 //     beside_writer retry --events 100000
+//
+// Or the writer by itself, beside whatever else is at work in a database:
+// tests/tools/page/load.mjs.
+//
+//     beside_writer write --db app.db --seconds 20
 
 #include <SQLiteCpp/SQLiteCpp.h>
 
@@ -112,7 +117,19 @@ int main(int argc, char** argv) {
   };
   const auto* const erase = add("erase", "Erase one person of a thousandth of the events");
   add("retry", "Retry all events, which are dead");
+  std::string db;
+  int seconds = 20;
+  auto* const write = app.add_subcommand("write", "Only write, into a database that is there");
+  write->add_option("--db", db, "The database")->required();
+  write->add_option("--seconds", seconds, "For so long");
   CLI11_PARSE(app, argc, argv);
+  if (write->parsed()) {
+    open(db).exec("create table if not exists app (id integer primary key, text text)");
+    const auto until = Clock::now() + std::chrono::seconds{seconds};
+    Waits waits = write_until(db, [until] { return Clock::now() >= until; });
+    print("writer", waits);
+    return waits.failed == 0 ? 0 : 1;
+  }
 
   std::string folder = (std::filesystem::temp_directory_path() / "outbox-bench-XXXXXX").native();
   if (mkdtemp(folder.data()) == nullptr) return 1;

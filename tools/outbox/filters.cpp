@@ -7,8 +7,6 @@
 
 namespace cli {
 
-namespace {
-
 outbox::EventState state_named(const std::string& name) {
   using enum outbox::EventState;
   for (const auto state : {pending, scheduled, waiting, retrying, delivered, dead, discarded}) {
@@ -17,8 +15,6 @@ outbox::EventState state_named(const std::string& name) {
   throw std::invalid_argument{
       "outbox: state: pending, scheduled, waiting, retrying, delivered, dead or discarded"};
 }
-
-}  // namespace
 
 void add_filter_options(CLI::App& command, FilterFlags& flags, const FilterWords& words) {
   outbox::EventFilter& filter = flags.filter;

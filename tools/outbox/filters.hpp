@@ -28,6 +28,9 @@ struct FilterWords {
 
 void add_filter_options(CLI::App& command, FilterFlags& flags, const FilterWords& words);
 
+/// Throws: `std::invalid_argument` for what is no state.
+outbox::EventState state_named(const std::string& name);
+
 /// For `check`: an event's id.
 std::string event_id(const std::string& value);
 

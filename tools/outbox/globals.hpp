@@ -61,6 +61,7 @@ void add_watch(CLI::App& app, const Globals& globals, Action& action);
 void add_tail(CLI::App& app, const Globals& globals, Action& action);
 void add_doctor(CLI::App& app, const Globals& globals, Action& action);
 void add_export(CLI::App& app, const Globals& globals, Action& action);
+void add_serve(CLI::App& app, const Globals& globals, Action& action);
 void add_check(CLI::App& app, const Globals& globals, Action& action);
 void add_enqueue(CLI::App& app, const Globals& globals, Action& action);
 void add_drain(CLI::App& app, const Globals& globals, Action& action);

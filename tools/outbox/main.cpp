@@ -52,6 +52,9 @@ void add_commands(CLI::App& app, const Globals& globals, Action& action) {
   add_group(app, globals, action, "Look",
             {add_status, add_list, add_show, add_explain, add_batches, add_watch, add_tail,
              add_check, add_doctor, add_export, add_audit, add_destinations});
+#ifdef OUTBOX_SERVE
+  add_group(app, globals, action, "Look", {add_serve});
+#endif
   add_group(app, globals, action, "Send", {add_enqueue, add_drain, add_run, add_nudge});
   add_group(app, globals, action, "Change",
             {add_retry, add_discard, add_requeue, add_move, add_pause, add_resume, add_prune,

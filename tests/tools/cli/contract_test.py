@@ -867,6 +867,35 @@ def commands():
     return found
 
 
+class Serving(CliTest):
+    def test_serve_prints_a_link_and_ends_at_a_signal(self):
+        self.cli("serve", code=2)
+        self.cli("migrate")
+        with socket.socket() as taken:
+            taken.bind(("127.0.0.1", 0))
+            taken.listen()
+            port = taken.getsockname()[1]
+            self.cli("serve", "--port", port, code=1)
+        opened = self.folder / "opened"
+        xdg_open = self.folder / "bin" / "xdg-open"
+        xdg_open.parent.mkdir()
+        xdg_open.write_text(f'#!/bin/sh\ncp "$1" {opened}.tmp && mv {opened}.tmp {opened}\n')
+        xdg_open.chmod(0o755)
+        path = f"{xdg_open.parent}:{os.environ['PATH']}"
+        process = self.start("serve", "--port", port, "--allow-changes", "--open",
+                             environment=self.environment(PATH=path))
+        eventually(opened.exists, "the browser is told")
+        link = re.search(r"url=(http://127\.0\.0\.1:(\d+)/#t=[0-9a-f]{32})", opened.read_text())
+        self.assertEqual(int(link[2]), port)
+        # The password is in no program's arguments, which every user may read.
+        self.assertNotIn("#t=", pathlib.Path(f"/proc/{process.pid}/cmdline").read_text())
+        self.assertEqual(stop(process).code, 0)
+
+    def test_serve_refuses_a_file_without_a_schema(self):
+        sqlite3.connect(self.db).execute("create table app (id)")
+        self.cli("serve", code=6)
+
+
 class ZzzEverythingWasUsed(CliTest):
     """Last, by its name: what no test above has used is in nobody's contract."""
 

@@ -1,0 +1,192 @@
+#include <doctest/doctest.h>
+
+#include <set>
+
+#include "outbox/browse.hpp"
+#include "support/database.hpp"
+
+namespace {
+
+using namespace std::chrono_literals;
+
+std::vector<std::int64_t> ids_of(const std::vector<outbox::EventSummary>& events) {
+  std::vector<std::int64_t> ids;
+  for (const outbox::EventSummary& event : events) ids.push_back(event.id);
+  return ids;
+}
+
+std::string text_of(const std::vector<std::int64_t>& ids) {
+  std::string text;
+  for (const std::int64_t id : ids) text += std::to_string(id) + " ";
+  return text;
+}
+
+// All pages of a filter, one after the other.
+std::vector<std::int64_t> browsed(support::AppDatabase& app, outbox::EventFilter filter,
+                                  std::chrono::milliseconds patience = 1min) {
+  std::vector<std::int64_t> ids;
+  for (int pages = 0; pages < 10'000; ++pages) {
+    const auto page = outbox::browse_events(app.db(), filter, patience);
+    for (const std::int64_t id : ids_of(page.events)) ids.push_back(id);
+    if (!page.next_after_id) return ids;
+    filter.after_id = page.next_after_id;
+  }
+  FAIL("the pages never end");
+  return ids;
+}
+
+// Every state, two destinations, and some that are due later.
+void fill(support::AppDatabase& app) {
+  app.enqueue_many(40);
+  app.enqueue_many(20, {.destination = "crm"});
+  app.enqueue_many(10, {.not_before = std::chrono::system_clock::now() + 1h});
+  app.enqueue_many(5, {.ordering_key = "k"});
+  app.db().exec(
+      "update outbox_queue set state = 4, due_at_ms = 0, settled_at_ms = 900, last_error = 'HTTP "
+      "400'"
+      " where event % 7 = 1 and destination = 'track' and due_at_ms = 0");
+  app.db().exec(
+      "update outbox_queue set state = 3, refusals = 2, due_at_ms = 4000000000000, last_error = "
+      "'HTTP 500' where event % 7 = 2 and destination = 'track' and due_at_ms = 0");
+  app.db().exec(
+      "update outbox_queue set state = 5, settled_at_ms = 900 where event % 7 = 3"
+      " and due_at_ms = 0");
+  app.mark_delivered(4, 5);
+}
+
+}  // namespace
+
+TEST_CASE("pages are the list, in either order, for every filter and every size") {
+  using outbox::EventState;
+  support::AppDatabase app;
+  fill(app);
+  const outbox::EventFilter filters[] = {
+      {},
+      {.destination = "crm"},
+      {.state = EventState::pending},
+      {.state = EventState::scheduled},
+      {.state = EventState::retrying},
+      {.state = EventState::dead},
+      {.state = EventState::discarded},
+      {.state = EventState::delivered},
+      {.destination = "track", .state = EventState::dead},
+      {.user_id = "user-3"},
+      {.error = "HTTP"},
+      {.error = "500"},
+      {.since = std::chrono::system_clock::now() - 1h},
+      {.since = std::chrono::system_clock::now() + 2h},
+      {.settled_since = std::chrono::system_clock::time_point{800ms}},
+  };
+  for (std::size_t i = 0; i < std::size(filters); ++i) {
+    for (const auto order : {outbox::Order::oldest_first, outbox::Order::newest_first}) {
+      outbox::EventFilter filter = filters[i];
+      filter.order = order;
+      CAPTURE(i);
+      CAPTURE(static_cast<int>(order));
+      const auto expected = ids_of(outbox::list_events(app.db(), filter));
+      for (const std::size_t limit : {1, 3, 7, 200}) {
+        CAPTURE(limit);
+        filter.limit = limit;
+        const auto found = browsed(app, filter);
+        CHECK(text_of(found) == text_of(expected));
+      }
+    }
+  }
+}
+
+TEST_CASE("without time a page stops after one look, says so, and the next goes on") {
+  support::AppDatabase app;
+  app.enqueue_many(9'000);
+  outbox::EventFilter filter{.user_id = "user-0", .order = outbox::Order::newest_first};
+  const auto page = outbox::browse_events(app.db(), filter, 0ms);
+  CHECK_FALSE(page.is_complete);
+  CHECK(page.events.empty());
+  CHECK(page.looked_at > 0);
+  CHECK(page.looked_at < 9'000);
+  REQUIRE(page.next_after_id);
+  CHECK(*page.next_after_id == 9'001 - page.looked_at);
+  CHECK(browsed(app, filter, 0ms) == std::vector<std::int64_t>{1});
+}
+
+TEST_CASE("newest first, what is older than since is not looked through to its end") {
+  support::AppDatabase app;
+  app.enqueue_many(9'000);
+  app.db().exec("update outbox_events set enqueued_at_ms = 1000 where id < 8900");
+  outbox::EventFilter filter{.since = std::chrono::system_clock::now() - 1h, .limit = 200};
+  filter.order = outbox::Order::newest_first;
+  const auto page = outbox::browse_events(app.db(), filter);
+  CHECK(page.events.size() == 101);
+  CHECK(page.is_complete);
+  CHECK_FALSE(page.next_after_id);
+  CHECK(page.looked_at < 9'000);
+}
+
+TEST_CASE("a delivered event of a page says when it was delivered") {
+  support::AppDatabase app;
+  app.enqueue_many(3);
+  app.mark_delivered(1, 2, 5'000);
+  const auto page = outbox::browse_events(app.db(), {.state = outbox::EventState::delivered});
+  REQUIRE(page.events.size() == 2);
+  CHECK(page.events[0].settled_at == std::chrono::system_clock::time_point{5'000ms});
+}
+
+TEST_CASE("traffic sorts requests by when they ended, and tells how long they took") {
+  support::AppDatabase app;
+  const auto now_ms = std::chrono::duration_cast<std::chrono::milliseconds>(
+                          std::chrono::system_clock::now().time_since_epoch())
+                          .count();
+  SQLite::Statement insert{
+      app.db(),
+      "insert into outbox_requests (destination, started_at_ms, took_ms, events,"
+      " first_id, last_id, ids, bytes, outcome) values (?, ?, ?, ?, 1, 1, '1', 2,"
+      " ?)"};
+  const auto add = [&](const char* destination, std::int64_t ago_ms, std::int64_t took_ms,
+                       std::int64_t events, const char* outcome) {
+    insert.reset();
+    insert.bind(1, destination);
+    insert.bind(2, now_ms - ago_ms - took_ms);
+    insert.bind(3, took_ms);
+    insert.bind(4, events);
+    insert.bind(5, outcome);
+    insert.exec();
+  };
+  add("track", 3 * 3'600'000, 1, 500, "delivered");  // before the window
+  add("track", 90'000, 10, 100, "delivered");
+  add("track", 89'000, 30, 50, "delivered");
+  add("track", 88'000, 5, 50, "refused");
+  add("crm", 87'000, 7, 9, "delivered");
+  add("track", 30'000, 900, 1, "unavailable");
+  const auto traffic = outbox::traffic(app.db(), {.destination = "track"});
+  REQUIRE(traffic.slots.size() == 60);
+  CHECK(traffic.is_complete);
+  std::int64_t delivered = 0;
+  std::int64_t refused = 0;
+  std::int64_t failed = 0;
+  std::int64_t events = 0;
+  for (const auto& slot : traffic.slots) {
+    delivered += slot.delivered;
+    refused += slot.refused;
+    failed += slot.failed;
+    events += slot.events;
+  }
+  CHECK(delivered == 2);
+  CHECK(refused == 1);
+  CHECK(failed == 1);
+  CHECK(events == 150);
+  CHECK(traffic.slots.back().took_p95 == 900ms);
+  const auto hour = outbox::traffic(app.db(), {.slot = 1h});
+  REQUIRE(hour.slots.size() == 1);
+  CHECK(hour.slots[0].delivered == 3);
+  CHECK(hour.slots[0].took_p50 == 10ms);
+}
+
+TEST_CASE("a window is whole slots, and not too many") {
+  support::AppDatabase app;
+  for (const auto& options : {outbox::TrafficOptions{.window = 0s},
+                              {.slot = 0ms},
+                              {.slot = 7min},
+                              {.window = 1h, .slot = 1s},
+                              {.window = -1h}}) {
+    CHECK_THROWS_AS(outbox::traffic(app.db(), options), std::invalid_argument);
+  }
+}
