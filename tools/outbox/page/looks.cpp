@@ -20,7 +20,7 @@ namespace page {
 namespace {
 
 constexpr std::chrono::milliseconds list_patience{100};  // with the rest, an answer in 200 ms
-constexpr std::chrono::milliseconds status_patience{150};
+constexpr std::chrono::milliseconds status_patience{130};
 constexpr std::chrono::seconds patience{2};  // for a file that was made to keep readers busy
 
 // JavaScript's numbers end at 2^53, and an id may be larger.
