@@ -4,6 +4,7 @@
 #     tools/install_packages.sh run     what the CLI and the demo are built with
 #     tools/install_packages.sh test    what the tests need beyond that, too (the default): and, into
 #                                       build/npm, the two packages that drive a browser
+#     tools/install_packages.sh torture what tools/torture.sh needs beyond both
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -14,12 +15,13 @@ packages=(
 )
 case "${1:-test}" in
   run) ;;
+  torture) packages+=(strace openssl libclang-rt-dev) ;&
   test)
     packages+=(clang doctest-dev libgtest-dev catch2 python3 python3-jsonschema prometheus chromium)
     # Another Node.js than Debian's may be here, with an npm of its own.
     command -v npm >/dev/null || packages+=(nodejs npm)
     ;;
-  *) echo "usage: tools/install_packages.sh [run|test]" >&2; exit 2 ;;
+  *) echo "usage: tools/install_packages.sh [run|test|torture]" >&2; exit 2 ;;
 esac
 
 missing=()
