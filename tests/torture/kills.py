@@ -45,9 +45,10 @@ class Worker:
         log = self.folder.file("loader")
         subprocess.run(["strace", "-f", "-qq", "-o", log, "-e", f"trace={call}", "-e", "signal=none", common.HOST],
                        capture_output=True, check=False)
+        if call == "write":
+            return 0  # these are the complaint that no command was given
         with open(log) as file:
-            calls = sum(f"{call}(" in line for line in file)
-        return calls - (call == "write")  # the complaint that no command was given
+            return sum(f"{call}(" in line for line in file)
 
     def make_template(self, scenario):
         path = self.folder.file(f"{scenario}-template")

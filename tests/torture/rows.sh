@@ -27,4 +27,5 @@ row T-14 days_of_503                 0      7       tests/torture/told.sh outage
 row T-15 stops                       1000   10000   tests/torture/told.sh stops COUNT
 row T-16 thread_sanitizer            0      1       tests/torture/told.sh sanitizer tsan
 row T-17 address_sanitizer           0      1       tests/torture/told.sh sanitizer asan
-row T-18 cli_input                   100000 1000000 tests/torture/told.sh cli_fuzz COUNT
+row T-18a cli_input                   100000 1000000 tests/torture/told.sh cli_fuzz COUNT
+row T-18b parsers                     0      1000000 tests/torture/fuzz.sh COUNT
