@@ -10,6 +10,9 @@ host=tests/torture
 
 row T-01 kill_9_at_system_calls      300    10000   "${py[@]}" $host/kills.py kill --count COUNT
 row T-03 io_error_in_recovery        100    2000    "${py[@]}" $host/kills.py recover --count COUNT
+row T-02 each_file_system_call_fails 7       1       "$OUTBOX_BUILD/tests/io_faults" COUNT
+row T-04a power_cuts_synchronous_full 60     1000    "$OUTBOX_BUILD/tests/power_cuts" COUNT 1 FULL
+row T-04b power_cuts_normal           30     1000    "$OUTBOX_BUILD/tests/power_cuts" COUNT 1 NORMAL
 row T-05 disk_full_and_free          10     500     "${py[@]}" $host/full_disk.py --count COUNT
 row T-07 eight_processes_seconds     20     60      "${py[@]}" $host/crowd.py --seconds COUNT
 row T-11 http_cut_at_each_byte       400    all     "${py[@]}" $host/cuts.py --count COUNT
