@@ -74,7 +74,7 @@ def main():
     with common.Folder() as folder:
         template = folder.file("template")
         subprocess.run([common.HOST, "migrate", template], check=True)
-        settler = common.Settler(server.url, "100", "100")
+        settler = common.Settler(server.url, "20", "5000")  # what is under way is not given up
         path = folder.file("app.db")
 
         shutil.copy(template, path)

@@ -8,6 +8,7 @@ strace counts the calls of each thread and kills before the N-th is made. One wo
 
 import argparse
 import concurrent.futures
+import contextlib
 import itertools
 import os
 import shutil
@@ -113,7 +114,7 @@ class Worker:
             wrong += self.traces(database, erased[0])
         if not wrong:
             for suffix in ["", "-wal", "-shm", ".ledger", "-outbox-track.lock"]:
-                if os.path.exists(database + suffix):
+                with contextlib.suppress(FileNotFoundError):
                     os.unlink(database + suffix)
         return was_killed, [f"{scenario} {call} {nth} {recovery or ''}: {text}" for text in wrong]
 
