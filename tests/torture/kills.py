@@ -13,6 +13,7 @@ import itertools
 import os
 import shutil
 import subprocess
+import time
 
 import common
 
@@ -126,7 +127,7 @@ class Worker:
         """The app's own note of the user stays: it is not in the event's form."""
         needle = f'"user_id":"{user}"'.encode()
         for suffix in ["", "-wal"]:
-            if os.path.exists(database + suffix):
+            with contextlib.suppress(FileNotFoundError):
                 with open(database + suffix, "rb") as file:
                     if needle in file.read():
                         return [f"{user} is still in the file{suffix}"]
@@ -138,12 +139,12 @@ class Worker:
         self.folder.__exit__()
 
 
-def walk(worker, share, count, largest):
+def walk(worker, share, count, largest, until):
     """Every N of each scenario and call, until it gets through. `largest` learns where that was."""
     kills, failures = 0, []
     for scenario, call in share:
         for nth in itertools.count(1):
-            if kills >= count:
+            if kills >= count or time.monotonic() > until:
                 return kills, failures, False
             was_killed, wrong = worker.attack(scenario, call, nth)
             failures += wrong
@@ -154,17 +155,18 @@ def walk(worker, share, count, largest):
     return kills, failures, True
 
 
-def work(number, workers, mode, count, seed):
+def work(number, workers, mode, count, seed, seconds):
+    until = time.monotonic() + seconds
     worker = Worker(number)
     try:
         random = common.random.Random(seed * 1000 + number)
         share = [pair for i, pair in enumerate(itertools.product(SCENARIOS, CALLS)) if i % workers == number]
         largest, kills, failures, is_whole = {}, 0, [], False
         if mode == "kill":
-            kills, failures, is_whole = walk(worker, share, count, largest)
+            kills, failures, is_whole = walk(worker, share, count, largest, until)
         points = [pair for pair, last in largest.items() if last] if largest else share
         tries = 0
-        while kills < count and tries < count * 4 and len(failures) < 20:
+        while kills < count and tries < count * 4 and len(failures) < 20 and time.monotonic() < until:
             tries += 1
             scenario, call = random.choice(points)
             nth = random.randint(1, largest.get((scenario, call), 12))
@@ -182,6 +184,7 @@ def main():
     parser.add_argument("mode", choices=["kill", "recover"])
     parser.add_argument("--count", type=int, default=400)
     parser.add_argument("--seed", type=int)
+    parser.add_argument("--seconds", type=int, default=3600, help="then the count is what it is by then")
     parser.add_argument("--workers", type=int, default=2)
     arguments = parser.parse_args()
     if shutil.which("strace") is None:
@@ -191,7 +194,7 @@ def main():
     with concurrent.futures.ProcessPoolExecutor(arguments.workers) as pool:
         results = list(pool.map(work, range(arguments.workers), itertools.repeat(arguments.workers),
                                 itertools.repeat(arguments.mode), itertools.repeat(each),
-                                itertools.repeat(seed)))
+                                itertools.repeat(seed), itertools.repeat(arguments.seconds)))
     kills = sum(result[0] for result in results)
     walked = [result[2] for result in results]
     failures = [text for result in results for text in result[1]]
