@@ -60,7 +60,7 @@ const std::vector<Scenario>& scenarios() {
 
 void begin(const Scenario& scenario, const std::string& path, Bench& bench) {
   if (!scenario.begins_migrated) return;
-  SQLite::Database db = open_app(path, nullptr);
+  SQLite::Database db = open_app(path);
   outbox::migrate(db);
   enqueue(db, "u1");
   if (scenario.begins_delivered) outbox::deliver_once(db, bench.endpoint(), options());

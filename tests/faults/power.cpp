@@ -247,7 +247,7 @@ int main(int argc, char** argv) try {
   for (int i = 0; i < count; ++i) {
     const std::string path = bench.new_path();
     {
-      SQLite::Database db = open_app(path, nullptr);
+      SQLite::Database db = open_app(path);
       outbox::migrate(db);
     }
     const Cut cut = child(path, bench.endpoint(), level, seed + std::uint64_t(i));
@@ -257,7 +257,7 @@ int main(int argc, char** argv) try {
     int there = 0;
     if (fault.empty()) {
       fault = fault_after(path, bench, {.may_lose_commits = level != "FULL"});
-      SQLite::Database db = open_app(path, nullptr);
+      SQLite::Database db = open_app(path);
       there = db.execAndGet("select count(*) / 2 from notes").getInt();
     }
     lost += std::max(cut.committed - there, 0);

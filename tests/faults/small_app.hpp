@@ -79,7 +79,7 @@ inline outbox::DispatcherOptions options() {
   return options;
 }
 
-inline SQLite::Database open_app(const std::string& path, const char* vfs) {
+inline SQLite::Database open_app(const std::string& path, const std::string& vfs = {}) {
   SQLite::Database db{path, SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE, 5'000, vfs};
   db.exec("pragma journal_mode = wal; create table if not exists notes (user text primary key)");
   return db;
@@ -103,7 +103,7 @@ struct Allowed {
 
 // What is wrong once the disk works again; empty: nothing.
 inline std::string fault_after(const std::string& path, Bench& bench, const Allowed& allowed = {}) {
-  SQLite::Database db = open_app(path, nullptr);
+  SQLite::Database db = open_app(path);
   outbox::migrate(db);
   const outbox::DeliverReport report = outbox::deliver_once(db, bench.endpoint(), options());
   if (report.remaining != 0 || outbox::status(db).counts.pending != 0) return "not all delivered";

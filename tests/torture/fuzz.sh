@@ -14,7 +14,7 @@ command -v clang++ >/dev/null && [ -e "$(clang++ -print-file-name=libclang_rt.fu
 
 flags=(-std=c++20 -O1 -g1 -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all -Iinclude -Ilib)
 mkdir -p build/fuzz
-find lib/core -name '*.cpp' | while read -r source; do
+find lib/core lib/api/values.cpp -name '*.cpp' | while read -r source; do
   object=build/fuzz/${source//\//_}.o
   [ "$object" -nt "$source" ] || echo "$source $object"
 done | xargs -r -P "$(nproc)" -L 1 sh -c "${CMAKE_CXX_COMPILER_LAUNCHER:-} clang++ ${flags[*]} -c \$0 -o \$1"
