@@ -82,13 +82,14 @@ class Settler:
     """Recovers and drains one file after the other, in a process that is never killed."""
 
     def __init__(self, url, *patience):
-        self.process = subprocess.Popen([HOST, "settle", url, *patience], text=True, stdin=subprocess.PIPE,
-                                        stdout=subprocess.PIPE)
+        self.process = subprocess.Popen([HOST, "settle", url, *patience], text=True, errors="replace",
+                                        stdin=subprocess.PIPE, stdout=subprocess.PIPE)
 
     def settle(self, path):
         self.process.stdin.write(path + "\n")
         self.process.stdin.flush()
-        return self.process.stdout.readline().strip()
+        line = self.process.stdout.readline()
+        return line.strip() if line else None  # None: the process has ended
 
     def close(self):
         self.process.stdin.close()

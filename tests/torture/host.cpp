@@ -15,6 +15,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <iostream>
 #include <outbox/outbox.hpp>
@@ -156,14 +157,19 @@ void migrate(const std::string& path) {
   outbox::migrate(db);
 }
 
+std::string one_line(std::string text) {
+  std::replace(text.begin(), text.end(), '\n', ' ');
+  return text;
+}
+
 // Migrates, delivers what is left, and says what the file holds then. Everything is closed when it
 // is said, so that the one who reads it may take the file away.
 std::string settle(const std::string& path, const std::string& url, const Patience& patience) try {
   migrate(path);
   drain(path, url, patience);
-  return state_of(path);
+  return one_line(state_of(path));
 } catch (const std::exception& error) {
-  return std::string{"error="}.append(error.what());
+  return one_line(std::string{"error="}.append(error.what()));
 }
 
 int run_command(const Words& words) {

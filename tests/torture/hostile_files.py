@@ -78,10 +78,10 @@ def main():
                 except subprocess.TimeoutExpired:
                     failures.append(f"mutation {number}: outbox {words[0]} hangs")
             settled = settler.settle(path)
-            if not settled:
+            if settled is None:
                 failures.append(f"mutation {number}: settle ended with {settler.process.wait()}")
                 settler = common.Settler(receiver.url, "2", "100")
-            errors += settled.startswith("error=")
+            errors += (settled or "").startswith("error=")
             done += 1
         settler.close()
         receiver.close()

@@ -11,13 +11,13 @@ output=$(mktemp)
 trap 'rm -f "$output"' EXIT
 
 case $what in
-  tests) command=("$tests/outbox_tests" "--source-file=*/$size") find='s/.*test cases: *[0-9]* | *([0-9]+) passed.*/\1/p' ;;
+  tests) command=("$tests/outbox_tests" "--source-file=*/$size") find='s/.*test cases: *[0-9]+ *\| *([0-9]+) passed.*/\1/p' ;;
   allocations)
     command=(env OUTBOX_LONG_TESTS=1 "$tests/allocation_faults")
-    find='s/.*MESSAGE: ([0-9]+) failed calls.*/\1/p' ;;
+    find='s/.*MESSAGE: ([0-9]+) failed.*/\1/p' ;;
   lives) command=("$tests/simulation" lives --seeds $((size / 100)) --steps 100) find='s/.* lives, ([0-9]+) steps.*/\1/p' ;;
   isolation) command=("$tests/simulation" isolation) find='s/^([0-9]+) placements.*/\1/p' ;;
-  outage) command=("$tests/simulation" outage --days "$size") find='s/.*[^0-9]([0-9]+) events.*/\1/p' ;;
+  outage) command=("$tests/simulation" outage --days "$size") find='s/.*events.s: ([0-9]+) pending.*/\1/p' ;;
   stops) command=("$build/tools/bench/liveness" stops --count "$size") find='s/^([0-9]+) stops.*; 0 events lost$/\1/p' ;;
   cli_fuzz) command=("$tests/cli_fuzz" "$size") find='s/^([0-9]+).*/\1/p' ;;
   sanitizer)
