@@ -11,6 +11,7 @@ host=tests/torture
 row T-01 kill_9_at_system_calls      300    10000   "${py[@]}" $host/kills.py kill --count COUNT
 row T-03 io_error_in_recovery        100    2000    "${py[@]}" $host/kills.py recover --count COUNT
 row T-02 each_file_system_call_fails 0       1       "$OUTBOX_BUILD/tests/io_faults" COUNT
+row T-02b each_system_call_fails     30      all     "${py[@]}" $host/io_errors.py --count COUNT
 row T-04a power_cuts_synchronous_full 0      1000    "$OUTBOX_BUILD/tests/power_cuts" COUNT 1 FULL
 row T-04b power_cuts_normal           0      1000    "$OUTBOX_BUILD/tests/power_cuts" COUNT 1 NORMAL
 row T-05 disk_full_and_free          10     500     "${py[@]}" $host/full_disk.py --count COUNT
