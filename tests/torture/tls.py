@@ -132,9 +132,11 @@ def certificates(case, authority):
 
 def redirects(case, authority):
     for status in [301, 302, 303, 307, 308]:
-        other = Scripted()
-        server = Always(lambda one, status=status, other=other: redirect(one, status, other.url),
-                        wrapping(*authority.issue("redirect", "IP:127.0.0.1")))
+        # As trusted as the first one: libcurl would follow it there, were it told to.
+        wrap = wrapping(*authority.issue("redirect", "IP:127.0.0.1"))
+        other = Scripted(wrap)
+        target = f"https://127.0.0.1:{other.port}/track"
+        server = Always(lambda one, status=status, target=target: redirect(one, status, target), wrap)
         case.deliver(f"{status} to another server", f"https://127.0.0.1:{server.port}/track", authority.file, False,
                      others=[other])
         if other.heads:
