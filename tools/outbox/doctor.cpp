@@ -107,6 +107,12 @@ std::optional<outbox::RepairReport> fix(const Findings& findings, const Globals&
   return globals.is_dry_run ? std::nullopt : std::optional{report};
 }
 
+// An engine has no status; without one the Track API has not answered.
+std::string answer_of(const outbox::RequestSummary& request, const DoctorFlags& flags) {
+  if (request.status) return "HTTP " + std::to_string(*request.status);
+  return flags.sending.relay.to.empty() ? "no answer" : "the relay said";
+}
+
 // From a database in memory, so that the queue and its order are not touched.
 void send_test_event(const DoctorFlags& flags, Findings& findings) {
   SQLite::Database scratch{":memory:", SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE};
@@ -122,22 +128,24 @@ void send_test_event(const DoctorFlags& flags, Findings& findings) {
       outbox::deliver_once(scratch, endpoint_of(flags.sending), options, std::chrono::seconds{10});
   const auto requests = outbox::list_requests(scratch, {}, 1);
   const std::string answer =
-      requests.empty() ? "no answer"
-                       : (requests[0].status ? "HTTP " + std::to_string(*requests[0].status)
-                                             : std::string{"no answer"}) +
-                             " after " + std::to_string(requests[0].took.count()) +
-                             " ms: " + to_string(requests[0].verdict) +
-                             (requests[0].reason.empty() ? "" : ", " + requests[0].reason);
+      requests.empty()
+          ? "no answer"
+          : answer_of(requests[0], flags) + " after " + std::to_string(requests[0].took.count()) +
+                " ms: " + to_string(requests[0].verdict) +
+                (requests[0].reason.empty() ? "" : ", " + requests[0].reason);
   findings.push_back({"endpoint", report.delivered == 1 ? Level::good : Level::problem,
                       "a test event: " + answer});
 }
 
 void connect(const DoctorFlags& flags, Findings& findings) {
+  const bool is_relay = !flags.sending.relay.to.empty();
   const outbox::TrackApi api = track_api_of(flags.sending);
-  const std::string problem = outbox::connection_problem(api);
+  const std::string where = is_relay ? shown_address(flags.sending.relay.to) : api.url;
+  const std::string problem =
+      is_relay ? relay_problem(flags.sending) : outbox::connection_problem(api);
   findings.push_back({"connection", problem.empty() ? Level::good : Level::problem,
-                      problem.empty() ? "connects to " + api.url + "; nothing was sent"
-                                      : "cannot connect to " + api.url + ": " + problem});
+                      problem.empty() ? "connects to " + where + "; nothing was sent"
+                                      : "cannot connect to " + where + ": " + problem});
 }
 
 ExitCode doctor(const DoctorFlags& flags, const Globals& globals) {

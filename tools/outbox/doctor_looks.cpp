@@ -89,7 +89,7 @@ void look_at_settings(SQLite::Database& db, Findings& findings) {
 }
 
 void look_at_token(const SendingFlags& flags, Findings& findings) {
-  if (flags.auth == "none") return;
+  if (flags.auth == "none" || !flags.relay.to.empty()) return;  // a relay has its own
   const bool is_named = !flags.token_file.empty() || !flags.token_env.empty() ||
                         std::getenv("OUTBOX_TOKEN") != nullptr;
   if (!is_named) return;

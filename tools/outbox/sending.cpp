@@ -57,6 +57,7 @@ void add_endpoint_options(CLI::App& command, SendingFlags& flags) {
   add("--proxy", flags.proxy, "URL of a proxy, or none");
   command.add_flag("--allow-plain-http", flags.allows_plain_http,
                    "Allow http:// beyond loopback: shows the token to the network");
+  add_relay_options(command, flags.relay);
 }
 
 void add_sending_options(CLI::App& command, SendingFlags& flags) {
@@ -92,6 +93,7 @@ outbox::TrackApi track_api_of(const SendingFlags& flags) {
 }
 
 outbox::Endpoint endpoint_of(const SendingFlags& flags) {
+  if (!flags.relay.to.empty()) return relay_of(flags);
   outbox::TrackApi api = track_api_of(flags);
   api.credentials = credentials_of(flags);
   return outbox::track_api(std::move(api));

@@ -11,11 +11,13 @@
 #include "outbox/dispatcher.hpp"
 #include "outbox/inspect.hpp"
 #include "outbox/track_api.hpp"
+#include "relays.hpp"
 
 namespace cli {
 
 struct SendingFlags {
   std::string url;
+  RelayFlags relay = {};
   std::string token_file;
   std::string token_env;
   std::string auth = "bearer";
@@ -41,7 +43,8 @@ void add_endpoint_options(CLI::App& command, SendingFlags& flags);
 outbox::Credentials credentials_of(const SendingFlags& flags);
 /// The endpoint without its credentials. Throws: `Failure`.
 outbox::TrackApi track_api_of(const SendingFlags& flags);
-/// Throws: as both; `std::invalid_argument`.
+/// The relay that `--to` names, or the Track API with its credentials. Throws: as both and as
+/// `relay_of`; `std::invalid_argument`.
 outbox::Endpoint endpoint_of(const SendingFlags& flags);
 outbox::DispatcherOptions dispatcher_options_of(const SendingFlags& flags,
                                                 const std::string& destination);

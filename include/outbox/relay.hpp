@@ -1,0 +1,45 @@
+#pragma once
+
+// What relays to other engines have in common: how a message is written, and how it is routed. Also
+// for a sink of your own.
+
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "outbox/export.hpp"
+#include "outbox/sink.hpp"
+
+namespace outbox {
+inline namespace v0 {
+
+/// How an event becomes a message. The body is the stored payload in both, byte for byte.
+enum class MessageFormat {
+  plain,               ///< The engine's own headers, then those of the event.
+  cloudevents_binary,  ///< The same, and the attributes of CloudEvents 1.0 as headers.
+};
+
+/// Names and values, in the order in which they are sent.
+using MessageHeaders = std::vector<std::pair<std::string, std::string>>;
+
+/// The headers that the event was enqueued with. What plain SQL wrote that is no text, has no
+/// proper name (`[A-Za-z0-9_-]`), or holds control characters, is left out: it cannot be sent.
+OUTBOX_API MessageHeaders headers_of(const BatchEvent& event);
+
+/// The attributes of CloudEvents 1.0 without the prefix of a protocol: `specversion`, `id` (the
+/// event id), `source`, `type` (the kind), `time` (when it was enqueued), and `partitionkey` (the
+/// ordering key, if there is one). The content type is a header of the engine's own.
+OUTBOX_API MessageHeaders cloudevents_attributes(const BatchEvent& event,
+                                                 const std::string& source);
+
+/// The kind by which an event is routed: that of the event, and "track" when it has none.
+OUTBOX_API std::string routed_kind(const BatchEvent& event);
+
+/// `pattern` with `{destination}` and `{kind}` replaced. What is put in is one token: each
+/// character but `[A-Za-z0-9_-]` becomes '_'.
+OUTBOX_API std::string route(std::string_view pattern, std::string_view destination,
+                             std::string_view kind);
+
+}  // namespace v0
+}  // namespace outbox

@@ -1,0 +1,78 @@
+#include "relays.hpp"
+
+#include "exit_code.hpp"
+#include "globals.hpp"
+#include "relay_kinds.hpp"
+#include "sending.hpp"
+
+namespace cli {
+
+namespace {
+
+struct Scheme {
+  std::string_view name;
+  std::string_view needs;  // what it is built with
+  RelayKind kind;
+};
+
+const Scheme schemes[] = {
+    {"nats", "libnats (Debian: libnats-dev) and -DOUTBOX_WITH_NATS=ON", nats_relay()},
+    {"tls", "libnats (Debian: libnats-dev) and -DOUTBOX_WITH_NATS=ON", nats_relay()},
+};
+
+std::string known_schemes() {
+  std::string names;
+  for (const Scheme& scheme : schemes) {
+    names += names.empty() ? "" : ", ";
+    names += scheme.name;
+    names += "://";
+  }
+  return names;
+}
+
+const RelayKind& kind_of(const std::string& to) {
+  const std::string scheme = to.substr(0, to.find("://"));
+  for (const Scheme& known : schemes) {
+    if (known.name != scheme) continue;
+    if (known.kind.endpoint != nullptr) return known.kind;
+    throw Failure{usage, "--to: this outbox was built without " + scheme + "://; it needs " +
+                             std::string{known.needs}};
+  }
+  throw Failure{usage, "--to: must begin with one of " + known_schemes()};
+}
+
+}  // namespace
+
+void add_relay_options(CLI::App& command, RelayFlags& flags) {
+  const auto add = [&command](const char* name, std::string& value, const char* about) {
+    return command.add_option(name, value, about)->check(not_empty)->group("Relays");
+  };
+  add("--to", flags.to, "Relay to another engine instead of --url: nats://HOST:PORT");
+  add("--format", flags.format, "plain (default), or cloudevents: with its attributes as headers")
+      ->check(CLI::IsMember({"plain", "cloudevents"}));
+  add("--source", flags.source, "Source that CloudEvents name (outbox)");
+}
+
+outbox::Endpoint relay_of(const SendingFlags& flags) {
+  return kind_of(flags.relay.to).endpoint(flags);
+}
+
+std::string relay_problem(const SendingFlags& flags) {
+  return kind_of(flags.relay.to).problem(flags);
+}
+
+outbox::MessageFormat format_of(const RelayFlags& flags) {
+  return flags.format == "cloudevents" ? outbox::MessageFormat::cloudevents_binary
+                                       : outbox::MessageFormat::plain;
+}
+
+std::string shown_address(const std::string& to) {
+  const std::size_t begin = to.find("://");
+  if (begin == std::string::npos) return to;
+  const std::size_t host = begin + 3;
+  const std::size_t at = to.rfind('@');
+  const std::string rest = to.substr(at == std::string::npos || at < host ? host : at + 1);
+  return to.substr(0, host) + rest.substr(0, rest.find('?'));
+}
+
+}  // namespace cli
