@@ -2,6 +2,7 @@
 # Installs what outbox is built with: Debian's packages, and only those that are missing.
 #
 #     tools/install_packages.sh run     what the CLI and the demo are built with
+#     tools/install_packages.sh relay   those, and what tools/relay_demo.sh needs
 #     tools/install_packages.sh test    what the tests need beyond that, too (the default): and, into
 #                                       build/npm, the two packages that drive a browser
 #     tools/install_packages.sh torture what tools/torture.sh needs beyond both
@@ -18,10 +19,12 @@ case "${1:-test}" in
   torture) packages+=(strace openssl libclang-rt-dev) ;&
   test)
     packages+=(clang doctest-dev libgtest-dev catch2 python3 python3-jsonschema prometheus chromium)
+    packages+=(libnats-dev nats-server openssl)
     # Another Node.js than Debian's may be here, with an npm of its own.
     command -v npm >/dev/null || packages+=(nodejs npm)
     ;;
-  *) echo "usage: tools/install_packages.sh [run|test|torture]" >&2; exit 2 ;;
+  relay) packages+=(python3 libnats-dev nats-server) ;;
+  *) echo "usage: tools/install_packages.sh [run|relay|test|torture]" >&2; exit 2 ;;
 esac
 
 missing=()

@@ -116,6 +116,25 @@ TEST_CASE("a host builds outbox inside its own project") {
   CHECK(hosts >= 2);
 }
 
+TEST_CASE("a program that does not ask for a relay links none of their client libraries") {
+  for (const char* build : {"static-g++", "shared-g++"}) {
+    CAPTURE(build);
+    const std::string libraries = must({"ldd", built + "/" + build + "/consumer_20"});
+    CHECK(libraries.find("libsqlite3") != std::string::npos);  // it was looked at
+    CHECK(libraries.find("libnats") == std::string::npos);
+    CHECK(libraries.find("librdkafka") == std::string::npos);
+  }
+}
+
+#ifdef OUTBOX_WITH_NATS
+TEST_CASE("a program that asks for the relay to NATS gets it, static and shared") {
+  for (const char* build : {"static-g++", "static-clang++", "shared-g++", "shared-clang++"}) {
+    const std::string relay = built + "/" + build + "/relay";
+    CHECK(must({relay}).find("NATS: could not connect: ") == 0);
+  }
+}
+#endif
+
 TEST_CASE("the static library brings no SQLite of its own: a process has one, the host's") {
   const std::string library = library_folder(built + "/static") + "/liboutbox.a";
   for (const std::string& line : symbols({"nm", "--defined-only", library})) {

@@ -27,6 +27,19 @@ write_basic_package_version_file(${PROJECT_BINARY_DIR}/outboxConfigVersion.cmake
 install(FILES ${PROJECT_BINARY_DIR}/outboxConfig.cmake ${PROJECT_BINARY_DIR}/outboxConfigVersion.cmake
   DESTINATION ${package_folder})
 
+# Each relay is a component: find_package(outbox COMPONENTS nats).
+get_property(relays GLOBAL PROPERTY OUTBOX_RELAYS)
+foreach(name IN LISTS relays)
+  get_property(OUTBOX_RELAY_PACKAGE GLOBAL PROPERTY OUTBOX_RELAY_PACKAGE_${name})
+  set(OUTBOX_RELAY ${name})
+  install(TARGETS outbox_${name} EXPORT outbox_${name}Targets)
+  install(EXPORT outbox_${name}Targets NAMESPACE outbox:: DESTINATION ${package_folder})
+  configure_file(${CMAKE_CURRENT_LIST_DIR}/outboxRelay.cmake.in
+    ${PROJECT_BINARY_DIR}/outbox-${name}.cmake @ONLY)
+  install(FILES ${PROJECT_BINARY_DIR}/outbox-${name}.cmake
+    ${CMAKE_CURRENT_LIST_DIR}/Find${OUTBOX_RELAY_PACKAGE}.cmake DESTINATION ${package_folder})
+endforeach()
+
 # A static library leaves its needs to the program; a shared one brings them. SQLiteCpp's archive is
 # named by hand, since it has no .pc file on Debian.
 if(BUILD_SHARED_LIBS)

@@ -15,6 +15,25 @@ function(outbox_own_code target)
     $<$<BOOL:${OUTBOX_WARNINGS_AS_ERRORS}>:-Werror>)
 endfunction()
 
+# A relay to another engine: the library outbox::<name>, with the engine's client. Nothing of it is in
+# outbox::outbox. PACKAGE is what a consumer of a static one has to find.
+function(outbox_add_relay name)
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "PACKAGE" "SOURCES;CLIENT")
+  add_library(outbox_${name} ${arg_SOURCES})
+  add_library(outbox::${name} ALIAS outbox_${name})
+  outbox_own_code(outbox_${name})
+  set_target_properties(outbox_${name} PROPERTIES
+    EXPORT_NAME ${name}
+    VERSION ${PROJECT_VERSION}
+    SOVERSION ${PROJECT_VERSION_MAJOR}.${PROJECT_VERSION_MINOR}
+    CXX_VISIBILITY_PRESET hidden
+    VISIBILITY_INLINES_HIDDEN ON)
+  target_include_directories(outbox_${name} PRIVATE ${PROJECT_SOURCE_DIR}/lib)
+  target_link_libraries(outbox_${name} PUBLIC outbox PRIVATE ${arg_CLIENT})
+  set_property(GLOBAL APPEND PROPERTY OUTBOX_RELAYS ${name})
+  set_property(GLOBAL PROPERTY OUTBOX_RELAY_PACKAGE_${name} ${arg_PACKAGE})
+endfunction()
+
 # Headers that nearly every file of a kind includes are compiled once: half of the build was their
 # parsing. A file still includes what it uses: tests/consumers builds the library without them.
 set(OUTBOX_LIBRARY_HEADERS

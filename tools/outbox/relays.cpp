@@ -51,6 +51,16 @@ void add_relay_options(CLI::App& command, RelayFlags& flags) {
   add("--format", flags.format, "plain (default), or cloudevents: with its attributes as headers")
       ->check(CLI::IsMember({"plain", "cloudevents"}));
   add("--source", flags.source, "Source that CloudEvents name (outbox)");
+  add("--user", flags.user, "User, with the password in --token-file or --token-env");
+  add("--creds-file", flags.creds_file, "NATS: file with the user's JWT and seed");
+  add("--client-certificate", flags.client_certificate, "PEM file, for servers that want one");
+  add("--client-key", flags.client_key, "PEM file with the key of that certificate");
+  add("--subject", flags.subject, "NATS: what to publish to (outbox.{destination}.{kind})");
+  add("--stream", flags.stream, "NATS: the stream that must take the events");
+  command
+      .add_flag("--create-stream", flags.creates_stream,
+                "NATS: make --stream when the server has none of that name")
+      ->group("Relays");
 }
 
 outbox::Endpoint relay_of(const SendingFlags& flags) {

@@ -18,6 +18,11 @@ struct RelayFlags {
   std::string to;  // empty: no relay
   std::string format = "plain";
   std::string source = "outbox";
+  std::string user;
+  std::string creds_file;
+  std::string client_certificate, client_key;
+  std::string subject, stream;
+  bool creates_stream = false;
 };
 
 void add_relay_options(CLI::App& command, RelayFlags& flags);

@@ -1,0 +1,22 @@
+#pragma once
+
+// The headers of an event, as they are stored.
+
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace outbox::core {
+
+/// Whether `c` may stand in a header's name, and in a token of a subject.
+constexpr bool is_name_character(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
+         c == '-';
+}
+
+/// The members of the JSON object `text`, in their order. What cannot be sent is left out: no text,
+/// no name, control characters. Of a text that is no object: nothing.
+std::vector<std::pair<std::string, std::string>> headers_in(std::string_view text);
+
+}  // namespace outbox::core

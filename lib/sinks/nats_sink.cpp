@@ -1,0 +1,184 @@
+#include "sinks/nats_sink.hpp"
+
+#include <poll.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "sinks/credentials.hpp"
+#include "sinks/nats_message.hpp"
+#include "sinks/nats_outcome.hpp"
+
+namespace outbox {
+
+namespace sinks {
+
+namespace {
+
+using std::chrono::milliseconds;
+using SteadyClock = std::chrono::steady_clock;
+
+// The client reports at `ack_timeout`; if it does not, this is where the sink's own patience ends.
+constexpr milliseconds slack{1'000};
+
+}  // namespace
+
+NatsSink::NatsSink(NatsOptions options)
+    : options_{std::move(options)}, servers_{require_servers(options_)} {
+  require_fit(options_);
+}
+
+NatsSink::~NatsSink() = default;
+
+std::string NatsSink::name() const {
+  std::string name = options_.url + " " + options_.subject;
+  if (!options_.stream.empty()) name += " in " + options_.stream;
+  return name;
+}
+
+BatchRules NatsSink::batch_rules() const {
+  return {.mixes_kinds = true, .takes_any_object = true};
+}
+
+void NatsSink::add_messages(const Batch& batch) {
+  std::string subject;
+  const std::string* kind = nullptr;  // that of `subject`: neighbours are mostly alike
+  for (const BatchEvent& event : batch.events) {
+    if (kind == nullptr || *kind != event.kind) {
+      subject = route(options_.subject, batch.destination, routed_kind(event));
+      kind = &event.kind;
+    }
+    connection_->add({.subject = subject,
+                      .id = event.event_id.c_str(),
+                      .headers = nats_headers(event, options_),
+                      .body = batch.payload(event)});
+  }
+}
+
+void NatsSink::submit(std::uint64_t token, Batch batch) {
+  const auto started = SteadyClock::now();
+  try {
+    connect();
+  } catch (const NatsTrouble& trouble) {
+    Outcome outcome{.verdict = trouble.meaning().verdict, .reason = trouble.what()};
+    outcome.took = std::chrono::duration_cast<milliseconds>(SteadyClock::now() - started);
+    if (outcome.verdict == Verdict::unauthorized) note_refusal(options_.credentials);
+    return replies_.push_back({token, std::move(outcome)});
+  } catch (const CredentialProblem& problem) {
+    note_refusal(options_.credentials);
+    return replies_.push_back(
+        {token, {.verdict = Verdict::unauthorized, .reason = problem.what(), .was_made = false}});
+  }
+  add_messages(batch);
+  connection_->send(token, started, SteadyClock::now() + options_.ack_timeout + slack);
+}
+
+void NatsSink::connect() {
+  if (connection_ && !connection_->flights().is_lost()) return;
+  gather();  // what was under way on the lost one
+  connection_.reset();
+  connection_ = first_that_answers();
+}
+
+std::unique_ptr<NatsConnection> NatsSink::first_that_answers() {
+  const NatsSecret secret = secret_of(options_.credentials);
+  for (auto server = servers_.begin();; ++server) {
+    try {
+      return std::make_unique<NatsConnection>(*server, options_, secret,
+                                              std::make_shared<NatsFlights>(signal_));
+    } catch (const NatsTrouble&) {
+      if (std::next(server) == servers_.end()) throw;
+    }
+  }
+}
+
+void NatsSink::connect_and_look() {
+  connect();
+  connection_->look_at_stream(options_);
+}
+
+std::vector<Sink::Reply> NatsSink::collect(milliseconds time_max) {
+  const auto deadline = SteadyClock::now() + time_max;
+  for (;;) {
+    const bool is_raised = signal_->take();
+    gather();
+    if (is_raised || !replies_.empty() || SteadyClock::now() >= deadline) break;
+    const bool is_watched_readable = wait(deadline);
+    if (!is_watched_readable) continue;
+    gather();
+    break;
+  }
+  return std::exchange(replies_, {});
+}
+
+// True: the watched descriptor is readable.
+bool NatsSink::wait(SteadyClock::time_point until) {
+  if (connection_) until = std::min(until, connection_->flights().deadline());
+  pollfd waited[] = {{.fd = signal_->descriptor(), .events = POLLIN, .revents = 0},
+                     {.fd = watched_, .events = POLLIN, .revents = 0}};
+  const auto left = std::chrono::ceil<milliseconds>(until - SteadyClock::now());
+  const auto step = std::clamp<milliseconds>(left, milliseconds{0}, std::chrono::hours{1});
+  poll(waited, watched_ < 0 ? 1 : 2, static_cast<int>(step.count()));
+  return watched_ >= 0 && waited[1].revents != 0;
+}
+
+void NatsSink::gather() {
+  if (!connection_) return;
+  const auto now = SteadyClock::now();
+  bool is_in_doubt = connection_->flights().is_lost();
+  for (const NatsFlight& flight : connection_->flights().take(now)) {
+    Outcome outcome = outcome_of(flight, now);
+    if (flight.was_denied) note_refusal(options_.credentials);
+    is_in_doubt |= flight.was_denied || has_silence(flight);
+    replies_.push_back({flight.token, std::move(outcome)});
+  }
+  // A new connection has new permissions, and no messages that may still be answered.
+  if (is_in_doubt && !connection_->flights().has_any()) connection_.reset();
+}
+
+bool NatsSink::has_new_credential() {
+  return is_renewed(options_.credentials);
+}
+
+void NatsSink::abort() noexcept {
+  connection_.reset();  // with what it may have been about to send
+  replies_.clear();
+}
+
+}  // namespace sinks
+
+inline namespace v0 {
+
+NatsCredentials nats_token(SecretSource token) {
+  return {.kind = NatsCredentials::Kind::token, .user = {}, .source = std::move(token)};
+}
+NatsCredentials nats_user(std::string user, SecretSource password) {
+  return {.kind = NatsCredentials::Kind::password,
+          .user = std::move(user),
+          .source = std::move(password)};
+}
+NatsCredentials nats_creds(SecretSource text) {
+  return {.kind = NatsCredentials::Kind::creds, .user = {}, .source = std::move(text)};
+}
+
+Endpoint nats_jetstream(NatsOptions options) {
+  return Endpoint{std::make_unique<sinks::NatsSink>(std::move(options))};
+}
+
+std::string connection_problem(const NatsOptions& options) {
+  NatsOptions looking = options;
+  looking.create_stream = {};  // a look makes nothing
+  if (options.create_stream) looking.stream.clear();
+  sinks::NatsSink sink{std::move(looking)};
+  try {
+    sink.connect_and_look();
+    return {};
+  } catch (const sinks::NatsTrouble& trouble) {
+    return trouble.what();
+  } catch (const sinks::CredentialProblem& problem) {
+    return problem.what();
+  }
+}
+
+}  // namespace v0
+}  // namespace outbox

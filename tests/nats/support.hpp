@@ -1,0 +1,48 @@
+#pragma once
+
+// An app whose events go to a stream, and the short times that tests need.
+
+#include <chrono>
+#include <string>
+
+#include "outbox/nats.hpp"
+#include "outbox/outbox.hpp"
+#include "outbox/testing.hpp"
+#include "support/database.hpp"
+#include "support/eventually.hpp"
+#include "support/nats_server.hpp"
+
+namespace support {
+
+/// Enqueues `count` events `{"n":0}`, `{"n":1}`, … of the destination "events", in one transaction.
+inline void enqueue_numbers(AppDatabase& app, int count, const std::string& kind = "made",
+                            int keys = 1) {
+  SQLite::Transaction transaction{app.db()};
+  for (int n = 0; n < count; ++n) {
+    std::string key = "key-";
+    key += std::to_string(n % keys);
+    outbox::enqueue(app.db(), outbox::Payload{.text = "{\"n\":" + std::to_string(n) + "}"},
+                    {.destination = "events", .kind = kind, .ordering_key = key});
+  }
+  transaction.commit();
+}
+
+inline outbox::NatsOptions nats_options(const NatsServer& server) {
+  return {.url = server.url(), .ack_timeout = std::chrono::seconds{10}};
+}
+
+inline outbox::DispatcherOptions to_events() {
+  return {.destination = "events",
+          .backoff_min = std::chrono::milliseconds{1},
+          .backoff_max = std::chrono::milliseconds{50}};
+}
+
+/// Sends what is due; the time stands still, so that it ends where it would have to wait.
+inline outbox::DeliverReport deliver(AppDatabase& app, const outbox::NatsOptions& options) {
+  const outbox::testing::ManualClock clock;
+  outbox::DispatcherOptions dispatching = to_events();
+  dispatching.clock = clock.function();
+  return outbox::deliver_once(app.path(), outbox::nats_jetstream(options), dispatching, patience);
+}
+
+}  // namespace support

@@ -1,0 +1,67 @@
+// --to nats://HOST:PORT
+
+#include "exit_code.hpp"
+#include "format.hpp"
+#include "outbox/nats.hpp"
+#include "relay_kinds.hpp"
+#include "sending.hpp"
+
+namespace cli {
+
+namespace {
+
+// Says now what is wrong with the file.
+outbox::SecretSource readable(outbox::SecretSource source) {
+  try {
+    if (source.secret().empty()) throw std::invalid_argument{"the credential is empty"};
+    return source;
+  } catch (const std::exception& error) {
+    throw Failure{unauthorized, std::string{error.what()} + ". Nothing was sent"};
+  }
+}
+
+// Only what was named: the token in OUTBOX_TOKEN is for another endpoint.
+outbox::NatsCredentials credentials_for(const SendingFlags& flags) {
+  if (!flags.relay.creds_file.empty()) {
+    return outbox::nats_creds(readable(outbox::from_file(flags.relay.creds_file)));
+  }
+  if (flags.token_file.empty() && flags.token_env.empty()) {
+    if (flags.relay.user.empty()) return {};
+    throw Failure{unauthorized, "--user: the password is in --token-file or --token-env"};
+  }
+  const outbox::SecretSource secret =
+      readable(flags.token_file.empty() ? outbox::from_env(flags.token_env.c_str())
+                                        : outbox::from_file(flags.token_file));
+  return flags.relay.user.empty() ? outbox::nats_token(secret)
+                                  : outbox::nats_user(flags.relay.user, secret);
+}
+
+outbox::NatsOptions options_of(const SendingFlags& flags) {
+  const RelayFlags& relay = flags.relay;
+  outbox::NatsOptions options{.url = relay.to,
+                              .credentials = credentials_for(flags),
+                              .stream = relay.stream,
+                              .format = format_of(relay),
+                              .source = relay.source,
+                              .ca_file = flags.ca_file,
+                              .certificate_file = relay.client_certificate,
+                              .key_file = relay.client_key,
+                              .plain = flags.allows_plain_http ? outbox::PlainNats::to_anyone
+                                                               : outbox::PlainNats::to_loopback};
+  if (!relay.subject.empty()) options.subject = relay.subject;
+  if (relay.creates_stream) options.create_stream = outbox::NatsStream{};
+  if (!flags.request_timeout.empty()) {
+    options.ack_timeout = duration_of(flags.request_timeout);
+    options.connect_timeout = std::min(options.connect_timeout, options.ack_timeout);
+  }
+  return options;
+}
+
+}  // namespace
+
+RelayKind nats_relay() {
+  return {[](const SendingFlags& flags) { return outbox::nats_jetstream(options_of(flags)); },
+          [](const SendingFlags& flags) { return outbox::connection_problem(options_of(flags)); }};
+}
+
+}  // namespace cli
