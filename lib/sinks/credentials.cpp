@@ -145,37 +145,11 @@ Credentials of(AuthScheme scheme, SecretSource source) {
   return {.scheme = scheme, .source = std::move(source)};
 }
 
-// A callback's own error text may quote anything, the token too: it goes no further.
-std::string secret_of(const Credentials& credentials) {
-  try {
-    return credentials.source.secret();
-  } catch (const CredentialProblem&) {
-    throw;
-  } catch (...) {
-    throw CredentialProblem{"the token callback failed"};
-  }
-}
-
 }  // namespace
-
-void note_refusal(const Credentials& credentials) noexcept {
-  try {
-    if (credentials.source.refused) credentials.source.refused();
-  } catch (...) {  // a host's own function: what it has to say is its own business
-  }
-}
-
-bool is_renewed(const Credentials& credentials) noexcept {
-  try {
-    return credentials.source.is_renewed && credentials.source.is_renewed();
-  } catch (...) {
-    return false;
-  }
-}
 
 std::optional<CredentialHeader> header_of(const Credentials& credentials) {
   if (!credentials.source.secret) return std::nullopt;
-  const std::string secret = secret_of(credentials);
+  const std::string secret = secret_of(credentials.source);
   const std::string problem = problem_of(credentials.scheme, secret);
   if (!problem.empty()) throw CredentialProblem{"the token " + problem};
   const char* const name =

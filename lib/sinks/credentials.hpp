@@ -3,18 +3,12 @@
 // From a secret to a header line.
 
 #include <optional>
-#include <stdexcept>
 #include <string>
 
 #include "outbox/credentials.hpp"
+#include "sinks/secret_source.hpp"
 
 namespace outbox::sinks {
-
-/// Why a secret cannot be sent. The text never holds the secret.
-class CredentialProblem : public std::runtime_error {
- public:
-  using std::runtime_error::runtime_error;
-};
 
 struct CredentialHeader {
   std::string line;
@@ -25,10 +19,5 @@ struct CredentialHeader {
 /// Throws: `CredentialProblem` when the secret cannot be had or may not stand in a header, whatever
 /// a callback throws.
 std::optional<CredentialHeader> header_of(const Credentials& credentials);
-
-/// Tells `credentials` that their secret was refused or could not be had.
-void note_refusal(const Credentials& credentials) noexcept;
-/// Whether there is another secret than the refused one.
-bool is_renewed(const Credentials& credentials) noexcept;
 
 }  // namespace outbox::sinks

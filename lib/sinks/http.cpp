@@ -95,10 +95,11 @@ void HttpTransfer::set_target(const HttpTarget& target) {
 }
 
 void HttpTransfer::prepare(std::uint64_t token, const std::string& url, std::string body,
-                           const std::vector<std::string>& header_lines, std::string secret) {
+                           const std::vector<std::string>& header_lines,
+                           std::vector<std::string> secrets) {
   token_ = token;
   body_ = std::move(body);
-  secret_ = std::move(secret);
+  secrets_ = std::move(secrets);
   sent_bytes_ = body_.size();
   received_ = 0;
   header_bytes_ = 0;
@@ -165,7 +166,7 @@ core::Answer HttpTransfer::answer(CURLcode result) {
     answer_.error = words_for(result);
   }
   body_.clear();
-  answer_.secret = std::move(secret_);
+  answer_.secrets = std::move(secrets_);
   return std::move(answer_);
 }
 

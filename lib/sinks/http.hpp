@@ -56,10 +56,10 @@ class HttpTransfer {
   HttpTransfer(const HttpTransfer&) = delete;
   HttpTransfer& operator=(const HttpTransfer&) = delete;
 
-  /// Prepares the next request on the same handle, to `url` with these header lines. `secret` is
-  /// what the answer must not quote; empty: nothing.
+  /// Prepares the next request on the same handle, to `url` with these header lines. The answer
+  /// must not quote `secrets`.
   void prepare(std::uint64_t token, const std::string& url, std::string body,
-               const std::vector<std::string>& header_lines, std::string secret);
+               const std::vector<std::string>& header_lines, std::vector<std::string> secrets);
 
   /// The next request opens a connection of its own.
   void avoid_idle_connections(bool avoids);
@@ -91,7 +91,7 @@ class HttpTransfer {
   char error_[CURL_ERROR_SIZE] = {};
   std::uint64_t token_ = 0;
   std::string body_;
-  std::string secret_;
+  std::vector<std::string> secrets_;
   std::size_t sent_bytes_ = 0;      // of the body to be sent
   std::size_t received_ = 0;        // bytes of the answer's body
   std::size_t header_bytes_ = 0;    // of all header lines, those of 1xx and trailers too

@@ -77,7 +77,7 @@ TEST_CASE("a token that an answer quotes is kept nowhere") {
           core::Answer answer = support::answer_of(status, std::string{"{\""} + field +
                                                                "\":" + (is_list ? "[\"" : "\"") +
                                                                quoted + (is_list ? "\"]}" : "\"}"));
-          answer.secret = token;
+          answer.secrets = {token};
           return answer;
         };
         desk.app.enqueue_many(1);

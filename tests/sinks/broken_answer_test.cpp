@@ -32,8 +32,9 @@ Outcome outcome_of(Sink& sink, std::string body = "[" + support::payload_of("u")
   return {};
 }
 
-sinks::TrackSink sink_for(const std::string& url) {
-  return sinks::TrackSink{{.credentials = bearer("t0ken"), .url = url, .timeout = 30s}};
+sinks::HttpSink sink_for(const std::string& url) {
+  return sinks::HttpSink{
+      sinks::track_service({.credentials = bearer("t0ken"), .url = url, .timeout = 30s})};
 }
 
 Verdict verdict_after(const std::function<void(Peer&, int)>& script, std::string body) {
@@ -152,10 +153,10 @@ TEST_CASE("what a proxy says when it opens or refuses the tunnel is not the endp
                  "\r\nRetry-After: 7200\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\n\r\n");
       peer.read_bytes(1);
     }};
-    sinks::TrackSink sink{{.credentials = bearer("t0ken"),
-                           .url = "https://api.example.test/",
-                           .timeout = 30s,
-                           .proxy = proxy.url()}};
+    sinks::HttpSink sink{sinks::track_service({.credentials = bearer("t0ken"),
+                                               .url = "https://api.example.test/",
+                                               .timeout = 30s,
+                                               .proxy = proxy.url()})};
     const Outcome outcome = outcome_of(sink);
     CHECK_FALSE(outcome.has_arrived);
     CHECK(outcome.status == 0);

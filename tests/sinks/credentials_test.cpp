@@ -111,7 +111,7 @@ TEST_CASE("a short-lived token is asked for before it expires, and when it was r
   }));
   CHECK(header_line(credentials) == "Authorization: Bearer token-1");
   CHECK(header_line(credentials) == "Authorization: Bearer token-1");
-  sinks::note_refusal(credentials);
+  sinks::note_refusal(credentials.source);
   lifetime = std::chrono::seconds{0};
   CHECK(header_line(credentials) == "Authorization: Bearer token-2");
   CHECK(header_line(credentials) == "Authorization: Bearer token-3");
@@ -137,16 +137,16 @@ TEST_CASE("a token file is read again after a refusal, and a change of it is not
   support::TemporaryFolder folder;
   const std::string path = folder.file("token");
   const Credentials credentials = bearer_from_file(path);
-  CHECK_FALSE(sinks::is_renewed(credentials));  // it is not there, and never was
+  CHECK_FALSE(sinks::is_renewed(credentials.source));  // it is not there, and never was
 
   write(path, "first");
-  CHECK(sinks::is_renewed(credentials));
+  CHECK(sinks::is_renewed(credentials.source));
   CHECK(header_line(credentials) == "Authorization: Bearer first");
-  sinks::note_refusal(credentials);
-  CHECK_FALSE(sinks::is_renewed(credentials));
+  sinks::note_refusal(credentials.source);
+  CHECK_FALSE(sinks::is_renewed(credentials.source));
 
   write(path, "second-one");
-  CHECK(sinks::is_renewed(credentials));
+  CHECK(sinks::is_renewed(credentials.source));
   CHECK(header_line(credentials) == "Authorization: Bearer second-one");
 }
 
@@ -154,7 +154,7 @@ TEST_CASE("what a host's own functions throw about a refusal goes no further") {
   const Credentials credentials = bearer(SecretSource{.secret = [] { return "t"; },
                                                       .refused = [] { throw 1; },
                                                       .is_renewed = []() -> bool { throw 1; }});
-  sinks::note_refusal(credentials);
-  CHECK_FALSE(sinks::is_renewed(credentials));
-  CHECK_FALSE(sinks::is_renewed(bearer("t")));
+  sinks::note_refusal(credentials.source);
+  CHECK_FALSE(sinks::is_renewed(credentials.source));
+  CHECK_FALSE(sinks::is_renewed(bearer("t").source));
 }

@@ -17,8 +17,9 @@ using track_server::TrackServer;
 
 namespace {
 
-sinks::TrackSink sink_for(const std::string& url, Credentials credentials = bearer("t0ken")) {
-  return sinks::TrackSink{{.credentials = std::move(credentials), .url = url, .timeout = 5s}};
+sinks::HttpSink sink_for(const std::string& url, Credentials credentials = bearer("t0ken")) {
+  return sinks::HttpSink{
+      sinks::track_service({.credentials = std::move(credentials), .url = url, .timeout = 5s})};
 }
 
 Outcome send(Sink& sink, std::string body) {
@@ -154,7 +155,8 @@ TEST_CASE(
 TEST_CASE("a server that never answers is given up after the time-out, as lost") {
   TrackServer server;
   server.misbehave({.latency = 60s});
-  sinks::TrackSink sink{{.credentials = bearer("t"), .url = server.url(), .timeout = 100ms}};
+  sinks::HttpSink sink{
+      sinks::track_service({.credentials = bearer("t"), .url = server.url(), .timeout = 100ms})};
   CHECK(is_lost(send(sink, batch_of("u"))));
 }
 

@@ -33,7 +33,7 @@ struct Answer {
   std::string body = {};    // at most 64 KiB of it
   bool may_be_cut = false;  // nothing said how long the body is: it ended with the connection
   std::string error = {};   // of the transport, without personal data
-  std::string secret = {};  // of the request: no text that is kept may quote it
+  std::vector<std::string> secrets = {};  // of the request: no text that is kept may quote them
   std::chrono::milliseconds took{0};
   std::vector<EventAnswer> events = {};  // of an API that answers for each; the Track API does not
 };

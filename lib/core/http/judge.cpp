@@ -31,13 +31,23 @@ bool is_web_page(const Answer& answer) {
 
 // What the endpoint says, fit to be kept: without the credential, addresses, or what a terminal
 // obeys.
-std::string kept(const std::string& text, const std::string& secret, std::size_t bytes_max) {
-  return quotes_secret(text, secret) ? "(it quotes the credential)" : sanitised(text, bytes_max);
+std::string kept(const std::string& text, const std::vector<std::string>& secrets,
+                 std::size_t bytes_max) {
+  const bool is_quoted =
+      std::any_of(secrets.begin(), secrets.end(),
+                  [&](const std::string& secret) { return quotes_secret(text, secret); });
+  return is_quoted ? "(it quotes the credential)" : sanitised(text, bytes_max);
 }
 
 std::string with_detail(std::string text, const std::string& detail) {
   if (!detail.empty()) text += ": " + detail;
   return sanitised(text, error_bytes_max);
+}
+
+// Where bodies are ignored: many frameworks call any text HTML, so only a document counts.
+bool is_web_document(const Answer& answer) {
+  const std::string begin = lower(trimmed(answer.body).substr(0, 14));
+  return begin == "<!doctype html" || begin.rfind("<html", 0) == 0;
 }
 
 // The table of docs/guarantees.md.
@@ -86,12 +96,13 @@ std::vector<EventOutcome> verdicts_of_events(const Answer& answer,
     const Answer alone{.arrival = Arrival::answered, .status = event.status};
     verdicts.push_back({event.index, verdict_of_status(alone, meanings),
                         with_detail("HTTP " + std::to_string(event.status),
-                                    kept(event.error, answer.secret, error_bytes_max))});
+                                    kept(event.error, answer.secrets, error_bytes_max))});
   }
   return verdicts;
 }
 
-Outcome judge_answered(const Answer& answer, std::span<const StatusMeaning> meanings) {
+Outcome judge_answered(const Answer& answer, std::span<const StatusMeaning> meanings,
+                       AnswerBodies bodies) {
   const std::string status_text = "HTTP " + std::to_string(answer.status);
   const bool is_success = answer.status >= 200 && answer.status < 300;
   Outcome outcome{.verdict = verdict_of_status(answer, meanings),
@@ -100,9 +111,15 @@ Outcome judge_answered(const Answer& answer, std::span<const StatusMeaning> mean
                   .has_arrived = true,
                   .is_about_size = answer.status == 413,
                   .events = verdicts_of_events(answer, meanings)};
-  if (is_success && is_web_page(answer)) {
+  const bool is_ignored = bodies == AnswerBodies::ignored;
+  if (is_success && (is_ignored ? is_web_document(answer) : is_web_page(answer))) {
     outcome.verdict = Verdict::misconfigured;
-    outcome.reason += " with a web page: not the Track API";
+    outcome.reason += is_ignored ? " with a web page: not the receiver of events"
+                                 : " with a web page: not the Track API";
+    return outcome;
+  }
+  if (is_ignored && outcome.verdict == Verdict::delivered) {
+    outcome.reason.clear();
     return outcome;
   }
 
@@ -115,8 +132,8 @@ Outcome judge_answered(const Answer& answer, std::span<const StatusMeaning> mean
     outcome.reason += ", but its body was cut";
     return outcome;
   }
-  outcome.response_id = kept(body.response_id, answer.secret, response_id_bytes_max);
-  outcome.warnings = kept(body.warnings, answer.secret, warnings_bytes_max);
+  outcome.response_id = kept(body.response_id, answer.secrets, response_id_bytes_max);
+  outcome.warnings = kept(body.warnings, answer.secrets, warnings_bytes_max);
   if (is_success && body.success == false && outcome.verdict == Verdict::delivered) {
     outcome.verdict = Verdict::refused;
   }
@@ -130,7 +147,7 @@ Outcome judge_answered(const Answer& answer, std::span<const StatusMeaning> mean
   // What is said of a credential may quote it.
   const bool is_told = outcome.verdict != Verdict::unauthorized;
   outcome.reason = with_detail(
-      status_text, is_told ? kept(body.message, answer.secret, error_bytes_max) : std::string{});
+      status_text, is_told ? kept(body.message, answer.secrets, error_bytes_max) : std::string{});
   return outcome;
 }
 
@@ -140,11 +157,12 @@ Outcome trouble(Verdict verdict, const char* what, const Answer& answer) {
 
 }  // namespace
 
-Outcome judge(const Answer& answer, Instant now, std::span<const StatusMeaning> meanings) {
+Outcome judge(const Answer& answer, Instant now, std::span<const StatusMeaning> meanings,
+              AnswerBodies bodies) {
   Outcome outcome;
   switch (answer.arrival) {
     case Arrival::answered:
-      outcome = judge_answered(answer, meanings);
+      outcome = judge_answered(answer, meanings, bodies);
       outcome.retry_after = retry_after(answer.retry_after, answer.date, now);
       break;
     case Arrival::no_credential:

@@ -178,3 +178,15 @@ TEST_CASE("where the endpoint answers for each event, each has its verdict") {
   CHECK(outcome.events[1].reason == "HTTP 400: no?user");
   CHECK(outcome.events[2].verdict == Verdict::failed);
 }
+
+TEST_CASE("where bodies are ignored, a 2xx is a yes but for an HTML document") {
+  const auto verdict = [](std::string body) {
+    return outbox::core::judge(answer_of(200, std::move(body)), now, {}, AnswerBodies::ignored)
+        .verdict;
+  };
+  CHECK(verdict("") == Verdict::delivered);
+  CHECK(verdict(R"({"success":false})") == Verdict::delivered);
+  CHECK(verdict("<ok/>") == Verdict::delivered);
+  CHECK(verdict("\n<!DOCTYPE HTML><p>") == Verdict::misconfigured);
+  CHECK(verdict("<html>") == Verdict::misconfigured);
+}

@@ -1,0 +1,39 @@
+#include "sinks/http_checks.hpp"
+
+#include <chrono>
+#include <stdexcept>
+
+namespace outbox::sinks {
+
+using std::chrono::milliseconds;
+
+void require(bool is_met, const char* what) {
+  if (is_met) return;
+  std::string text = "outbox: ";
+  text += what;
+  throw std::invalid_argument{text};
+}
+
+void require_allowed(const std::string& url, PlainHttp plain_http) {
+  const UrlFacts facts = require_url(url);
+  require(facts.is_https || facts.is_loopback || plain_http == PlainHttp::to_anyone,
+          "url: plain http:// goes only to loopback, since it would show the token to the network");
+}
+
+void require_target(const HttpTarget& target, PlainHttp plain_http) {
+  require_allowed(target.url, plain_http);
+  require(target.connect_timeout >= milliseconds{1} &&
+              target.connect_timeout <= std::chrono::minutes{5},
+          "connect_timeout: must be 1 ms to 5 min");
+  require(target.timeout >= milliseconds{1} && target.timeout <= std::chrono::minutes{10},
+          "timeout: must be 1 ms to 10 min");
+  require_proxy(target);
+}
+
+void require_meanings(const std::vector<StatusMeaning>& meanings) {
+  for (const StatusMeaning& meaning : meanings) {
+    require(meaning.status >= 100 && meaning.status <= 599, "meanings: a status is 100 to 599");
+  }
+}
+
+}  // namespace outbox::sinks

@@ -1,0 +1,147 @@
+#include "sinks/http_sink.hpp"
+
+#include <algorithm>
+#include <functional>
+#include <new>
+#include <utility>
+
+#include "core/clock.hpp"
+#include "sinks/credentials.hpp"
+
+namespace outbox::sinks {
+
+using std::chrono::milliseconds;
+
+HttpSink::HttpSink(HttpService service) : service_{std::move(service)} {
+  start_curl();
+  begin_anew();
+}
+
+HttpSink::~HttpSink() {
+  abort();
+}
+
+std::string HttpSink::name() const {
+  // A query may hold a secret: of it only a fingerprint, so that a change of it is a change.
+  const std::size_t query = service_.target.url.find('?');
+  if (query == std::string::npos) return service_.target.url;
+  return service_.target.url.substr(0, query) + "?…" +
+         std::to_string(std::hash<std::string>{}(service_.target.url.substr(query)));
+}
+
+// Also when a multi handle takes nothing any more: for want of memory libcurl (7.88) may leave one
+// that believes to be in a callback, and refuses every call (CURLM_RECURSIVE_API_CALL). It does not
+// even close its connections then.
+void HttpSink::begin_anew() {
+  abort();
+  idle_.clear();
+  multi_.reset();
+  sockets_.close_all();
+  multi_.reset(curl_multi_init());
+  if (!multi_) throw std::bad_alloc{};
+}
+
+void HttpSink::submit(std::uint64_t token, Batch batch) {
+  try {
+    std::variant<HttpRequest, Outcome> made = service_.request_of(std::move(batch));
+    if (auto* const outcome = std::get_if<Outcome>(&made)) {
+      replies_.push_back({token, std::move(*outcome)});
+    } else {
+      start(token, std::get<HttpRequest>(std::move(made)));
+    }
+  } catch (const CredentialProblem& problem) {
+    note_refusal();
+    reply(token, {.arrival = core::Arrival::no_credential, .error = problem.what()});
+  }
+}
+
+void HttpSink::start(std::uint64_t token, HttpRequest request) {
+  // An answer that nobody asked for, on a connection that has idled, would be taken for the answer
+  // to this request. While others are under way, they may be using what idles here.
+  const bool is_plain = service_.target.url.rfind("http:", 0) == 0;
+  const bool has_unasked = is_plain && under_way_.empty() && sockets_.have_unasked_bytes();
+  std::unique_ptr<HttpTransfer> transfer = idle_transfer();
+  transfer->avoid_idle_connections(has_unasked);
+  request.header_lines.emplace_back("Expect:");
+  transfer->prepare(token, request.url, std::move(request.body), request.header_lines,
+                    std::move(request.secrets));
+  if (curl_multi_add_handle(multi_.get(), transfer->handle()) != CURLM_OK) {
+    transfer.reset();
+    begin_anew();
+    throw std::bad_alloc{};
+  }
+  under_way_.push_back(std::move(transfer));
+}
+
+std::vector<Sink::Reply> HttpSink::collect(milliseconds time_max) {
+  const auto deadline = std::chrono::steady_clock::now() + time_max;
+  curl_waitfd waited[] = {
+      {.fd = wake_signal_.descriptor(), .events = CURL_WAIT_POLLIN, .revents = 0},
+      {.fd = watched_, .events = CURL_WAIT_POLLIN, .revents = 0}};
+  const unsigned count = watched_ < 0 ? 1 : 2;
+  for (;;) {
+    int running = 0;
+    curl_multi_perform(multi_.get(), &running);
+    // Read before polling: a finished transfer that nobody read makes the next poll wait in vain.
+    gather_finished();
+    const auto left = std::chrono::ceil<milliseconds>(deadline - std::chrono::steady_clock::now());
+    const bool is_readable = waited[1].revents != 0;
+    if (!replies_.empty() || wake_signal_.take() || left <= milliseconds{0} || is_readable) break;
+    const auto step = std::min<milliseconds>(left, std::chrono::hours{1});  // an int holds that
+    const CURLMcode code =
+        curl_multi_poll(multi_.get(), waited, count, static_cast<int>(step.count()), nullptr);
+    if (code != CURLM_OK) break;
+  }
+  return std::exchange(replies_, {});
+}
+
+void HttpSink::wake() noexcept {
+  wake_signal_.raise();
+}
+
+bool HttpSink::has_new_credential() {
+  return std::any_of(service_.secrets.begin(), service_.secrets.end(), is_renewed);
+}
+
+void HttpSink::abort() noexcept {
+  for (const auto& transfer : under_way_)
+    curl_multi_remove_handle(multi_.get(), transfer->handle());
+  under_way_.clear();
+  replies_.clear();
+}
+
+std::unique_ptr<HttpTransfer> HttpSink::idle_transfer() {
+  if (idle_.empty()) return std::make_unique<HttpTransfer>(service_.target, sockets_);
+  std::unique_ptr<HttpTransfer> transfer = std::move(idle_.back());
+  idle_.pop_back();
+  return transfer;
+}
+
+void HttpSink::gather_finished() {
+  int left = 0;
+  while (const CURLMsg* message = curl_multi_info_read(multi_.get(), &left)) {
+    if (message->msg != CURLMSG_DONE) continue;
+    const auto done = std::find_if(under_way_.begin(), under_way_.end(), [&](const auto& transfer) {
+      return transfer->handle() == message->easy_handle;
+    });
+    if (done == under_way_.end()) continue;
+    const CURLcode result = message->data.result;  // gone once the handle is removed
+    std::unique_ptr<HttpTransfer> transfer = std::move(*done);
+    under_way_.erase(done);
+    reply(transfer->token(), transfer->answer(result));
+    curl_multi_remove_handle(multi_.get(), transfer->handle());
+    idle_.push_back(std::move(transfer));
+  }
+}
+
+void HttpSink::note_refusal() {
+  for (const SecretSource& secret : service_.secrets) sinks::note_refusal(secret);
+}
+
+void HttpSink::reply(std::uint64_t token, const core::Answer& answer) {
+  if (answer.status == 401 || answer.status == 403 || answer.status == 407) note_refusal();
+  replies_.push_back(
+      {token, core::judge(answer, core::system_now(), service_.meanings, service_.bodies)});
+}
+
+}  // namespace outbox::sinks
