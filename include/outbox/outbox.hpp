@@ -29,3 +29,4 @@
 #include "outbox/track_api.hpp"
 #include "outbox/verdict.hpp"
 #include "outbox/version.hpp"
+#include "outbox/webhook.hpp"

@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -59,6 +60,13 @@ TEST_CASE("the README's program is the one that is compiled and run here") {
   const auto blocks = blocks_of("README.md", "cpp");
   REQUIRE_FALSE(blocks.empty());
   CHECK(blocks[0] == program.substr(program.find("\n\n") + 2));
+}
+
+TEST_CASE("the webhook of docs/relay.md is the one that is compiled and run") {
+  const auto blocks = blocks_of("docs/relay.md", "cpp");
+  REQUIRE_FALSE(blocks.empty());
+  CHECK(std::find(blocks.begin(), blocks.end(), text_of("tests/examples/webhook.hpp")) !=
+        blocks.end());
 }
 
 TEST_CASE("the example server tells of all sign-ups and invites, once and in order") {
