@@ -9,6 +9,7 @@
 
 #include "support/database.hpp"
 #include "support/process.hpp"
+#include "support/webhook_receiver.hpp"
 #include "track_server/server.hpp"
 
 using nlohmann::json;
@@ -449,4 +450,27 @@ TEST_CASE("a token never appears in what the CLI prints or leaves in the databas
   SQLite::Database db = desk.open();
   CHECK(db.execAndGet("select count(*) from outbox_requests where reason like '%amy@achme%'")
             .getInt() == 0);
+}
+
+TEST_CASE("--to sends events to a webhook, signed, and not the Track API's token") {
+  const Desk desk;
+  const support::WebhookReceiver hook;
+  const std::string key_file = desk.folder.file("webhook.key");
+  std::ofstream{key_file} << "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+  const std::string events = "[" + event("a") + "," + event("b") + "]";
+  REQUIRE(desk.run({"enqueue", "--destination", "hooks"}, events).code == 0);
+
+  const Finished drained =
+      desk.run({"drain", "--destination", "hooks", "--to", hook.url(), "--format", "cloudevents",
+                "--source", "/shop", "--array", "--signing-key-file", key_file});
+
+  CHECK(drained.code == 0);
+  REQUIRE(hook.requests().size() == 1);
+  CHECK(json::parse(hook.requests()[0].body).size() == 2);
+  CHECK(json::parse(hook.requests()[0].body)[0]["source"] == "/shop");
+  CHECK_FALSE(hook.requests()[0].header("webhook-signature").empty());
+  CHECK(hook.requests()[0].header("Authorization").empty());
+  CHECK(desk.server.request_count() == 0);
+  CHECK(desk.run({"doctor", "--online", "--destination", "hooks", "--to", hook.url()}).code == 0);
+  CHECK(desk.run({"drain", "--destination", "hooks", "--to", "ftp://127.0.0.1/"}).code == 2);
 }

@@ -35,9 +35,9 @@ std::string command_names(const CLI::App& app) {
 }
 
 bool takes_file(const std::string& flag) {
-  for (const char* name :
-       {"--db", "--token-file", "--ca-file", "--creds-file", "--client-certificate", "--client-key",
-        "--config", "--textfile", "--metrics-file", "--output"}) {
+  for (const char* name : {"--db", "--token-file", "--ca-file", "--signing-key-file",
+                           "--creds-file", "--client-certificate", "--client-key", "--config",
+                           "--textfile", "--metrics-file", "--output"}) {
     if (flag == name) return true;
   }
   return false;
@@ -68,9 +68,9 @@ std::string cases_of(const CLI::App& app) {
          "\"$database\"}"
          " 2>/dev/null) ;;\n    ";
   std::string files;
-  for (const char* name :
-       {"--db", "--token-file", "--ca-file", "--creds-file", "--client-certificate", "--client-key",
-        "--config", "--textfile", "--metrics-file", "--output"}) {
+  for (const char* name : {"--db", "--token-file", "--ca-file", "--signing-key-file",
+                           "--creds-file", "--client-certificate", "--client-key", "--config",
+                           "--textfile", "--metrics-file", "--output"}) {
     files += (files.empty() ? "" : "|") + std::string{name};
   }
   out << files << ") offered= files=yes ;;\n  esac\n"

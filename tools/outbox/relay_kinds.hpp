@@ -16,6 +16,8 @@ struct RelayKind {
   std::string (*problem)(const SendingFlags&) = nullptr;  // see `relay_problem`
 };
 
+RelayKind webhook_relay();  // in the main library
+
 #ifdef OUTBOX_WITH_NATS
 RelayKind nats_relay();
 #else

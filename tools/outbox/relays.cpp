@@ -16,6 +16,8 @@ struct Scheme {
 };
 
 const Scheme schemes[] = {
+    {"https", "", webhook_relay()},
+    {"http", "", webhook_relay()},
     {"nats", "libnats (Debian: libnats-dev) and -DOUTBOX_WITH_NATS=ON", nats_relay()},
     {"tls", "libnats (Debian: libnats-dev) and -DOUTBOX_WITH_NATS=ON", nats_relay()},
 };
@@ -47,7 +49,8 @@ void add_relay_options(CLI::App& command, RelayFlags& flags) {
   const auto add = [&command](const char* name, std::string& value, const char* about) {
     return command.add_option(name, value, about)->check(not_empty)->group("Relays");
   };
-  add("--to", flags.to, "Relay to another engine instead of --url: nats://HOST:PORT");
+  add("--to", flags.to,
+      "Relay to another engine or a webhook instead of --url: nats://HOST:PORT, https://HOST/PATH");
   add("--format", flags.format, "plain (default), or cloudevents: with its attributes as headers")
       ->check(CLI::IsMember({"plain", "cloudevents"}));
   add("--source", flags.source, "Source that CloudEvents name (outbox)");
@@ -57,6 +60,12 @@ void add_relay_options(CLI::App& command, RelayFlags& flags) {
   add("--client-key", flags.client_key, "PEM file with the key of that certificate");
   add("--subject", flags.subject, "NATS: what to publish to (outbox.{destination}.{kind})");
   add("--stream", flags.stream, "NATS: the stream that must take the events");
+  add("--signing-key-file", flags.signing_key_file,
+      "Webhook: file with the key (whsec_...) that signs requests, as Standard Webhooks says");
+  command
+      .add_flag("--array", flags.sends_arrays,
+                "Webhook: several events in a request, as a JSON array; otherwise one")
+      ->group("Relays");
   command
       .add_flag("--create-stream", flags.creates_stream,
                 "NATS: make --stream when the server has none of that name")

@@ -23,6 +23,8 @@ struct RelayFlags {
   std::string client_certificate, client_key;
   std::string subject, stream;
   bool creates_stream = false;
+  std::string signing_key_file;
+  bool sends_arrays = false;
 };
 
 void add_relay_options(CLI::App& command, RelayFlags& flags);

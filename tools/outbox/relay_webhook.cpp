@@ -1,0 +1,57 @@
+// --to https://HOST/PATH
+
+#include "format.hpp"
+#include "outbox/webhook.hpp"
+#include "relay_kinds.hpp"
+#include "sending.hpp"
+
+namespace cli {
+
+namespace {
+
+// Only what was named: the token in OUTBOX_TOKEN is for another endpoint.
+outbox::Credentials credentials_for(const SendingFlags& flags) {
+  if (flags.auth == "none" || (flags.token_file.empty() && flags.token_env.empty())) return {};
+  const outbox::SecretSource secret = flags.token_file.empty()
+                                          ? outbox::from_env(flags.token_env.c_str())
+                                          : outbox::from_file(flags.token_file);
+  return flags.auth == "x-api-key" ? outbox::x_api_key(secret) : outbox::bearer(secret);
+}
+
+outbox::WebhookFormat webhook_format_of(const RelayFlags& relay) {
+  using outbox::WebhookFormat;
+  const bool is_plain = format_of(relay) == outbox::MessageFormat::plain;
+  if (relay.sends_arrays) {
+    return is_plain ? WebhookFormat::json_array : WebhookFormat::cloudevents_batch;
+  }
+  return is_plain ? WebhookFormat::json : WebhookFormat::cloudevents_binary;
+}
+
+outbox::Webhook options_of(const SendingFlags& flags) {
+  const RelayFlags& relay = flags.relay;
+  outbox::Webhook options{.url = relay.to,
+                          .credentials = credentials_for(flags),
+                          .format = webhook_format_of(relay),
+                          .source = relay.source,
+                          .ca_file = flags.ca_file,
+                          .proxy = flags.proxy,
+                          .plain_http = flags.allows_plain_http ? outbox::PlainHttp::to_anyone
+                                                                : outbox::PlainHttp::to_loopback};
+  if (!relay.signing_key_file.empty()) {
+    options.signing_key = outbox::from_file(relay.signing_key_file);
+  }
+  if (!flags.request_timeout.empty()) {
+    options.timeout = duration_of(flags.request_timeout);
+    options.connect_timeout = std::min(options.connect_timeout, options.timeout);
+  }
+  return options;
+}
+
+}  // namespace
+
+RelayKind webhook_relay() {
+  return {[](const SendingFlags& flags) { return outbox::webhook(options_of(flags)); },
+          [](const SendingFlags& flags) { return outbox::connection_problem(options_of(flags)); }};
+}
+
+}  // namespace cli
