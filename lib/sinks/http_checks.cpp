@@ -1,18 +1,12 @@
 #include "sinks/http_checks.hpp"
 
 #include <chrono>
-#include <stdexcept>
+
+#include "sinks/address.hpp"
 
 namespace outbox::sinks {
 
 using std::chrono::milliseconds;
-
-void require(bool is_met, const char* what) {
-  if (is_met) return;
-  std::string text = "outbox: ";
-  text += what;
-  throw std::invalid_argument{text};
-}
 
 void require_allowed(const std::string& url, PlainHttp plain_http) {
   const UrlFacts facts = require_url(url);

@@ -10,7 +10,6 @@
 
 namespace outbox::sinks {
 
-void require(bool is_met, const char* what);
 /// http(s), without user, password and fragment, and plain HTTP only where that is allowed.
 void require_allowed(const std::string& url, PlainHttp plain_http);
 /// Its URL as above, its timeouts and its proxy.

@@ -2,44 +2,16 @@
 
 #include <algorithm>
 #include <chrono>
-#include <stdexcept>
 #include <string_view>
 
-#include "sinks/credentials.hpp"
+#include "sinks/address.hpp"
+#include "sinks/secret_source.hpp"
 
 namespace outbox::sinks {
 
 namespace {
 
 using std::chrono::milliseconds;
-
-[[noreturn]] void refuse(const char* what) {
-  throw std::invalid_argument{std::string{"outbox: "} + what};
-}
-
-void require(bool is_met, const char* what) {
-  if (!is_met) refuse(what);
-}
-
-bool is_loopback(const std::string& host) {
-  const bool is_ipv4 =
-      host.rfind("127.", 0) == 0 && host.find_first_not_of("0123456789.") == std::string::npos;
-  return is_ipv4 || host == "::1" || host == "localhost";
-}
-
-// "host", "host:4222", "[::1]:4222" → the host alone.
-std::string host_of(const std::string& address) {
-  const bool is_ipv6 = !address.empty() && address.front() == '[';
-  const std::size_t end = is_ipv6 ? address.find(']') : address.find(':');
-  if (is_ipv6 && end == std::string::npos) return {};
-  const std::string host = is_ipv6 ? address.substr(1, end - 1) : address.substr(0, end);
-  const std::size_t colon = is_ipv6 ? end + 1 : end;
-  if (colon >= address.size()) return host;
-  const std::string port = address.substr(colon + 1);
-  const bool is_port = address[colon] == ':' && !port.empty() && port.size() <= 5 &&
-                       port.find_first_not_of("0123456789") == std::string::npos;
-  return is_port ? host : std::string{};
-}
 
 NatsServer require_server(const std::string& url) {
   NatsServer server{.url = url, .host = {}, .is_tls = url.rfind("tls://", 0) == 0};
@@ -98,16 +70,6 @@ std::string block_of(std::string_view text, std::string_view begin) {
   return block;
 }
 
-std::string text_of(const SecretSource& source) {
-  try {
-    return source.secret ? source.secret() : std::string{};
-  } catch (const CredentialProblem&) {
-    throw;
-  } catch (...) {  // its words may quote anything
-    throw CredentialProblem{"the credential callback failed"};
-  }
-}
-
 }  // namespace
 
 std::vector<NatsServer> require_servers(const NatsOptions& options) {
@@ -150,10 +112,10 @@ std::string subject_filter(const std::string& subject) {
   return filter;
 }
 
-NatsSecret secret_of(const NatsCredentials& credentials) {
+NatsSecret nats_secret(const NatsCredentials& credentials) {
   using Kind = NatsCredentials::Kind;
   if (credentials.kind == Kind::none) return {};
-  const std::string text = text_of(credentials.source);
+  const std::string text = secret_of(credentials.source);
   if (text.empty()) throw CredentialProblem{"the credential is empty"};
   if (credentials.kind != Kind::creds) return {.user = credentials.user, .password = text};
   NatsSecret secret{.jwt = block_of(text, "BEGIN NATS USER JWT"),
@@ -162,21 +124,6 @@ NatsSecret secret_of(const NatsCredentials& credentials) {
     throw CredentialProblem{"the creds hold no user JWT with its NKEY seed"};
   }
   return secret;
-}
-
-void note_refusal(const NatsCredentials& credentials) noexcept {
-  try {
-    if (credentials.source.refused) credentials.source.refused();
-  } catch (...) {  // a host's own function
-  }
-}
-
-bool is_renewed(const NatsCredentials& credentials) noexcept {
-  try {
-    return credentials.source.is_renewed && credentials.source.is_renewed();
-  } catch (...) {
-    return false;
-  }
 }
 
 }  // namespace outbox::sinks

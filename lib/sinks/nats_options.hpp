@@ -33,11 +33,6 @@ struct NatsSecret {
 };
 
 /// Throws: `CredentialProblem`, whatever a callback throws, and without words of it.
-NatsSecret secret_of(const NatsCredentials& credentials);
-
-/// Tells the source that its secret was refused or could not be had.
-void note_refusal(const NatsCredentials& credentials) noexcept;
-/// Whether there is another secret than the refused one.
-bool is_renewed(const NatsCredentials& credentials) noexcept;
+NatsSecret nats_secret(const NatsCredentials& credentials);
 
 }  // namespace outbox::sinks

@@ -5,9 +5,9 @@
 #include <algorithm>
 #include <utility>
 
-#include "sinks/credentials.hpp"
 #include "sinks/nats_message.hpp"
 #include "sinks/nats_outcome.hpp"
+#include "sinks/secret_source.hpp"
 
 namespace outbox {
 
@@ -62,10 +62,10 @@ void NatsSink::submit(std::uint64_t token, Batch batch) {
   } catch (const NatsTrouble& trouble) {
     Outcome outcome{.verdict = trouble.meaning().verdict, .reason = trouble.what()};
     outcome.took = std::chrono::duration_cast<milliseconds>(SteadyClock::now() - started);
-    if (outcome.verdict == Verdict::unauthorized) note_refusal(options_.credentials);
+    if (outcome.verdict == Verdict::unauthorized) note_refusal(options_.credentials.source);
     return replies_.push_back({token, std::move(outcome)});
   } catch (const CredentialProblem& problem) {
-    note_refusal(options_.credentials);
+    note_refusal(options_.credentials.source);
     return replies_.push_back(
         {token, {.verdict = Verdict::unauthorized, .reason = problem.what(), .was_made = false}});
   }
@@ -81,7 +81,7 @@ void NatsSink::connect() {
 }
 
 std::unique_ptr<NatsConnection> NatsSink::first_that_answers() {
-  const NatsSecret secret = secret_of(options_.credentials);
+  const NatsSecret secret = nats_secret(options_.credentials);
   for (auto server = servers_.begin();; ++server) {
     try {
       return std::make_unique<NatsConnection>(*server, options_, secret,
@@ -128,7 +128,7 @@ void NatsSink::gather() {
   bool is_in_doubt = connection_->flights().is_lost();
   for (const NatsFlight& flight : connection_->flights().take(now)) {
     Outcome outcome = outcome_of(flight, now);
-    if (flight.was_denied) note_refusal(options_.credentials);
+    if (flight.was_denied) note_refusal(options_.credentials.source);
     is_in_doubt |= flight.was_denied || has_silence(flight);
     replies_.push_back({flight.token, std::move(outcome)});
   }
@@ -137,7 +137,7 @@ void NatsSink::gather() {
 }
 
 bool NatsSink::has_new_credential() {
-  return is_renewed(options_.credentials);
+  return is_renewed(options_.credentials.source);
 }
 
 void NatsSink::abort() noexcept {

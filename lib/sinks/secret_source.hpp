@@ -24,7 +24,7 @@ inline std::string secret_of(const SecretSource& source) {
   } catch (const CredentialProblem&) {
     throw;
   } catch (...) {
-    throw CredentialProblem{"the token callback failed"};
+    throw CredentialProblem{"the credential callback failed"};
   }
 }
 

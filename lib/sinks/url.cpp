@@ -5,6 +5,7 @@
 #include <new>
 #include <stdexcept>
 
+#include "sinks/address.hpp"
 #include "sinks/http.hpp"
 
 namespace outbox::sinks {
@@ -21,12 +22,6 @@ std::string part_of(CURLU* url, CURLUPart part) {
   std::string result{text};
   curl_free(text);
   return result;
-}
-
-bool is_loopback_host(const std::string& host) {
-  const bool is_ipv4 =
-      host.rfind("127.", 0) == 0 && host.find_first_not_of("0123456789.") == std::string::npos;
-  return is_ipv4 || host == "[::1]" || host == "localhost";
 }
 
 }  // namespace
@@ -57,7 +52,7 @@ UrlFacts require_url(const std::string& url) {
     throw std::invalid_argument{"outbox: url: must not have a fragment"};
   }
   return {.is_https = scheme == "https",
-          .is_loopback = is_loopback_host(part_of(parsed.get(), CURLUPART_HOST))};
+          .is_loopback = is_loopback(part_of(parsed.get(), CURLUPART_HOST))};
 }
 
 namespace {

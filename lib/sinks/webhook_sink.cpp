@@ -10,6 +10,7 @@
 #include "core/event/cloudevents.hpp"
 #include "core/event/text.hpp"
 #include "core/http/signature.hpp"
+#include "sinks/address.hpp"
 #include "sinks/credentials.hpp"
 #include "sinks/http_checks.hpp"
 

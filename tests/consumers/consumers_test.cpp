@@ -98,6 +98,17 @@ TEST_CASE("an installed library serves consumers by find_package, static and sha
   }
 }
 
+TEST_CASE("the client library of a relay is linked by those who ask for the relay, and no others") {
+  for (const char* build : {"static-g++", "static-clang++"}) {
+    const std::string folder = built + "/" + build;
+    CHECK(must({"ldd", folder + "/consumer_20"}).find("librdkafka") == std::string::npos);
+    const std::string relay = folder + "/kafka_relay";
+    if (!std::filesystem::exists(relay)) continue;  // it was not built
+    CHECK(must({relay}) == "kafka://127.0.0.1:1 outbox.event.{destination}\n");
+    CHECK(must({"ldd", relay}).find("librdkafka") != std::string::npos);
+  }
+}
+
 TEST_CASE("an installed library serves consumers by pkg-config, static and shared") {
   check_pkg_config(built + "/static");
   check_pkg_config(built + "/shared");

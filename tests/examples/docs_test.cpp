@@ -174,13 +174,16 @@ TEST_CASE("the documents name every column of the events") {
 TEST_CASE("every option is documented, and every documented option exists") {
   const std::string headers =
       text_of("include/outbox/dispatcher.hpp") + text_of("include/outbox/track_api.hpp") +
-      text_of("include/outbox/enqueue.hpp") + text_of("include/outbox/operate.hpp");
+      text_of("include/outbox/enqueue.hpp") + text_of("include/outbox/operate.hpp") +
+      text_of("include/outbox/webhook.hpp") + text_of("include/outbox/nats.hpp") +
+      text_of("include/outbox/kafka.hpp");
   const std::string page = text_of("docs/configuration.md");
-  const std::regex member{R"(\n  [\w:<>, \(\)]+ (\w+) = [^;]*;)"};
+  const std::regex member{R"(\n  [\w:<>, \(\)]+ (\w+)( =|\{)[^;]*;)"};
   const std::regex first_cell{R"(\n\| ((`\w+`(, )?)+) \|)"};
   const std::regex name{R"(`(\w+)`)"};
   for (const std::string options :
-       {"DispatcherOptions", "TrackApi", "EnqueueOptions", "PruneOptions"}) {
+       {"DispatcherOptions", "TrackApi", "Webhook", "NatsOptions", "NatsStream", "KafkaOptions",
+        "EnqueueOptions", "PruneOptions"}) {
     CAPTURE(options);
     const std::size_t begin = headers.find("\nstruct " + options + " {");
     REQUIRE(begin != std::string::npos);

@@ -109,6 +109,7 @@ TEST_CASE("SQLite is for storage alone, curl for sinks, and threads are for disp
         "dispatch/deliver_once.cpp"}},  // asks whether a transaction is open
       {"SQLiteCpp/Database.h", {"storage/sqlite"}},
       {"curl/curl.h", {"sinks"}},
+      {"librdkafka/rdkafka.h", {"sinks"}},
       {"nats/nats.h",
        {"sinks/nats_connection.cpp", "sinks/nats_stream.cpp", "sinks/nats_stream.hpp"}},
       {"thread", {"dispatch", "api/dispatcher.cpp", "api/operate.cpp"}},  // the last one sleeps

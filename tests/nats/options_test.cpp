@@ -69,12 +69,12 @@ TEST_CASE("times, streams and files are checked before the first connection") {
 }
 
 TEST_CASE("a creds text gives its JWT and its seed, and no error repeats it") {
-  const NatsSecret secret = secret_of(nats_creds(from_callback([] { return creds; })));
+  const NatsSecret secret = nats_secret(nats_creds(from_callback([] { return creds; })));
   CHECK(secret.jwt == "eyJ0");
   CHECK(secret.seed == "SUAB");
   const auto problem = [](const SecretSource& source) {
     try {
-      secret_of(nats_creds(source));
+      nats_secret(nats_creds(source));
       return std::string{};
     } catch (const CredentialProblem& error) {
       return std::string{error.what()};
@@ -85,7 +85,7 @@ TEST_CASE("a creds text gives its JWT and its seed, and no error repeats it") {
   CHECK(problem(from_callback([]() -> std::string { throw std::runtime_error{"sEcret"}; })) ==
         "the credential callback failed");
   CHECK(problem(from_callback([] { return std::string{}; })) == "the credential is empty");
-  CHECK(secret_of({}).password == "");
+  CHECK(nats_secret(NatsCredentials{}).password == "");
 }
 
 TEST_CASE("a message has its own headers, then those of the event, none of them the server's") {

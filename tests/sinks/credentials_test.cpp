@@ -98,9 +98,9 @@ TEST_CASE("a token can come from the environment") {
 TEST_CASE("what a callback throws goes no further, since it may quote the token") {
   CHECK(problem_of(bearer(from_callback([]() -> std::string {
           throw std::runtime_error{"s3cret"};
-        }))) == "the token callback failed");
+        }))) == "the credential callback failed");
   CHECK(problem_of(bearer(from_callback([]() -> std::string { throw 7; }))) ==
-        "the token callback failed");
+        "the credential callback failed");
 }
 
 TEST_CASE("a short-lived token is asked for before it expires, and when it was refused") {
@@ -129,7 +129,7 @@ TEST_CASE("a short-lived token that cannot be had is asked for again") {
     if (++asked == 1) throw std::runtime_error{"secret"};
     return {"t", std::chrono::seconds{60}};
   }));
-  CHECK(problem_of(credentials) == "the token callback failed");
+  CHECK(problem_of(credentials) == "the credential callback failed");
   CHECK(header_line(credentials) == "Authorization: Bearer t");
 }
 

@@ -95,9 +95,12 @@ void NatsServer::configure(std::string config) {
 
 void NatsServer::start() {
   const std::string file = folder_.file("nats.conf");
-  std::string arguments[] = {OUTBOX_NATS_SERVER, "-c", file};
-  char* const argv[] = {arguments[0].data(), arguments[1].data(), arguments[2].data(), nullptr};
-  if (posix_spawn(&pid_, OUTBOX_NATS_SERVER, nullptr, nullptr, argv, environ) != 0) {
+  // A test that is killed leaves no server behind.
+  std::string words[] = {"setpriv", "--pdeathsig", "KILL", OUTBOX_NATS_SERVER, "-c", file};
+  std::vector<char*> arguments;
+  for (std::string& word : words) arguments.push_back(word.data());
+  arguments.push_back(nullptr);
+  if (posix_spawnp(&pid_, words[0].c_str(), nullptr, nullptr, arguments.data(), environ) != 0) {
     throw std::runtime_error{"nats-server does not start"};
   }
   if (!becomes_true([this] { return takes_connections(); })) {

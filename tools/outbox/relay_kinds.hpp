@@ -26,4 +26,12 @@ inline RelayKind nats_relay() {
 }
 #endif
 
+#ifdef OUTBOX_WITH_KAFKA
+RelayKind kafka_relay();
+#else
+inline RelayKind kafka_relay() {
+  return {};
+}
+#endif
+
 }  // namespace cli

@@ -20,6 +20,7 @@ const Scheme schemes[] = {
     {"http", "", webhook_relay()},
     {"nats", "libnats (Debian: libnats-dev) and -DOUTBOX_WITH_NATS=ON", nats_relay()},
     {"tls", "libnats (Debian: libnats-dev) and -DOUTBOX_WITH_NATS=ON", nats_relay()},
+    {"kafka", "librdkafka (Debian: librdkafka-dev) and -DOUTBOX_WITH_KAFKA=ON", kafka_relay()},
 };
 
 std::string known_schemes() {
@@ -50,7 +51,8 @@ void add_relay_options(CLI::App& command, RelayFlags& flags) {
     return command.add_option(name, value, about)->check(not_empty)->group("Relays");
   };
   add("--to", flags.to,
-      "Relay to another engine or a webhook instead of --url: nats://HOST:PORT, https://HOST/PATH");
+      "Relay to another engine or a webhook instead of --url: nats://HOST:PORT, kafka://HOST:PORT, "
+      "https://HOST/PATH");
   add("--format", flags.format, "plain (default), or cloudevents: with its attributes as headers")
       ->check(CLI::IsMember({"plain", "cloudevents"}));
   add("--source", flags.source, "Source that CloudEvents name (outbox)");
@@ -60,6 +62,13 @@ void add_relay_options(CLI::App& command, RelayFlags& flags) {
   add("--client-key", flags.client_key, "PEM file with the key of that certificate");
   add("--subject", flags.subject, "NATS: what to publish to (outbox.{destination}.{kind})");
   add("--stream", flags.stream, "NATS: the stream that must take the events");
+  add("--topic", flags.topic, "Kafka: what to publish to (outbox.event.{destination})");
+  command
+      .add_option("--kafka-setting", flags.kafka_settings,
+                  "Kafka: a setting of librdkafka, NAME=VALUE: security.protocol=SASL_SSL")
+      ->check(not_empty)
+      ->allow_extra_args(false)
+      ->group("Relays");
   add("--signing-key-file", flags.signing_key_file,
       "Webhook: file with the key (whsec_...) that signs requests, as Standard Webhooks says");
   command

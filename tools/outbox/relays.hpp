@@ -4,6 +4,7 @@
 
 #include <CLI/CLI.hpp>
 #include <string>
+#include <vector>
 
 #include "outbox/endpoint.hpp"
 #include "outbox/relay.hpp"
@@ -25,6 +26,8 @@ struct RelayFlags {
   bool creates_stream = false;
   std::string signing_key_file;
   bool sends_arrays = false;
+  std::string topic;
+  std::vector<std::string> kafka_settings;  // NAME=VALUE
 };
 
 void add_relay_options(CLI::App& command, RelayFlags& flags);

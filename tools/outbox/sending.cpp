@@ -56,7 +56,8 @@ void add_endpoint_options(CLI::App& command, SendingFlags& flags) {
   add("--ca-file", flags.ca_file, "PEM file of the authorities to trust");
   add("--proxy", flags.proxy, "URL of a proxy, or none");
   command.add_flag("--allow-plain-http", flags.allows_plain_http,
-                   "Allow http:// and nats:// beyond loopback: shows the token to the network");
+                   "Allow http://, nats:// and Kafka without TLS beyond loopback: shows the "
+                   "token to the network");
   add_relay_options(command, flags.relay);
 }
 

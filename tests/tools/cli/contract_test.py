@@ -431,6 +431,13 @@ class Sending(CliTest):
         self.assertEqual(report, {"delivered": 1, "dead": 0, "remaining": 0, "requests": 1})
         self.assertEqual(endpoint.end(), 1)
 
+    def test_kafka(self):
+        # Wrong in every build: the client knows no such setting, or there is no client.
+        for command in (["drain"], ["run"], ["doctor", "--online"]):
+            refused = self.cli(*command, "--to", "kafka://127.0.0.1:1", "--topic", "t",
+                               "--kafka-setting", "no.such=1", code=2)
+            self.assertRegex(refused.err, "no.such|built without")
+
     def test_exit_codes(self):
         refusing = self.endpoint("--status", "401")
         self.cli("drain", "--url", refusing.url, code=4)

@@ -1,0 +1,131 @@
+#include "sinks/kafka_options.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <set>
+#include <string_view>
+
+#include "sinks/address.hpp"
+#include "sinks/secret_source.hpp"
+
+namespace outbox::sinks {
+
+namespace {
+
+using std::chrono::milliseconds;
+
+std::string protocol_of(const KafkaOptions& options) {
+  const auto given = options.settings.find("security.protocol");
+  if (given == options.settings.end()) {
+    return options.credentials.password.secret ? "sasl_plaintext" : "plaintext";
+  }
+  std::string protocol = given->second;
+  std::transform(protocol.begin(), protocol.end(), protocol.begin(), [](char c) {
+    return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+  });
+  return protocol;
+}
+
+void require_broker(const std::string& address, bool may_be_anywhere) {
+  require(address.find('@') == std::string::npos,
+          "brokers: must not hold a user or password; give credentials");
+  require(address.find("://") == std::string::npos,
+          "brokers: HOST:PORT alone; security.protocol in settings says how");
+  require(address.find_first_of("/?# \t") == std::string::npos, "brokers: end with the port");
+  const std::string host = host_of(address);
+  require(!host.empty(), "brokers: not an address: HOST:PORT, several separated by commas");
+  require(may_be_anywhere || is_loopback(host),
+          "brokers: without TLS only on loopback, since it shows everything to the network; set "
+          "security.protocol to SSL or SASL_SSL in settings, or allow it");
+}
+
+void require_brokers(const KafkaOptions& options) {
+  const std::string protocol = protocol_of(options);
+  const bool is_tls = protocol == "ssl" || protocol == "sasl_ssl";
+  for (std::size_t at = 0; at <= options.brokers.size();) {
+    const std::size_t comma = std::min(options.brokers.find(',', at), options.brokers.size());
+    require_broker(options.brokers.substr(at, comma - at),
+                   is_tls || options.plain == PlainKafka::to_anyone);
+    at = comma + 1;
+  }
+}
+
+// What org.apache.kafka.common.internals.Topic takes: 249 of these characters.
+void require_topic_pattern(const std::string& topic) {
+  const std::string sample = route(topic, "d", "k");
+  const bool is_clean = std::all_of(sample.begin(), sample.end(), [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' ||
+           c == '_' || c == '-';
+  });
+  require(is_clean,
+          "topic: letters, digits, '.', '_' and '-', and no names but {destination} and {kind}");
+  require(!sample.empty() && sample.size() <= 249 && sample != "." && sample != "..",
+          "topic: must have 1 to 249 characters, and not be . or ..");
+}
+
+// On these rests what the sink promises, or the house's rule for secrets.
+void require_settings(const KafkaOptions& options) {
+  static const std::set<std::string_view> own = {"acks",
+                                                 "bootstrap.servers",
+                                                 "delivery.report.only.error",
+                                                 "delivery.timeout.ms",
+                                                 "enable.idempotence",
+                                                 "message.timeout.ms",
+                                                 "metadata.broker.list",
+                                                 "request.required.acks",
+                                                 "sasl.password",
+                                                 "sasl.username",
+                                                 "transactional.id"};
+  for (const auto& [name, value] : options.settings) {
+    if (!own.contains(name)) continue;
+    std::string what = "settings: ";
+    what += name;
+    what += ": the sink sets it by itself, from brokers, credentials and delivery_timeout";
+    refuse(what);
+  }
+}
+
+}  // namespace
+
+void require_fit(const KafkaOptions& options) {
+  require_settings(options);
+  require_brokers(options);
+  require_topic_pattern(options.topic);
+  require(options.delivery_timeout >= std::chrono::seconds{1} &&
+              options.delivery_timeout <= std::chrono::minutes{10},
+          "delivery_timeout: must be 1 s to 10 min");
+  require(!options.credentials.password.secret || !options.credentials.user.empty(),
+          "credentials: a password needs its user");
+  require(options.format == MessageFormat::plain || !options.source.empty(),
+          "source: CloudEvents need one");
+}
+
+std::vector<std::pair<std::string, std::string>> settings_of(const KafkaOptions& options) {
+  std::vector<std::pair<std::string, std::string>> settings = {
+      {"client.id", "outbox"},
+      {"security.protocol", protocol_of(options)},
+      // A batch is handed over as a whole: there is nothing to wait for. Nagle's algorithm made
+      // batches that are waited for 6 to 20 times slower on loopback.
+      {"linger.ms", "0"},
+      {"socket.nagle.disable", "true"},
+      // By default up to 10 s pass until brokers that are up again are tried.
+      {"reconnect.backoff.max.ms", "1000"},
+      {"topic.metadata.propagation.max.ms", "5000"},
+      {"allow.auto.create.topics", "false"},
+      {"partitioner", "murmur2_random"},  // that of Java's producers: keys are where they expect
+  };
+  if (options.credentials.password.secret) settings.emplace_back("sasl.mechanism", "PLAIN");
+  for (const auto& [name, value] : options.settings) {
+    if (name != "security.protocol") settings.emplace_back(name, value);
+  }
+  settings.emplace_back("bootstrap.servers", options.brokers);
+  settings.emplace_back("enable.idempotence", "true");
+  settings.emplace_back("acks", "all");
+  settings.emplace_back("message.timeout.ms", std::to_string(options.delivery_timeout.count()));
+  if (options.credentials.password.secret) {
+    settings.emplace_back("sasl.username", options.credentials.user);
+  }
+  return settings;
+}
+
+}  // namespace outbox::sinks

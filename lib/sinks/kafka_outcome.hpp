@@ -1,0 +1,22 @@
+#pragma once
+
+// From the reports of the messages of a batch to its outcome. Pure.
+
+#include <optional>
+
+#include "outbox/sink.hpp"
+#include "sinks/kafka_flights.hpp"
+#include "sinks/kafka_meaning.hpp"
+
+namespace outbox::sinks {
+
+/// Whether no broker has said anything about a message, which therefore is not stored.
+bool has_silence(const KafkaFlight& flight);
+
+/// All alike: one verdict. Mixed: one an event; then an event about which nobody said anything is
+/// not blamed for it, and those that were refused together have failed. `cause`: why nobody did, if
+/// it is known.
+Outcome outcome_of(const KafkaFlight& flight, const std::optional<KafkaMeaning>& cause,
+                   KafkaFlight::Time now);
+
+}  // namespace outbox::sinks
