@@ -14,7 +14,10 @@ constexpr milliseconds after_trouble{2'000};
 // What no commit tells: a dispatcher that came, went or hangs.
 constexpr milliseconds unchanged_max{5'000};
 constexpr milliseconds patience{10'000};  // with many millions of undelivered events
-constexpr int rest = 10;                  // times what the last status has cost
+// A status of a large queue is a long read. While it runs, commits of the app take longer: at a
+// hundredth of the time, not even one commit in a hundred meets it.
+constexpr int rest = 100;  // times what the last status has cost
+constexpr milliseconds rest_max{30'000};
 
 }  // namespace
 
@@ -38,7 +41,7 @@ class Pulse::Watch {
   }
 
   SteadyClock::duration rest_after() const {
-    return std::max<SteadyClock::duration>(between_looks, cost_ * rest);
+    return std::clamp<SteadyClock::duration>(cost_ * rest, between_looks, rest_max);
   }
 
  private:

@@ -83,13 +83,13 @@ function setLink(next) {
   showLink();
 }
 
-// The page changes at most every two seconds, and rests ten times what an update has taken.
+// The page changes at most every two seconds, and rests a hundred times what an update has taken.
 let updatedAt = 0;
 let cost = 0;
 let timer = null;
 function soon() {
   if (timer !== null || room.isPaused) return;
-  const wait = Math.max(updatedAt + Math.max(2000, cost * 10) - performance.now(), 0);
+  const wait = Math.max(updatedAt + Math.max(2000, cost * 100) - performance.now(), 0);
   timer = setTimeout(async () => {
     timer = null;
     if (room.isPaused || document.hidden) return;
