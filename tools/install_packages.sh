@@ -19,7 +19,7 @@ case "${1:-test}" in
   torture) packages+=(strace openssl libclang-rt-dev) ;&
   test)
     packages+=(clang doctest-dev libgtest-dev catch2 python3 python3-jsonschema prometheus chromium)
-    packages+=(libnats-dev nats-server librdkafka-dev openssl)
+    packages+=(libnats-dev nats-server librdkafka-dev libspdlog-dev openssl)
     # Another Node.js than Debian's may be here, with an npm of its own.
     command -v npm >/dev/null || packages+=(nodejs npm)
     ;;

@@ -110,6 +110,12 @@ TEST_CASE("the programs of the guides are the ones that are compiled and run") {
   CHECK(testing[1] == text_of("tests/examples/invites/with_doctest.cpp"));
   CHECK(text_of("tests/examples/invites/with_catch2.cpp").rfind(testing[2], 0) == 0);
   CHECK(testing[3] == text_of("tests/examples/invites/with_googletest.cpp"));
+
+  const auto operations = blocks_of("docs/operations.md", "cpp");
+  REQUIRE(operations.size() == 2);
+  const std::string small = "tools/examples/small/";
+  CHECK(text_of(small + "metrics_endpoint.cpp").find(operations[0]) != std::string::npos);
+  CHECK(operations[1] == after_blank(text_of(small + "spdlog_observer.hpp")));
 }
 
 TEST_CASE("the README's program delivers its invite") {

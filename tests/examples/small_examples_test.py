@@ -5,7 +5,9 @@ import pathlib
 import shutil
 import subprocess
 import sys
+import time
 import unittest
+import urllib.request
 
 sys.path.insert(0, str(pathlib.Path(__file__).parents[1] / "tools" / "cli"))
 from support import CliTest, Endpoint  # noqa: E402
@@ -24,6 +26,16 @@ class Example(CliTest):
         """The names of the delivered events."""
         events = self.cli("list", "--state", "delivered", "--json").lines()
         return [event["event_name"] for event in events]
+
+    def page(self, url, *wanted):
+        """What the app serves, as soon as all that is wanted is in it: database and process are read in turn."""
+        end = time.monotonic() + 60
+        while True:
+            with urllib.request.urlopen(url, timeout=60) as answer:
+                kind, page = answer.headers["Content-Type"], answer.read().decode()
+            if all(line in page for line in wanted) or time.monotonic() > end:
+                return kind, page
+            time.sleep(0.05)
 
     def test_raw_c_api(self):
         self.run_example(BUILT / "example_raw_c_api", self.db, self.endpoint().url)
@@ -50,6 +62,46 @@ class Example(CliTest):
                               capture_output=True)
         self.assertEqual(done.returncode, 1)
         self.assertRegex(done.stdout, r"^0 delivered, 1 left: .+\n$")
+
+    def test_spdlog_tells_what_the_dispatcher_did(self):
+        if not (BUILT / "example_spdlog_observer").exists():
+            self.skipTest("no spdlog: Debian's libspdlog-dev")
+        self.cli("migrate")
+        self.run_example(sys.executable, EXAMPLES / "producer.py", self.db, "u1")
+        out = self.run_example(BUILT / "example_spdlog_observer", self.db, self.endpoint().url)
+        self.assertRegex(out, r"\[app\] \[debug\] outbox track request: delivered\n")
+
+        self.run_example(sys.executable, EXAMPLES / "producer.py", self.db, "u2")
+        server = Endpoint()
+        server.end()  # nobody listens there any more
+        done = subprocess.run([BUILT / "example_spdlog_observer", self.db, server.url], text=True,
+                              capture_output=True)
+        self.assertEqual(done.returncode, 1)
+        self.assertRegex(done.stdout, r"\[app\] \[warning\] outbox track request: could not connect")
+        self.assertRegex(done.stdout, r"\[app\] \[warning\] outbox track hold: ")
+
+    def test_a_metrics_page_of_the_app_has_the_outbox_too(self):
+        self.cli("migrate")
+        self.run_example(sys.executable, EXAMPLES / "producer.py", self.db, "u1")
+        app = subprocess.Popen([BUILT / "example_metrics_endpoint", self.db, self.endpoint().url],
+                               stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        try:
+            url = app.stdout.readline().strip()
+            lag = '\noutbox_delivery_lag_seconds_count{destination="track"} 1\n'
+            delivered = '\noutbox_events_delivered_total{destination="track"} 1\n'
+            kind, page = self.page(url, lag, delivered)
+            app.communicate("", timeout=60)
+        finally:
+            app.kill()
+            app.wait()
+        self.assertEqual(app.returncode, 0)
+        self.assertEqual(kind, "text/plain; version=0.0.4; charset=utf-8")
+        self.assertRegex(page, r"\napp_requests_total \d+\n")
+        self.assertIn(delivered, page)
+        self.assertIn(lag, page)
+        if shutil.which("promtool"):
+            done = subprocess.run(["promtool", "check", "metrics"], input=page, text=True, capture_output=True)
+            self.assertNotIn("error", done.stderr)  # it wants help for app_requests_total
 
     def test_a_trigger_enqueues_for_whoever_inserts(self):
         self.cli("migrate")
