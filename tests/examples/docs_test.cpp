@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <cctype>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -42,6 +43,28 @@ std::vector<std::string> blocks_of(const std::string& name, const std::string& l
     }
   }
   return blocks;
+}
+
+// What a link to a heading is called: "## What `status` says" is "what-status-says".
+std::set<std::string> anchors_of(const std::string& name) {
+  std::set<std::string> anchors;
+  std::istringstream lines{text_of(name)};
+  bool is_inside = false;
+  for (std::string line; std::getline(lines, line);) {
+    if (line.rfind("```", 0) == 0) is_inside = !is_inside;
+    const std::size_t begin = line.find_first_not_of('#');
+    if (is_inside || begin == 0 || begin == std::string::npos) continue;
+    std::string anchor;
+    for (const char c : line.substr(begin + 1)) {
+      const auto byte = static_cast<unsigned char>(c);
+      if (c == ' ') anchor += '-';
+      if (std::isalnum(byte) != 0 || c == '-' || c == '_' || byte >= 0x80) {
+        anchor += static_cast<char>(std::tolower(byte));
+      }
+    }
+    anchors.insert(anchor);
+  }
+  return anchors;
 }
 
 std::vector<json> delivered_from(support::AppDatabase& app) {
@@ -215,7 +238,7 @@ TEST_CASE("every option is documented, and every documented option exists") {
 }
 
 TEST_CASE("the links of the documents lead somewhere") {
-  const std::regex link{R"(\]\(([^)#\s]+)(#[^)]*)?\))"};
+  const std::regex link{R"(\]\(([^)#\s]*)(#([^)]*))?\))"};
   const std::filesystem::path source{OUTBOX_SOURCE_DIR};
   int links = 0;
   std::vector<std::filesystem::path> pages;
@@ -228,10 +251,16 @@ TEST_CASE("the links of the documents lead somewhere") {
     const std::string text = text_of(std::filesystem::relative(page, source).native());
     for (std::sregex_iterator found{text.begin(), text.end(), link}, end; found != end; ++found) {
       const std::string target = (*found)[1];
+      const std::string anchor = (*found)[3];
       if (target.find("://") != std::string::npos) continue;  // not of ours
       CAPTURE(page.native());
       CAPTURE(target);
-      CHECK(std::filesystem::exists(page.parent_path() / target));
+      CAPTURE(anchor);
+      const std::filesystem::path path = target.empty() ? page : page.parent_path() / target;
+      REQUIRE(std::filesystem::exists(path));
+      if (!anchor.empty()) {
+        CHECK(anchors_of(std::filesystem::relative(path, source).native()).count(anchor) == 1);
+      }
       ++links;
     }
   }
