@@ -7,12 +7,15 @@
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 count=$1
-targets=(${2:-retry_after answer payload ranges text timestamp decode subject})
+targets=("${@:2}")
+[ ${#targets[@]} -gt 0 ] || targets=(retry_after answer payload ranges text timestamp decode subject)
 seed=${OUTBOX_SEED:-$RANDOM}
-command -v clang++ >/dev/null && [ -e "$(clang++ -print-file-name=libclang_rt.fuzzer-x86_64.a)" ] ||
-  { echo "torture: skipped clang's libFuzzer (libclang-rt-14-dev) is not installed"; exit 77; }
+if ! command -v clang++ >/dev/null || [ ! -e "$(clang++ -print-file-name=libclang_rt.fuzzer-x86_64.a)" ]; then
+  echo "torture: skipped clang's libFuzzer (libclang-rt-dev) is not installed"
+  exit 77
+fi
 
-flags=(-std=c++20 -O1 -g1 -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all -Iinclude -Ilib)
+flags=(-std=c++20 -O1 -g1 "-fsanitize=fuzzer-no-link,address,undefined" -fno-sanitize-recover=all -Iinclude -Ilib)
 mkdir -p build/fuzz
 find lib/core lib/api/values.cpp -name '*.cpp' | while read -r source; do
   object=build/fuzz/${source//\//_}.o

@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # The rows of the torture suite, in order of value. Read by tools/torture.sh.
 #
 #   row ID NAME QUICK FULL COMMAND…    COUNT in the command is QUICK or FULL; 0: not run at that size
