@@ -37,10 +37,10 @@ def cut_answer(server, offset, resets):
     return script
 
 
-def enqueue(path, cut):
+def enqueue(path, cut, events=EVENTS):
     db = sqlite3.connect(path, isolation_level=None)
     db.execute("begin immediate")
-    users = [f"{cut}-{i}" for i in range(EVENTS)]
+    users = [f"{cut}-{i}" for i in range(events)]
     for user in users:
         payload = {"event_name": "signed_up", "user_id": user, "timestamp": "2024-10-20T15:51:35.059000Z",
                    "properties": {"filling": "x" * 260}}

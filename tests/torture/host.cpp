@@ -9,7 +9,7 @@
 //     torture_host run     DB URL                       a dispatcher, until it is ended
 //     torture_host erase   DB USER
 //     torture_host prune   DB
-//     torture_host settle  URL [TRIES MS]               a database a line on stdin: drain and judge
+//     torture_host settle  URL [TRIES MS [BATCH]]       a database a line on stdin: drain and judge
 
 #include <SQLiteCpp/SQLiteCpp.h>
 #include <fcntl.h>
@@ -44,9 +44,9 @@ outbox::Endpoint endpoint(const std::string& url, const std::string& ca_file = {
                             .ca_file = ca_file});
 }
 
-outbox::DispatcherOptions options() {
+outbox::DispatcherOptions options(std::size_t batch = 10) {
   outbox::DispatcherOptions options;
-  options.batch_events = 10;
+  options.batch_events = batch;
   options.backoff_min = 1ms;
   options.backoff_max = 20ms;
   return options;
@@ -122,10 +122,11 @@ void run(const std::string& path, const std::string& url) {
   for (;;) pause();
 }
 
-/// How long `settle` tries: `tries` times `each`.
+/// How long `settle` tries: `tries` times `each`. A request has at most `batch` events.
 struct Patience {
   int tries = 40;
   std::chrono::milliseconds each = 250ms;
+  std::size_t batch = 10;
 };
 
 // Requests of a process that was killed may have put the destination on hold: each call of
@@ -133,7 +134,7 @@ struct Patience {
 void drain(const std::string& path, const std::string& url, const Patience& patience) {
   for (int i = 0; i < patience.tries; ++i) {
     const outbox::DeliverReport report =
-        outbox::deliver_once(path, endpoint(url), options(), patience.each);
+        outbox::deliver_once(path, endpoint(url), options(patience.batch), patience.each);
     if (report.remaining == 0 && report.hold.empty() && !report.is_served_elsewhere) return;
   }
 }
@@ -191,6 +192,7 @@ int run_command(const Words& words) {
     if (words.size() > 3) {
       patience = {std::stoi(words[2]), std::chrono::milliseconds{std::stoi(words[3])}};
     }
+    if (words.size() > 4) patience.batch = std::stoul(words[4]);
     for (std::string path; std::getline(std::cin, path);) {
       std::cout << settle(path, words.at(1), patience) << std::endl;
     }

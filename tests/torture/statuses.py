@@ -1,7 +1,8 @@
 """T-12: each status from 100 to 599, with each kind of Retry-After, as the answer to a batch; then the endpoint
 works. Nothing may be lost or die, and the request log must have the verdict of docs/guarantees.md.
 
-    statuses.py --count 2500     500 statuses x 5 kinds of Retry-After; less: the first kinds only
+    statuses.py --count 7500     500 statuses x 5 kinds of Retry-After x batches of 1, 2 and 100 events
+    statuses.py --count 500      each status once, with the others in turns
 """
 
 import argparse
@@ -16,6 +17,10 @@ import subprocess
 import common
 import cuts
 from scripted import Scripted, read_request
+
+
+STATUSES = range(100, 600)
+BATCHES = [100, 1, 2]
 
 
 def retry_afters():
@@ -72,28 +77,32 @@ def main():
     with common.Folder() as folder:
         template = folder.file("template")
         subprocess.run([common.HOST, "migrate", template], check=True)
-        settler = common.Settler(server.url, "40", "400")
-        cases = [(status, later) for later in retry_afters() for status in range(100, 600)]
-        for status, later in cases[: arguments.count]:
+        settlers = {batch: common.Settler(server.url, "80", "200", str(batch)) for batch in BATCHES}
+        for number in range(min(arguments.count, len(STATUSES) * 5 * len(BATCHES))):
+            turn, place = divmod(number, len(STATUSES))
+            status = STATUSES[place]
+            kind, batch = (turn + place) % 5, BATCHES[(turn // 5 + place) % len(BATCHES)]
+            later = retry_afters()[kind]
             for _ in range(5):
                 path = folder.file("app.db")
                 for suffix in ["", "-wal", "-shm"]:
                     with contextlib.suppress(FileNotFoundError):
                         os.unlink(path + suffix)
                 shutil.copy(template, path)
-                user = cuts.enqueue(path, f"{done}-{random.random()}")[0]
+                user = cuts.enqueue(path, f"{done}-{random.random()}", batch)[0]
                 script = server.script = Answer(server, user, status, later)
-                settled = settler.settle(path)
+                settled = settlers[batch].settle(path)
                 if script.was_given:
                     break
-            wanted = verdict_of(status, later in ("7", retry_afters()[4]) or (later or "").endswith("GMT"))
+            wanted = verdict_of(status, later is not None)
             found = first_verdict(path)
             if settled != "pending=0 dead=0 integrity=ok problems=0":
-                failures.append(f"{status} {later}: {settled}")
+                failures.append(f"{status} {later}, {batch} events: {settled}")
             elif found != wanted:
-                failures.append(f"{status} {later}: {found}, not {wanted}")
+                failures.append(f"{status} {later}, {batch} events: {found}, not {wanted}")
             done += 1
-        settler.close()
+        for settler in settlers.values():
+            settler.close()
     common.finish(done, failures, "-")
 
 

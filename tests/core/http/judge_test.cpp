@@ -148,6 +148,9 @@ TEST_CASE("a 503 that says when to come back speaks of the endpoint, not of the 
   answer.retry_after = "30";
   CHECK(judge(answer).verdict == Verdict::unavailable);
   CHECK(judge(answer).retry_after == std::chrono::seconds{30});
+  answer.retry_after = "soon";
+  CHECK(judge(answer).verdict == Verdict::unavailable);
+  CHECK_FALSE(judge(answer).retry_after);
 }
 
 TEST_CASE("a status means what the host says it means") {
