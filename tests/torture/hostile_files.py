@@ -7,6 +7,7 @@ and looked at. An error is fine; a crash or a hang is not.
 import argparse
 import os
 import subprocess
+import time
 
 import common
 
@@ -43,6 +44,7 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--count", type=int, default=200)
     parser.add_argument("--seed", type=int)
+    parser.add_argument("--seconds", type=int, default=7000, help="then the count is what it is by then")
     arguments = parser.parse_args()
     seed, random = common.seed_and_random(arguments)
     failures, errors, done = [], 0, 0
@@ -60,7 +62,10 @@ def main():
                 with open(template + suffix, "rb") as file:
                     originals[suffix] = file.read()
         settler = common.Settler(receiver.url, "2", "100")
+        until = time.monotonic() + arguments.seconds
         for number in range(arguments.count):
+            if time.monotonic() > until:
+                break
             for suffix in ["", "-wal", "-shm", "-outbox-track.lock"]:
                 if os.path.exists(path + suffix):
                     os.unlink(path + suffix)

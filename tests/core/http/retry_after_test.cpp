@@ -23,6 +23,8 @@ TEST_CASE("an HTTP-date is read in its three forms") {
   CHECK(http_date("Sun Nov 16 08:49:37 1994") == expected + 240h);
   CHECK(http_date("Friday, 06-Nov-26 08:49:37 GMT") ==
         std::chrono::sys_days{std::chrono::year{2026} / 11 / 6} + 8h + 49min + 37s);
+  CHECK(http_date("Sun, 06 Nov 1994 23:59:60 GMT") ==  // a leap second
+        std::chrono::sys_days{std::chrono::year{1994} / 11 / 7});
 }
 
 TEST_CASE("what is no HTTP-date is none") {
@@ -30,7 +32,8 @@ TEST_CASE("what is no HTTP-date is none") {
        {"", "x", ",", "Sun, 06 Nov 1994 08:49:37", "Sun, 06 Nov 1994 08:49:37 CET",
         "Sun, 31 Feb 2026 08:49:37 GMT", "Sun, 06 Foo 1994 08:49:37 GMT",
         "Sun, 06 Nov 1994 24:00:00 GMT", "Sun, 06 Nov 1994 08:60:00 GMT",
-        "Sun, 6 Nov 1994 08:49:37 GMT", "Sun, 06 Nov 1994 08:49:37 GMT ", "1994-11-06T08:49:37Z"}) {
+        "Sun, 06 Nov 1994 08:49:61 GMT", "Sun, 6 Nov 1994 08:49:37 GMT",
+        "Sun, 06 Nov 1994 08:49:37 GMT ", "1994-11-06T08:49:37Z"}) {
     CAPTURE(text);
     CHECK_FALSE(http_date(text));
   }

@@ -1,0 +1,33 @@
+#include "core/event/decode.hpp"
+
+#include <doctest/doctest.h>
+
+#include <string>
+
+using outbox::core::decoded;
+
+TEST_CASE("what stands encoded is read as the character that it is") {
+  struct Row {
+    std::string text, expected;
+  };
+  const Row rows[] = {
+      {"t0ken", "t0ken"},         {"t%30ken", "t0ken"},       {"t%C3%A4", "t\xc3\xa4"},
+      {R"(t\u0030ken)", "t0ken"}, {R"(t\U0030ken)", "t0ken"}, {R"(t\u00e4)", "t?"},
+      {R"(t\x30ken)", "t0ken"},   {R"(t\/\n\\)", "t/\n\\"},   {"t&#48;ken", "t0ken"},
+      {"t&#x30;ken", "t0ken"},    {"t&#X0030;ken", "t0ken"},  {"%30", "0"},
+      {R"(\u0030)", "0"},         {R"(\x30)", "0"},           {"&#48;", "0"},
+  };
+  for (const Row& row : rows) {
+    CAPTURE(row.text);
+    CHECK(decoded(row.text) == row.expected);
+  }
+}
+
+TEST_CASE("what only looks encoded stands for itself") {
+  for (const char* text :
+       {"%", "%3", "%3g0", "%-1", "100 %", R"(\u003)", R"(\u00g0aa)", R"(\x3)", R"(\xg0aa)", "\\",
+        "&#;", "&#48", "&#4g;", "&#x;", "&#xg;", "&#1234567890;", "&amp;", ""}) {
+    CAPTURE(text);
+    CHECK(decoded(text) == text);
+  }
+}
