@@ -17,6 +17,8 @@ fi
 
 flags=(-std=c++20 -O1 -g1 "-fsanitize=fuzzer-no-link,address,undefined" -fno-sanitize-recover=all -Iinclude -Ilib)
 mkdir -p build/fuzz
+echo '#define OUTBOX_VERSION "fuzz"' >build/fuzz/version.hpp
+flags+=(-include build/fuzz/version.hpp)
 find lib/core lib/api/values.cpp -name '*.cpp' | while read -r source; do
   object=build/fuzz/${source//\//_}.o
   [ "$object" -nt "$source" ] || echo "$source $object"

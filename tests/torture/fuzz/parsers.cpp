@@ -50,7 +50,7 @@ void answer_target(std::string_view input) {
   Answer answer{.arrival = Arrival::answered, .status = 200, .body = std::string{body}};
   if (!head.empty()) answer.status = 100 + (head[0] & 0xff) * 2 % 500;
   answer.content_type = std::string{head};
-  answer.secret = "canary-t0ken";
+  answer.secrets = {"canary-t0ken"};
   const outbox::Outcome outcome = judge(answer, now);
   for (const std::string& text : {outcome.reason, outcome.warnings, outcome.response_id}) {
     require(text.size() <= 1024, "what is kept of an answer is short");
