@@ -34,4 +34,7 @@ row T-15  stops                        500     10000    tests/torture/told.sh st
 row T-16  thread_sanitizer             0       1        tests/torture/told.sh sanitizer tsan
 row T-17  address_sanitizer            0       1        tests/torture/told.sh sanitizer asan
 row T-18a cli_input                    100000  1000000  tests/torture/told.sh cli_fuzz COUNT
+row T-25  second_sqlite                0       1        "${py[@]}" $host/second_sqlite.py
+row T-26a coverage                     0       1        tests/torture/coverage.sh
+row T-26b changes_of_the_core          0       300      "${py[@]}" $host/mutate.py --count COUNT
 row T-18b parsers                      0       1000000  tests/torture/fuzz.sh COUNT
