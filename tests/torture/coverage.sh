@@ -35,7 +35,7 @@ for program in tests/outbox_tests tests/nats_tests tests/kafka_tests tests/simul
                tests/io_faults tools/outbox/outbox; do
   [ ! -e "$build/$program" ] || objects+=(-object "$build/$program")
 done
-llvm-cov export -summary-only -instr-profile=$build/all.profdata "${objects[@]}" "$PWD/lib" >$build/all.json
+llvm-cov export -summary-only -instr-profile=$build/all.profdata "${objects[@]:1}" "$PWD/lib" >$build/all.json
 python3 - $build/all.json "$PWD/" $lines_min $branches_min <<'PYTHON'
 import json, sys
 
