@@ -1,6 +1,7 @@
 // A database that misbehaves under a dispatcher at work, for real.
 
 #include <doctest/doctest.h>
+#include <sqlite3.h>
 
 #include <filesystem>
 #include <fstream>
@@ -224,6 +225,26 @@ TEST_CASE("a database that others may read is warned of, and a private one is no
     REQUIRE(becomes_true([&] { return dispatcher.stats().is_active; }));
     CHECK(dispatcher.stats().warnings.empty() == is_private);
   }
+}
+
+TEST_CASE("check_host names a SQLite without JSON functions") {
+  support::TemporaryFolder folder;
+  SQLite::Database db = host(folder.file("app.db"));
+  const auto is_named = [&] {
+    const auto problems = check_host(db);
+    return std::any_of(problems.begin(), problems.end(),
+                       [](const HostProblem& problem) { return problem.name == "sqlite_json"; });
+  };
+  CHECK_FALSE(is_named());
+  // Older ones could be built without; to a statement that is the same as a function denied.
+  sqlite3_set_authorizer(
+      db.getHandle(),
+      [](void*, int action, const char*, const char* name, const char*, const char*) {
+        const bool is_json = action == SQLITE_FUNCTION && std::string_view{name} == "json_extract";
+        return is_json ? SQLITE_DENY : SQLITE_OK;
+      },
+      nullptr);
+  CHECK(is_named());
 }
 
 TEST_CASE("strict refuses a SQLite that may lose commits") {

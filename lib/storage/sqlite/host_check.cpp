@@ -1,8 +1,25 @@
+#include <exception>
+
 #include "core/sqlite_version.hpp"
 #include "outbox/migrate.hpp"
 #include "storage/sqlite/statement.hpp"
 
 namespace outbox {
+
+namespace {
+
+// Before 3.38 they were an option of the build: without them the tables can be made, and lists,
+// filters and requeue fail.
+bool has_json_functions(sqlite3* db) {
+  try {
+    return storage::query_text(db, "select json_extract('[1]', '$[0]')", "check the host") == "1";
+  } catch (const std::exception&) {  // no such function
+    return false;
+  }
+}
+
+}  // namespace
+
 inline namespace v0 {
 
 std::vector<HostProblem> check_host(ConnectionRef connection) {
@@ -44,6 +61,11 @@ std::vector<HostProblem> check_host(ConnectionRef connection) {
                         "triggers are switched off on this connection: outbox::enqueue works, but "
                         "an event inserted by SQL is only seen when a dispatcher starts; switch "
                         "SQLITE_DBCONFIG_ENABLE_TRIGGER on"});
+  }
+  if (!has_json_functions(db)) {
+    problems.push_back({"sqlite_json", "SQLite " + std::string{sqlite3_libversion()} +
+                                           " was built without its JSON functions: build it with "
+                                           "SQLITE_ENABLE_JSON1, or use 3.38 or newer"});
   }
   if (core::has_wal_reset_bug(sqlite3_libversion_number())) {
     problems.push_back(
