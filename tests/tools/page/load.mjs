@@ -70,6 +70,7 @@ async function besideWriter(link) {
     await page.goto(link);
     if (address) await page.goto(address);
     await page.waitForSelector(shown);
+    await new Promise(done => setTimeout(done, 3000));  // the opening itself is another matter
     waits[name].push(await wait99(5));
     await page.close();
   };
