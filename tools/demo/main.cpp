@@ -10,6 +10,7 @@
 #include <sqlite3.h>
 
 #include <CLI/CLI.hpp>
+#include <chrono>
 #include <csignal>
 #include <iostream>
 #include <nlohmann/json.hpp>
@@ -163,6 +164,8 @@ int main(int argc, char** argv) {
     }
     if (port < 0) throw std::runtime_error{"cannot listen on that port"};
     std::thread serving{[&server] { server.listen_after_bind(); }};
+    // A stop before it runs would have no effect, and the end of the thread would never come.
+    while (!server.is_running()) std::this_thread::sleep_for(std::chrono::milliseconds{1});
     std::cout << "demo listens on http://127.0.0.1:" << port << std::endl;
 
     int signal = 0;
