@@ -1,11 +1,11 @@
 #include "sinks/http.hpp"
 
 #include <algorithm>
-#include <cctype>
 #include <new>
 #include <optional>
 #include <stdexcept>
 
+#include "core/encoding.hpp"
 #include "core/event/limits.hpp"
 #include "core/event/text.hpp"
 
@@ -205,9 +205,7 @@ std::size_t HttpTransfer::on_header(char* data, std::size_t size, std::size_t co
   }
   const auto value_of = [line](std::string_view name) -> std::optional<std::string> {
     const bool is_it = line.size() > name.size() && line[name.size()] == ':' &&
-                       std::equal(name.begin(), name.end(), line.begin(), [](char a, char b) {
-                         return a == std::tolower(static_cast<unsigned char>(b));
-                       });
+                       core::are_alike(line.substr(0, name.size()), name);
     if (!is_it) return std::nullopt;
     return std::string{
         core::trimmed(line.substr(name.size() + 1)).substr(0, header_value_bytes_max)};

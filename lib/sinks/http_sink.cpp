@@ -6,7 +6,7 @@
 #include <utility>
 
 #include "core/clock.hpp"
-#include "sinks/credentials.hpp"
+#include "sinks/secret_source.hpp"
 
 namespace outbox::sinks {
 

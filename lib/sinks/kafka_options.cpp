@@ -5,6 +5,7 @@
 #include <set>
 #include <string_view>
 
+#include "core/encoding.hpp"
 #include "sinks/address.hpp"
 #include "sinks/secret_source.hpp"
 
@@ -19,11 +20,7 @@ std::string protocol_of(const KafkaOptions& options) {
   if (given == options.settings.end()) {
     return options.credentials.password.secret ? "sasl_plaintext" : "plaintext";
   }
-  std::string protocol = given->second;
-  std::transform(protocol.begin(), protocol.end(), protocol.begin(), [](char c) {
-    return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-  });
-  return protocol;
+  return core::lower(given->second);
 }
 
 void require_broker(const std::string& address, bool may_be_anywhere) {

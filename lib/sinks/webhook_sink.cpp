@@ -2,12 +2,13 @@
 
 #include <algorithm>
 #include <array>
-#include <cctype>
 #include <string_view>
 #include <utility>
 
 #include "core/clock.hpp"
+#include "core/encoding.hpp"
 #include "core/event/cloudevents.hpp"
+#include "core/event/headers.hpp"
 #include "core/event/text.hpp"
 #include "core/http/signature.hpp"
 #include "sinks/address.hpp"
@@ -19,13 +20,6 @@ namespace outbox {
 namespace sinks {
 
 namespace {
-
-std::string lower(std::string_view text) {
-  std::string result{text};
-  std::transform(result.begin(), result.end(), result.begin(),
-                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  return result;
-}
 
 // What says how a request is to be read, or who sent it: an event's own headers must not.
 bool is_ours(std::string_view name) {
@@ -46,16 +40,14 @@ bool is_ours(std::string_view name) {
                                                      "transfer-encoding",
                                                      "upgrade",
                                                      "x-api-key"};
-  const std::string given = lower(name);
+  const std::string given = core::lower(name);
   return std::find(ours.begin(), ours.end(), given) != ours.end() || given.rfind("ce-", 0) == 0 ||
          given.rfind("webhook-", 0) == 0;
 }
 
 // RFC 9110, 5.6.2, without what no header is named with.
 bool is_name(std::string_view name) {
-  return !name.empty() && std::all_of(name.begin(), name.end(), [](unsigned char c) {
-    return std::isalnum(c) != 0 || c == '-' || c == '_';
-  });
+  return !name.empty() && std::all_of(name.begin(), name.end(), core::is_name_character);
 }
 
 bool is_value(std::string_view value) {
@@ -103,11 +95,11 @@ HttpTarget target_of(const Webhook& options) {
     require(is_value(value), "headers: a value is of visible ASCII and spaces, at most 8 KiB");
   }
   for (const SecretHeader& header : options.secret_headers) {
-    require(
-        is_name(header.name) && (!is_ours(header.name) || lower(header.name) == "authorization"),
-        "secret_headers: a name is of A-Z a-z 0-9 - _, and none that the sink writes itself");
+    require(is_name(header.name) &&
+                (!is_ours(header.name) || core::are_alike(header.name, "authorization")),
+            "secret_headers: a name is of A-Z a-z 0-9 - _, and none that the sink writes itself");
     require(static_cast<bool>(header.value.secret), "secret_headers: a value needs a source");
-    require(lower(header.name) != "authorization" || !options.credentials.source.secret,
+    require(!core::are_alike(header.name, "authorization") || !options.credentials.source.secret,
             "secret_headers: Authorization is what credentials are for; give one of them");
   }
   return target;
@@ -165,11 +157,10 @@ class WebhookCalls {
   }
 
   bool is_configured(std::string_view name) const {
-    const std::string given = lower(name);
     return std::any_of(options_.headers.begin(), options_.headers.end(),
-                       [&](const auto& header) { return lower(header.first) == given; }) ||
+                       [&](const auto& header) { return core::are_alike(header.first, name); }) ||
            std::any_of(options_.secret_headers.begin(), options_.secret_headers.end(),
-                       [&](const auto& header) { return lower(header.name) == given; });
+                       [&](const auto& header) { return core::are_alike(header.name, name); });
   }
 
   std::string body_of(Batch batch) const {

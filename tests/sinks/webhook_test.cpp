@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/clock.hpp"
+#include "core/encoding.hpp"
 #include "core/http/signature.hpp"
 #include "examples/webhook.hpp"
 #include "support/database.hpp"

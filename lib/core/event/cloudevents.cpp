@@ -17,20 +17,4 @@ std::string cloudevent(const MessageHeaders& attributes, std::string_view payloa
   return text;
 }
 
-std::string header_value(std::string_view value) {
-  constexpr std::string_view digits = "0123456789ABCDEF";
-  std::string text;
-  for (const char c : value) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (byte > 0x20 && byte < 0x7F && c != '"' && c != '%') {
-      text += c;
-      continue;
-    }
-    text += '%';
-    text += digits[byte / 16U];
-    text += digits[byte % 16U];
-  }
-  return text;
-}
-
 }  // namespace outbox::core

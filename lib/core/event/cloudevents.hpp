@@ -5,6 +5,7 @@
 #include <string>
 #include <string_view>
 
+#include "core/encoding.hpp"
 #include "outbox/relay.hpp"
 
 namespace outbox::core {
@@ -14,6 +15,9 @@ std::string cloudevent(const MessageHeaders& attributes, std::string_view payloa
 
 /// `value` as the HTTP binding writes it: percent-encoded where it is no visible ASCII, or a quote
 /// or a percent sign (3.1.3.2).
-std::string header_value(std::string_view value);
+inline std::string header_value(std::string_view value) {
+  return percent_encoded(
+      value, [](unsigned char c) { return c <= 0x20 || c >= 0x7F || c == '"' || c == '%'; });
+}
 
 }  // namespace outbox::core

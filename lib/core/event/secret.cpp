@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "core/encoding.hpp"
 #include "core/event/decode.hpp"
 #include "core/event/text.hpp"
 
@@ -15,14 +16,6 @@ namespace {
 constexpr std::size_t quoted_max = 12;  // so many characters of a token are half of a stolen one
 constexpr std::size_t quoted_min = 4;
 
-std::string lower(std::string text) {
-  const auto lowered = [](char c) {
-    return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-  };
-  std::transform(text.begin(), text.end(), text.begin(), lowered);
-  return text;
-}
-
 // White space goes: a long text may be broken into lines.
 std::string next_view(std::string_view text) {
   std::string result = decoded(text);
@@ -30,29 +23,9 @@ std::string next_view(std::string_view text) {
   return result;
 }
 
-std::string base64(std::string_view bytes) {
-  constexpr std::string_view letters =
-      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  std::string text;
-  unsigned bits = 0;
-  int count = 0;
-  for (const char c : bytes) {
-    bits = (bits << 8U) | static_cast<unsigned char>(c);
-    for (count += 8; count >= 6; count -= 6) {
-      text += letters[(bits >> static_cast<unsigned>(count - 6)) & 63U];
-    }
-  }
-  return text;  // without what the next byte decides
-}
-
-std::string hex(std::string_view bytes) {
-  constexpr std::string_view digits = "0123456789abcdef";
-  std::string text;
-  for (const char c : bytes) {
-    text += digits[static_cast<unsigned char>(c) / 16U];
-    text += digits[static_cast<unsigned char>(c) % 16U];
-  }
-  return text;
+// The letters that are sure whatever comes after `bytes`.
+std::string sure_base64(std::string_view bytes) {
+  return base64(bytes).substr(0, bytes.size() * 8 / 6);
 }
 
 // What must not be found, in lower case.
@@ -62,7 +35,7 @@ std::vector<std::string> forms_of(std::string_view secret) {
   // Behind other bytes ("Bearer ", "user:") base64 looks different, in three ways.
   constexpr std::array<std::size_t, 3> unsure = {0, 2, 3};
   for (std::size_t shift = 0; shift < unsure.size(); ++shift) {
-    std::string form = lower(base64(std::string(shift, ' ') + begin)).substr(unsure[shift]);
+    std::string form = lower(sure_base64(std::string(shift, ' ') + begin)).substr(unsure[shift]);
     forms.push_back(form);
     std::replace(form.begin(), form.end(), '+', '-');
     std::replace(form.begin(), form.end(), '/', '_');

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "core/encoding.hpp"
 #include "core/event/decode.hpp"
 #include "core/event/event_check.hpp"
 #include "core/event/limits.hpp"
@@ -14,10 +15,6 @@
 namespace outbox::core {
 
 namespace {
-
-char lower(char c) {
-  return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-}
 
 bool is_same(char left, char right) {
   return lower(left) == lower(right);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cctype>
 
+#include "core/encoding.hpp"
 #include "core/event/limits.hpp"
 #include "core/event/text.hpp"
 #include "core/http/answer_body.hpp"
@@ -11,13 +12,6 @@
 namespace outbox::core {
 
 namespace {
-
-std::string lower(std::string_view text) {
-  std::string result{text};
-  std::transform(result.begin(), result.end(), result.begin(),
-                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  return result;
-}
 
 bool is_web_page(const Answer& answer) {
   const std::string type = lower(answer.content_type);

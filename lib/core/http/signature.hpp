@@ -11,11 +11,6 @@
 
 namespace outbox::core {
 
-/// RFC 4648, 4: with padding.
-std::string base64(std::string_view bytes);
-/// None: `text` is no base64 with padding.
-std::optional<std::string> base64_bytes(std::string_view text);
-
 /// The bytes of a key "whsec_" and base64; none: it is not so written, or has not the 24 to 64
 /// bytes that the standard asks for.
 std::optional<std::string> signing_key(std::string_view text);

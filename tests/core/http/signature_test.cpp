@@ -1,4 +1,5 @@
 #include "core/http/signature.hpp"
+#include "core/encoding.hpp"
 
 #include <doctest/doctest.h>
 
