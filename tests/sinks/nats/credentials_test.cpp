@@ -4,8 +4,8 @@
 
 #include <fstream>
 
-#include "nats/jwt.hpp"
-#include "nats/support.hpp"
+#include "sinks/nats/jwt.hpp"
+#include "sinks/nats/support.hpp"
 #include "support/process.hpp"
 
 using namespace outbox;

@@ -5,7 +5,7 @@
 
 #include <fstream>
 
-#include "nats/support.hpp"
+#include "sinks/nats/support.hpp"
 
 using namespace outbox;
 using namespace std::chrono_literals;

@@ -5,7 +5,7 @@
 #include <fstream>
 #include <iterator>
 
-#include "nats/support.hpp"
+#include "sinks/nats/support.hpp"
 #include "support/process.hpp"
 #include "track_server/server.hpp"
 

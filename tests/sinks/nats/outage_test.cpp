@@ -9,7 +9,7 @@
 #include <random>
 #include <thread>
 
-#include "nats/support.hpp"
+#include "sinks/nats/support.hpp"
 
 using namespace outbox;
 using namespace std::chrono_literals;

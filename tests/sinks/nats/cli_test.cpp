@@ -6,7 +6,7 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 
-#include "nats/support.hpp"
+#include "sinks/nats/support.hpp"
 #include "support/process.hpp"
 
 using namespace support;
