@@ -9,12 +9,22 @@
 #include <cstdint>
 #include <functional>
 #include <string>
+#include <vector>
 
 #include "outbox/export.hpp"
+#include "outbox/sink.hpp"
 #include "outbox/verdict.hpp"
 
 namespace outbox {
 inline namespace v0 {
+
+/// A delivered event that has headers: what a host needs to go on with a trace.
+struct TracedEvent {
+  std::int64_t id = 0;
+  std::string event_id = {};
+  MessageHeaders headers = {};  ///< As `headers_of` gives them: `traceparent`, …
+  std::chrono::system_clock::time_point enqueued_at = {};
+};
 
 /// Something that happened. Never holds a payload, an e-mail address, a token, or words of the
 /// endpoint, which may quote any of them: those are in the request log.
@@ -39,6 +49,9 @@ struct Notice {
   Verdict verdict = Verdict::delivered;
   std::chrono::milliseconds took{0};
   std::int64_t id = 0;
+  /// Of a `request`: the events that it delivered and that have headers. Headers
+  /// are what the app wrote; whether they may be logged is for the app to say.
+  std::vector<TracedEvent> traced = {};
 };
 
 /// The name of a kind, for a log: "request", "dead", …, "database_trouble".

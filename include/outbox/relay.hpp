@@ -5,8 +5,6 @@
 
 #include <string>
 #include <string_view>
-#include <utility>
-#include <vector>
 
 #include "outbox/export.hpp"
 #include "outbox/sink.hpp"
@@ -19,9 +17,6 @@ enum class MessageFormat {
   plain,               ///< The engine's own headers, then those of the event.
   cloudevents_binary,  ///< The same, and the attributes of CloudEvents 1.0 as headers.
 };
-
-/// Names and values, in the order in which they are sent.
-using MessageHeaders = std::vector<std::pair<std::string, std::string>>;
 
 /// The headers that the event was enqueued with. What plain SQL wrote that is no text, has no
 /// proper name (`[A-Za-z0-9_-]`), or holds control characters, is left out: it cannot be sent.

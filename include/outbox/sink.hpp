@@ -14,6 +14,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "outbox/export.hpp"
@@ -21,6 +22,9 @@
 
 namespace outbox {
 inline namespace v0 {
+
+/// Names and values, in the order in which they are sent.
+using MessageHeaders = std::vector<std::pair<std::string, std::string>>;
 
 /// One event of a batch: a slice of its body, and what a sink may route by.
 struct BatchEvent {

@@ -3,11 +3,26 @@
 #include <algorithm>
 #include <bit>
 
+#include "core/event/headers.hpp"
 #include "core/event/reader.hpp"
 
 namespace outbox::dispatch {
 
 namespace {
+
+std::vector<TracedEvent> traced_of(const core::SentBatch& sent) {
+  std::vector<TracedEvent> events;
+  core::Ids delivered = sent.traced.empty() ? core::Ids{} : sent.delivered;
+  std::sort(delivered.begin(), delivered.end());  // they are in the order of sending
+  for (const BatchEvent& event : sent.traced) {
+    if (!std::binary_search(delivered.begin(), delivered.end(), event.id)) continue;
+    events.push_back({.id = event.id,
+                      .event_id = event.event_id,
+                      .headers = core::headers_in(event.headers),
+                      .enqueued_at = event.enqueued_at});
+  }
+  return events;
+}
 
 Notice notice_of(const std::string& destination, const core::SentBatch& sent) {
   return {.kind = Notice::Kind::request,
@@ -17,7 +32,8 @@ Notice notice_of(const std::string& destination, const core::SentBatch& sent) {
           .events = sent.ids.size(),
           .status = sent.outcome.status,
           .verdict = sent.outcome.verdict,
-          .took = sent.outcome.took};
+          .took = sent.outcome.took,
+          .traced = traced_of(sent)};
 }
 
 }  // namespace

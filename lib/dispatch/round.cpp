@@ -1,6 +1,7 @@
 #include "dispatch/round.hpp"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "core/decide/outcomes.hpp"
@@ -29,6 +30,13 @@ std::vector<core::Instant> due_since(std::span<const core::QueuedEvent> events) 
     instants.push_back(core::instant_of(std::max(event.enqueued_at_ms, due_at_ms)));
   }
   return instants;
+}
+
+std::vector<BatchEvent> with_headers(const Batch& batch) {
+  std::vector<BatchEvent> events;
+  const auto has_headers = [](const BatchEvent& event) { return !event.headers.empty(); };
+  std::copy_if(batch.events.begin(), batch.events.end(), std::back_inserter(events), has_headers);
+  return events;
 }
 
 }  // namespace
@@ -132,6 +140,7 @@ void Round::submit(Outgoing outgoing) {
                        .started = clock_.now(),
                        .search = outgoing.search,
                        .suspicion = outgoing.suspicion};
+  if (options_.observer) sent.traced = with_headers(outgoing.batch);
   in_flight_.emplace(token, InFlight{std::move(sent), std::move(outgoing.taken), read_at_});
   try {
     sink_.submit(token, std::move(outgoing.batch));

@@ -113,6 +113,45 @@ TEST_CASE("what the endpoint says is not passed on: it may quote people and toke
         "HTTP 422: (it quotes the credential)");
 }
 
+TEST_CASE("the host is given the headers of what was delivered, and of nothing else") {
+  using Headers = MessageHeaders;
+  TrackServer server;
+  support::AppDatabase app;
+  const auto enqueue = [&](const char* user, const Headers& headers) {
+    return app.enqueue(support::event_of(user), {.headers = headers});
+  };
+  const std::int64_t first = enqueue("a", {{"traceparent", "00-a"}, {"tenant", "7"}});
+  enqueue("b", {});
+  enqueue("refused", {{"traceparent", "00-b"}});
+  const std::int64_t last = enqueue("c", {{"traceparent", "00-c"}});
+  server.misbehave({.status = 422, .only_with = "refused"});
+  Diary diary;
+  {
+    Dispatcher dispatcher{app.path(), endpoint_of(server), with(diary.observer())};
+    REQUIRE(becomes_true([&] { return diary.has(Notice::Kind::dead); }));
+    REQUIRE(becomes_true([&] { return app.count("state = 'delivered'") == 3; }));
+  }
+
+  std::map<std::int64_t, TracedEvent> traced;
+  std::size_t delivered = 0;
+  for (const Notice& notice : diary.of(Notice::Kind::request)) {
+    if (notice.verdict == Verdict::delivered) delivered += notice.events;
+    for (const TracedEvent& event : notice.traced) {
+      CHECK(notice.verdict == Verdict::delivered);
+      CHECK(traced.emplace(event.id, event).second);  // once each
+    }
+  }
+  CHECK(delivered == 3);
+  REQUIRE(traced.size() == 2);
+  CHECK(traced[first].headers == Headers{{"traceparent", "00-a"}, {"tenant", "7"}});
+  CHECK(traced[last].headers == Headers{{"traceparent", "00-c"}});
+  const std::string event_id =
+      app.text("select event_id from outbox_events where id = " + std::to_string(last));
+  CHECK(traced[last].event_id == event_id);
+  CHECK(traced[last].enqueued_at > std::chrono::system_clock::now() - 1h);
+  CHECK(diary.all_texts().find("00-a") == std::string::npos);
+}
+
 TEST_CASE("an observer that throws harms nothing") {
   TrackServer server;
   support::AppDatabase app;

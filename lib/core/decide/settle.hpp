@@ -52,6 +52,7 @@ struct SentBatch {
   Outcome outcome = {};
   std::optional<std::int64_t> search = {};  // the request whose search it was a part of
   Suspicion suspicion = {};                 // of the only event, when that is a suspect
+  std::vector<BatchEvent> traced = {};      // those with headers, if the host is told of them
   // Set by `settle`:
   Ids delivered = {};  // those of `ids` that the endpoint has
   Search begun = {};   // the search that this request begins; empty: none
