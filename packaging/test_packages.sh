@@ -40,7 +40,7 @@ unshare --net --pid --fork --kill-child /bin/bash -c 'ip link set lo up && exec 
 tail -45 "$root/log"
 [ "$(grep -c "^1 delivered" "$root/log")" = 2 ]
 echo "== the page ends with a delivered event"
-chroot "$root" dpkg --verify liboutbox0.1 liboutbox-dev outbox
-chroot "$root" dpkg --purge outbox liboutbox-dev liboutbox0.1 >/dev/null
+chroot "$root" dpkg --verify liboutbox1 liboutbox-dev outbox
+chroot "$root" dpkg --purge outbox liboutbox-dev liboutbox1 >/dev/null
 [ -z "$(find "$root/usr" -name '*outbox*')" ]
 echo "== purged without a trace"

@@ -14,7 +14,7 @@
 #include "outbox/inspect.hpp"
 
 namespace outbox {
-inline namespace v0 {
+inline namespace v1 {
 
 /// A part of the events that a filter lets through.
 struct EventPage {
@@ -64,5 +64,5 @@ struct Traffic {
 /// threads: as `list_requests`.
 OUTBOX_API Traffic traffic(ConnectionRef connection, const TrafficOptions& options = {});
 
-}  // namespace v0
+}  // namespace v1
 }  // namespace outbox

@@ -13,7 +13,7 @@
 struct sqlite3;
 
 namespace outbox {
-inline namespace v0 {
+inline namespace v1 {
 
 /// A loan of the app's open connection for the length of one call. Made implicitly from a
 /// `sqlite3*` and from anything with `getHandle()`, such as `SQLite::Database`.
@@ -65,5 +65,5 @@ struct DatabaseFile {
   std::function<void(sqlite3*)> after_open;
 };
 
-}  // namespace v0
+}  // namespace v1
 }  // namespace outbox

@@ -16,7 +16,7 @@
 #include "outbox/export.hpp"
 
 namespace outbox {
-inline namespace v0 {
+inline namespace v1 {
 
 /// Which header carries the secret.
 enum class AuthScheme {
@@ -77,5 +77,5 @@ inline Credentials bearer_from_file(std::string path) {
   return bearer(from_file(std::move(path)));
 }
 
-}  // namespace v0
+}  // namespace v1
 }  // namespace outbox

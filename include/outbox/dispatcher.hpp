@@ -20,7 +20,7 @@
 #include "outbox/observer.hpp"
 
 namespace outbox {
-inline namespace v0 {
+inline namespace v1 {
 
 struct DispatcherOptions {
   /// The destination that is delivered. Defaults to "track".
@@ -185,5 +185,5 @@ OUTBOX_API DeliverReport deliver_once(const DatabaseFile& database, const Endpoi
                                       std::chrono::milliseconds time_max = std::chrono::seconds{
                                           30});
 
-}  // namespace v0
+}  // namespace v1
 }  // namespace outbox

@@ -5,7 +5,7 @@
 #include "outbox/export.hpp"
 
 namespace outbox {
-inline namespace v0 {
+inline namespace v1 {
 
 class Sink;  // outbox/sink.hpp
 
@@ -24,5 +24,5 @@ class OUTBOX_API Endpoint {
   std::unique_ptr<Sink> sink_;
 };
 
-}  // namespace v0
+}  // namespace v1
 }  // namespace outbox

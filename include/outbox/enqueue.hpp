@@ -24,7 +24,7 @@
 #include "outbox/export.hpp"
 
 namespace outbox {
-inline namespace v0 {
+inline namespace v1 {
 
 /// How the events of one call are queued.
 struct EnqueueOptions {
@@ -136,5 +136,5 @@ class OUTBOX_API Writer {
   std::unique_ptr<State> state_;
 };
 
-}  // namespace v0
+}  // namespace v1
 }  // namespace outbox

@@ -11,7 +11,7 @@
 #include "outbox/export.hpp"
 
 namespace outbox {
-inline namespace v0 {
+inline namespace v1 {
 
 /// An event breaks a rule of the Track API. `what()` reads "events[3].user_id: required". It never
 /// holds the offending value, since values are people.
@@ -77,5 +77,5 @@ class OUTBOX_API forked_process : public std::logic_error {
   forked_process();
 };
 
-}  // namespace v0
+}  // namespace v1
 }  // namespace outbox

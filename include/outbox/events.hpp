@@ -16,7 +16,7 @@
 #include "outbox/export.hpp"
 
 namespace outbox {
-inline namespace v0 {
+inline namespace v1 {
 
 /// When something happened: ISO 8601 text with a four-digit year and a zone, kept as written, or a
 /// time point, written in UTC with six digits ("2024-10-20T15:51:35.059000Z"). A default one means
@@ -139,5 +139,5 @@ class OUTBOX_API Event {
   std::shared_ptr<const Value> value_;
 };
 
-}  // namespace v0
+}  // namespace v1
 }  // namespace outbox

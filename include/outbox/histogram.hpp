@@ -9,7 +9,7 @@
 #include <cstdint>
 
 namespace outbox {
-inline namespace v0 {
+inline namespace v1 {
 
 /// The upper bounds of the buckets, ascending; a last bucket holds what is longer than all.
 using HistogramBounds = std::array<std::chrono::milliseconds, 12>;
@@ -45,5 +45,5 @@ inline constexpr HistogramBounds delivery_lag_bounds = [] {
                          minutes{5},       minutes{30},       hours{4},          hours{24}};
 }();
 
-}  // namespace v0
+}  // namespace v1
 }  // namespace outbox

@@ -15,7 +15,7 @@
 #include "outbox/verdict.hpp"
 
 namespace outbox {
-inline namespace v0 {
+inline namespace v1 {
 
 /// Counts of events. `enqueued = pending + delivered + dead + discarded + removed`, and
 /// `pending = due + scheduled + waiting + retrying`.
@@ -256,5 +256,5 @@ struct Finding {
 /// only, but every row: minutes for a large file.
 OUTBOX_API std::vector<Finding> diagnose(ConnectionRef connection);
 
-}  // namespace v0
+}  // namespace v1
 }  // namespace outbox

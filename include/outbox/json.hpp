@@ -14,7 +14,7 @@
 #include "outbox/events.hpp"
 
 namespace outbox {
-inline namespace v0 {
+inline namespace v1 {
 
 /// The text of `value`, for the `properties` and `context` members of events.
 /// Throws: `nlohmann::json::type_error` when a string in it is not UTF-8.
@@ -37,5 +37,5 @@ Payload payload(const Ordered& event) {
   return Payload{.text = event.dump()};
 }
 
-}  // namespace v0
+}  // namespace v1
 }  // namespace outbox

@@ -16,7 +16,7 @@
 #include "outbox/relay.hpp"
 
 namespace outbox {
-inline namespace v0 {
+inline namespace v1 {
 
 /// Who the app is to the brokers (SASL PLAIN, or SCRAM by `sasl.mechanism` in the settings). A
 /// default one is nobody. The password is read when the sink connects for the first time, and again
@@ -68,5 +68,5 @@ OUTBOX_API Endpoint kafka(KafkaOptions options);
 /// nothing is. Throws: as `kafka`.
 OUTBOX_API std::string connection_problem(const KafkaOptions& options);
 
-}  // namespace v0
+}  // namespace v1
 }  // namespace outbox

@@ -14,7 +14,7 @@
 #include "outbox/export.hpp"
 
 namespace outbox {
-inline namespace v0 {
+inline namespace v1 {
 
 class Dispatcher;  // outbox/dispatcher.hpp
 
@@ -35,5 +35,5 @@ struct PrometheusOptions {
 OUTBOX_API std::string prometheus_text(ConnectionRef connection,
                                        const PrometheusOptions& options = {});
 
-}  // namespace v0
+}  // namespace v1
 }  // namespace outbox

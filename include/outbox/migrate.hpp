@@ -10,7 +10,7 @@
 #include "outbox/export.hpp"
 
 namespace outbox {
-inline namespace v0 {
+inline namespace v1 {
 
 /// Creates or upgrades the outbox's tables in `main`; does nothing when they are current.
 ///
@@ -45,5 +45,5 @@ struct HostProblem {
 /// `connection`.
 OUTBOX_API std::vector<HostProblem> check_host(ConnectionRef connection);
 
-}  // namespace v0
+}  // namespace v1
 }  // namespace outbox

@@ -19,7 +19,7 @@
 #include "outbox/relay.hpp"
 
 namespace outbox {
-inline namespace v0 {
+inline namespace v1 {
 
 /// Who the app is to the server. A default one is nobody.
 struct NatsCredentials {
@@ -98,5 +98,5 @@ OUTBOX_API Endpoint nats_jetstream(NatsOptions options);
 /// and publishes nothing. Returns what is wrong; empty: nothing is. Throws: as `nats_jetstream`.
 OUTBOX_API std::string connection_problem(const NatsOptions& options);
 
-}  // namespace v0
+}  // namespace v1
 }  // namespace outbox

@@ -16,7 +16,7 @@
 #include "outbox/verdict.hpp"
 
 namespace outbox {
-inline namespace v0 {
+inline namespace v1 {
 
 /// A delivered event that has headers: what a host needs to go on with a trace.
 struct TracedEvent {
@@ -84,5 +84,5 @@ constexpr const char* to_string(Notice::Kind kind) {
 /// Threads: the dispatcher's own, so it must not take long, and `stop` may not be called in it.
 using Observer = std::function<void(const Notice&)>;
 
-}  // namespace v0
+}  // namespace v1
 }  // namespace outbox

@@ -16,7 +16,7 @@
 #include "outbox/inspect.hpp"
 
 namespace outbox {
-inline namespace v0 {
+inline namespace v1 {
 
 /// Who changes something, and why; for the audit. Neither may hold personal data.
 struct ChangeNote {
@@ -198,5 +198,5 @@ struct RepairReport {
 OUTBOX_API RepairReport repair(ConnectionRef connection, const ChangeNote& note = {},
                                Mode mode = Mode::apply);
 
-}  // namespace v0
+}  // namespace v1
 }  // namespace outbox

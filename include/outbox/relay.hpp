@@ -10,7 +10,7 @@
 #include "outbox/sink.hpp"
 
 namespace outbox {
-inline namespace v0 {
+inline namespace v1 {
 
 /// How an event becomes a message. The body is the stored payload in both, byte for byte.
 enum class MessageFormat {
@@ -36,5 +36,5 @@ OUTBOX_API std::string routed_kind(const BatchEvent& event);
 OUTBOX_API std::string route(std::string_view pattern, std::string_view destination,
                              std::string_view kind);
 
-}  // namespace v0
+}  // namespace v1
 }  // namespace outbox

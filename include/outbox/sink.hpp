@@ -21,7 +21,7 @@
 #include "outbox/verdict.hpp"
 
 namespace outbox {
-inline namespace v0 {
+inline namespace v1 {
 
 /// Names and values, in the order in which they are sent.
 using MessageHeaders = std::vector<std::pair<std::string, std::string>>;
@@ -141,5 +141,5 @@ class OUTBOX_API Sink {
   virtual void abort() noexcept = 0;
 };
 
-}  // namespace v0
+}  // namespace v1
 }  // namespace outbox

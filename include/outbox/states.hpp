@@ -4,7 +4,7 @@
 // stands in the CLI's JSON.
 
 namespace outbox {
-inline namespace v0 {
+inline namespace v1 {
 
 /// Where an event stands. An event has the narrowest state that fits; in an `EventFilter`,
 /// `pending` takes `scheduled`, `waiting` and `retrying` in.
@@ -94,5 +94,5 @@ constexpr const char* to_string(WaitingFor what) {
   return "turn";
 }
 
-}  // namespace v0
+}  // namespace v1
 }  // namespace outbox

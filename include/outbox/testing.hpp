@@ -23,7 +23,7 @@
 #include "outbox/sink.hpp"
 
 namespace outbox {
-inline namespace v0 {
+inline namespace v1 {
 namespace testing {
 
 /// A migrated database in WAL, in a temporary folder of its own, with one connection. Both end with
@@ -128,5 +128,5 @@ std::vector<StoredEvent> delivered(ConnectionRef connection);
 std::vector<StoredEvent> dead(ConnectionRef connection);
 
 }  // namespace testing
-}  // namespace v0
+}  // namespace v1
 }  // namespace outbox

@@ -14,7 +14,7 @@
 #include "outbox/verdict.hpp"
 
 namespace outbox {
-inline namespace v0 {
+inline namespace v1 {
 
 /// Where `http://` is allowed; `https://` always is, with the certificate verified.
 enum class PlainHttp {
@@ -54,5 +54,5 @@ OUTBOX_API Endpoint track_api(TrackApi options);
 /// nothing is. Throws: as `track_api`. Threads: any.
 OUTBOX_API std::string connection_problem(const TrackApi& options);
 
-}  // namespace v0
+}  // namespace v1
 }  // namespace outbox

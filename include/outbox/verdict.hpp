@@ -3,7 +3,7 @@
 // What an answer of the endpoint means: nobody's trouble, the events', or the destination's.
 
 namespace outbox {
-inline namespace v0 {
+inline namespace v1 {
 
 enum class Verdict {
   delivered,     ///< The endpoint has the events.
@@ -41,5 +41,5 @@ struct StatusMeaning {
   Verdict verdict = Verdict::failed;
 };
 
-}  // namespace v0
+}  // namespace v1
 }  // namespace outbox

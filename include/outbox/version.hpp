@@ -5,12 +5,12 @@
 #include "outbox/export.hpp"
 
 /// The version of these headers, for `#if`. `outbox::version()` says which library is linked.
-#define OUTBOX_VERSION_MAJOR 0
-#define OUTBOX_VERSION_MINOR 1
+#define OUTBOX_VERSION_MAJOR 1
+#define OUTBOX_VERSION_MINOR 0
 #define OUTBOX_VERSION_PATCH 0
 
 namespace outbox {
-inline namespace v0 {
+inline namespace v1 {
 
 /// The version of the compiled library, "major.minor.patch". Threads: any.
 OUTBOX_API const char* version() noexcept;
@@ -18,5 +18,5 @@ OUTBOX_API const char* version() noexcept;
 /// The newest migration that this library knows; `migrate` brings a database to it. Threads: any.
 OUTBOX_API int schema_version() noexcept;
 
-}  // namespace v0
+}  // namespace v1
 }  // namespace outbox

@@ -17,7 +17,7 @@
 #include "outbox/verdict.hpp"
 
 namespace outbox {
-inline namespace v0 {
+inline namespace v1 {
 
 /// What a request holds. With one event a request, `DispatcherOptions::connections` says how many
 /// requests are under way at once.
@@ -67,5 +67,5 @@ OUTBOX_API Endpoint webhook(Webhook options);
 /// nothing is. Throws: as `webhook`. Threads: any.
 OUTBOX_API std::string connection_problem(const Webhook& options);
 
-}  // namespace v0
+}  // namespace v1
 }  // namespace outbox

@@ -11,7 +11,7 @@
 #include "storage/sqlite/transaction.hpp"
 
 namespace outbox {
-inline namespace v0 {
+inline namespace v1 {
 
 namespace {
 
@@ -50,5 +50,5 @@ Traffic traffic(ConnectionRef connection, const TrafficOptions& options) {
       [&] { return storage::read_traffic(db, options, core::system_now()); });
 }
 
-}  // namespace v0
+}  // namespace v1
 }  // namespace outbox

@@ -15,7 +15,7 @@
 #include "outbox/errors.hpp"
 
 namespace outbox {
-inline namespace v0 {
+inline namespace v1 {
 
 namespace {
 
@@ -123,5 +123,5 @@ Stats Dispatcher::stats() const {
   return state_->worker().stats();
 }
 
-}  // namespace v0
+}  // namespace v1
 }  // namespace outbox

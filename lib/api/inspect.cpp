@@ -19,7 +19,7 @@
 #include "storage/sqlite/transaction.hpp"
 
 namespace outbox {
-inline namespace v0 {
+inline namespace v1 {
 
 namespace {
 
@@ -144,5 +144,5 @@ std::vector<Finding> diagnose(ConnectionRef connection) {
   return storage::diagnose(readable(connection));
 }
 
-}  // namespace v0
+}  // namespace v1
 }  // namespace outbox

@@ -12,7 +12,7 @@
 #include "storage/sqlite/database.hpp"
 
 namespace outbox {
-inline namespace v0 {
+inline namespace v1 {
 
 namespace {
 
@@ -45,5 +45,5 @@ std::string prometheus_text(ConnectionRef connection, const PrometheusOptions& o
                            .wal_bytes = bytes_of(path + "-wal")});
 }
 
-}  // namespace v0
+}  // namespace v1
 }  // namespace outbox

@@ -64,7 +64,7 @@ bool truncate_wal(sqlite3* db, SteadyClock::time_point deadline) {
 }  // namespace
 }  // namespace dispatch
 
-inline namespace v0 {
+inline namespace v1 {
 
 void nudge(ConnectionRef connection, const std::string& destination) {
   storage::nudge(connection.handle(), destination);
@@ -152,5 +152,5 @@ RepairReport repair(ConnectionRef connection, const ChangeNote& note, Mode mode)
   return storage::repair(connection.handle(), note, mode);
 }
 
-}  // namespace v0
+}  // namespace v1
 }  // namespace outbox

@@ -8,7 +8,7 @@
 #include "core/event/timestamp.hpp"
 
 namespace outbox {
-inline namespace v0 {
+inline namespace v1 {
 
 namespace {
 
@@ -59,5 +59,5 @@ std::string route(std::string_view pattern, std::string_view destination, std::s
   return result;
 }
 
-}  // namespace v0
+}  // namespace v1
 }  // namespace outbox

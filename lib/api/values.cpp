@@ -8,7 +8,7 @@
 #include "outbox/version.hpp"
 
 namespace outbox {
-inline namespace v0 {
+inline namespace v1 {
 
 namespace {
 
@@ -66,5 +66,5 @@ Endpoint::~Endpoint() = default;
 Endpoint::Endpoint(Endpoint&&) noexcept = default;
 Endpoint& Endpoint::operator=(Endpoint&&) noexcept = default;
 
-}  // namespace v0
+}  // namespace v1
 }  // namespace outbox

@@ -108,7 +108,7 @@ DeliverReport deliver(sqlite3* db, const Endpoint& endpoint, const DispatcherOpt
 }  // namespace
 }  // namespace dispatch
 
-inline namespace v0 {
+inline namespace v1 {
 
 DeliverReport deliver_once(ConnectionRef connection, const Endpoint& endpoint,
                            const DispatcherOptions& options, std::chrono::milliseconds time_max) {
@@ -121,5 +121,5 @@ DeliverReport deliver_once(const DatabaseFile& database, const Endpoint& endpoin
   return dispatch::deliver(storage::handle_of(own), endpoint, options, time_max);
 }
 
-}  // namespace v0
+}  // namespace v1
 }  // namespace outbox

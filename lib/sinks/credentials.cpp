@@ -159,7 +159,7 @@ std::optional<CredentialHeader> header_of(const Credentials& credentials) {
 
 }  // namespace sinks
 
-inline namespace v0 {
+inline namespace v1 {
 
 SecretSource from_file(std::string path) {
   // shared_ptr: std::function wants to be copyable, and the copies are one file.
@@ -200,5 +200,5 @@ Credentials x_api_key(SecretSource source) {
   return sinks::of(AuthScheme::x_api_key, std::move(source));
 }
 
-}  // namespace v0
+}  // namespace v1
 }  // namespace outbox

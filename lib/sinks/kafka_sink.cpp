@@ -171,7 +171,7 @@ void KafkaSink::abort() noexcept {
 
 }  // namespace sinks
 
-inline namespace v0 {
+inline namespace v1 {
 
 Endpoint kafka(KafkaOptions options) {
   return Endpoint{std::make_unique<sinks::KafkaSink>(std::move(options))};
@@ -192,5 +192,5 @@ std::string connection_problem(const KafkaOptions& options) {
   }
 }
 
-}  // namespace v0
+}  // namespace v1
 }  // namespace outbox

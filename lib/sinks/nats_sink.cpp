@@ -147,7 +147,7 @@ void NatsSink::abort() noexcept {
 
 }  // namespace sinks
 
-inline namespace v0 {
+inline namespace v1 {
 
 NatsCredentials nats_token(SecretSource token) {
   return {.kind = NatsCredentials::Kind::token, .user = {}, .source = std::move(token)};
@@ -180,5 +180,5 @@ std::string connection_problem(const NatsOptions& options) {
   }
 }
 
-}  // namespace v0
+}  // namespace v1
 }  // namespace outbox

@@ -101,7 +101,7 @@ HttpService track_service(TrackApi options) {
 
 }  // namespace sinks
 
-inline namespace v0 {
+inline namespace v1 {
 
 Endpoint track_api(TrackApi options) {
   return Endpoint{std::make_unique<sinks::HttpSink>(sinks::track_service(std::move(options)))};
@@ -111,5 +111,5 @@ std::string connection_problem(const TrackApi& options) {
   return sinks::connection_problem(sinks::target_of(options));
 }
 
-}  // namespace v0
+}  // namespace v1
 }  // namespace outbox

@@ -238,7 +238,7 @@ HttpService webhook_service(Webhook options) {
 
 }  // namespace sinks
 
-inline namespace v0 {
+inline namespace v1 {
 
 Endpoint webhook(Webhook options) {
   return Endpoint{std::make_unique<sinks::HttpSink>(sinks::webhook_service(std::move(options)))};
@@ -248,5 +248,5 @@ std::string connection_problem(const Webhook& options) {
   return sinks::connection_problem(sinks::target_of(options));
 }
 
-}  // namespace v0
+}  // namespace v1
 }  // namespace outbox

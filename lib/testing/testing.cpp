@@ -15,7 +15,7 @@
 #include "outbox/migrate.hpp"
 
 namespace outbox {
-inline namespace v0 {
+inline namespace v1 {
 namespace testing {
 
 TestDatabase::TestDatabase() {
@@ -220,5 +220,5 @@ std::vector<StoredEvent> dead(ConnectionRef connection) {
 }
 
 }  // namespace testing
-}  // namespace v0
+}  // namespace v1
 }  // namespace outbox

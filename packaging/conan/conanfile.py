@@ -6,7 +6,7 @@ from conan.tools.cmake import CMake, CMakeDeps, CMakeToolchain, cmake_layout
 
 class OutboxConan(ConanFile):
     name = "outbox"
-    version = "0.1.0"
+    version = "1.0.0"
     description = "A durable event outbox for C++ servers on SQLite"
     license = "MIT"
     topics = ("outbox", "sqlite", "events", "delivery")

@@ -56,24 +56,40 @@ std::string library_folder(const std::string& prefix) {
   return {};
 }
 
+// What pkg-config says of `package`, as installed in `libraries`.
+Arguments flags_of(const std::string& package, const std::string& libraries) {
+  const support::Environment environment = {{"PKG_CONFIG_PATH", libraries + "/pkgconfig"}};
+  std::istringstream words{must({"pkg-config", "--cflags", "--libs", package}, environment)};
+  return {std::istream_iterator<std::string>{words}, {}};
+}
+
+void compile(Arguments command, const std::string& source, const std::string& program,
+             const std::string& package, const std::string& libraries) {
+  command.insert(command.end(), {"-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "-Werror"});
+  command.push_back(std::string{OUTBOX_SOURCE_DIR} + "/tests/consumers/" + source);
+  command.insert(command.end(), {"-o", program});
+  const Arguments flags = flags_of(package, libraries);
+  command.insert(command.end(), flags.begin(), flags.end());
+  command.insert(command.end(), {"-lsqlite3", "-Wl,-rpath," + libraries});
+  must(command);
+}
+
 void check_pkg_config(const std::string& prefix) {
   const std::string libraries = library_folder(prefix);
-  const support::Environment environment = {{"PKG_CONFIG_PATH", libraries + "/pkgconfig"}};
-  std::istringstream words{must({"pkg-config", "--cflags", "--libs", "outbox"}, environment)};
-  const Arguments flags{std::istream_iterator<std::string>{words}, {}};
+  const support::TemporaryFolder folder;
+  const std::string program = folder.file("consumer");
   for (const std::string compiler : {"g++", "clang++"}) {
     for (const std::string standard : {"-std=c++20", "-std=c++2b"}) {
-      const support::TemporaryFolder folder;
-      const std::string program = folder.file("consumer");
-      Arguments command = {compiler,     standard,       "-Wall",  "-Wextra",
-                           "-Wpedantic", "-Wconversion", "-Werror"};
-      command.push_back(std::string{OUTBOX_SOURCE_DIR} + "/tests/consumers/main.cpp");
-      command.insert(command.end(), {"-o", program});
-      command.insert(command.end(), flags.begin(), flags.end());
-      command.insert(command.end(), {"-lsqlite3", "-Wl,-rpath," + libraries});
-      must(command);
+      compile({compiler, standard}, "main.cpp", program, "outbox", libraries);
       check_delivers(program);
     }
+  }
+  // A relay, where it was built. Each program ends by itself, with no server.
+  for (const auto& [relay, source] :
+       {std::pair{"outbox-nats", "relay.cpp"}, {"outbox-kafka", "kafka_relay.cpp"}}) {
+    if (!std::filesystem::exists(libraries + "/pkgconfig/" + relay + ".pc")) continue;
+    compile({"g++", "-std=c++20"}, source, program, relay, libraries);
+    must({program});
   }
 }
 
@@ -156,12 +172,12 @@ TEST_CASE("the static library brings no SQLite of its own: a process has one, th
 
 TEST_CASE("the shared library exports the public names only") {
   const std::string library = library_folder(built + "/shared") + "/liboutbox.so";
-  // "0000000000012340 T outbox::v0::version()": the address is nobody's promise, and what is weak
+  // "0000000000012340 T outbox::v1::version()": the address is nobody's promise, and what is weak
   // (W, V) is what this compiler has left of templates.
   std::set<std::string> exported;
   for (const std::string& line :
        symbols({"nm", "--dynamic", "--defined-only", "--demangle", library})) {
-    CHECK(line.find("outbox::v0::") != std::string::npos);
+    CHECK(line.find("outbox::v1::") != std::string::npos);
     if (line[17] != 'W' && line[17] != 'V') exported.insert(line.substr(19));
   }
   std::set<std::string> listed;

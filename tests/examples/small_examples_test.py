@@ -1,8 +1,10 @@
 """The examples of tools/examples/small, run as their readers would, each against the stand-in of the Track API."""
 
+import configparser
 import os
 import pathlib
 import shutil
+import socket
 import subprocess
 import sys
 import time
@@ -10,9 +12,10 @@ import unittest
 import urllib.request
 
 sys.path.insert(0, str(pathlib.Path(__file__).parents[1] / "tools" / "cli"))
-from support import CliTest, Endpoint  # noqa: E402
+from support import CLI, CliTest, Endpoint, eventually, stop  # noqa: E402
 
 EXAMPLES = pathlib.Path(__file__).parents[2] / "tools" / "examples" / "small"
+UNIT = pathlib.Path(__file__).parents[2] / "tools" / "outbox" / "outbox@.service"
 BUILT = pathlib.Path(os.environ["OUTBOX_EXAMPLES"])
 
 
@@ -62,6 +65,48 @@ class Example(CliTest):
                               capture_output=True)
         self.assertEqual(done.returncode, 1)
         self.assertRegex(done.stdout, r"^0 delivered, 1 left: .+\n$")
+
+    def test_the_systemd_unit_is_a_dispatcher_beside_an_app(self):
+        unit = configparser.ConfigParser(interpolation=None, strict=False)
+        unit.optionxform = str
+        unit.read(UNIT)
+        service = unit["Service"]
+        server = self.endpoint()
+        self.cli("migrate")
+        # The file of /etc/outbox, with the paths of this test; the program is the one that was built.
+        (self.folder / "app.toml").write_text(f'db = "{self.db}"\n[track]\nurl = "{server.url}"\n'
+                                             "new = true\n")
+        program, *arguments = service["ExecStart"].replace("/etc/outbox/%i", f"{self.folder}/app").split()
+        self.assertEqual(program, "/usr/bin/outbox")
+        told = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.addCleanup(told.close)
+        told.bind(str(self.folder / "notify"))
+        told.settimeout(60)
+        environment = self.environment(NOTIFY_SOCKET=str(self.folder / "notify"), WATCHDOG_USEC="200000")
+        del environment["OUTBOX_URL"]
+        process = self.start(*arguments, environment=environment)
+        self.assertEqual(service["Type"], "notify")
+        self.assertTrue(told.recv(1000).startswith(b"READY=1\n"))
+        self.run_example(sys.executable, EXAMPLES / "producer.py", self.db, "u1")
+        eventually(lambda: self.delivered() == ["signed_up"], "delivered")
+        while b"WATCHDOG=1" not in told.recv(1000):  # the time-out of the socket ends it
+            pass
+        self.assertEqual(stop(process).code, 0)
+
+        # What ends it for good: a person is needed, and systemd does not try again.
+        kept_down = [int(code) for code in service["RestartPreventExitStatus"].split()]
+        self.assertEqual(kept_down, [2, 4, 6])
+        self.cli("run", "--config", self.folder / "none.toml", code=kept_down[0])
+
+    def test_systemd_accepts_the_unit(self):
+        analyze = shutil.which("systemd-analyze")
+        if not analyze:
+            self.skipTest("no systemd-analyze: Debian's systemd")
+        instance = self.folder / "outbox@app.service"
+        text = UNIT.read_text().replace("/usr/bin/outbox", CLI)
+        instance.write_text(text.replace("Documentation=man:outbox(1)\n", ""))  # it is not installed here
+        done = subprocess.run([analyze, "verify", instance], text=True, capture_output=True)
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
 
     def test_spdlog_tells_what_the_dispatcher_did(self):
         if not (BUILT / "example_spdlog_observer").exists():

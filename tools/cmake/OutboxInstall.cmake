@@ -21,24 +21,10 @@ endif()
 install(EXPORT outboxTargets NAMESPACE outbox:: DESTINATION ${package_folder})
 configure_package_config_file(${CMAKE_CURRENT_LIST_DIR}/outboxConfig.cmake.in
   ${PROJECT_BINARY_DIR}/outboxConfig.cmake INSTALL_DESTINATION ${package_folder})
-# Before 1.0 a minor version may break.
 write_basic_package_version_file(${PROJECT_BINARY_DIR}/outboxConfigVersion.cmake
-  COMPATIBILITY SameMinorVersion)
+  COMPATIBILITY SameMajorVersion)
 install(FILES ${PROJECT_BINARY_DIR}/outboxConfig.cmake ${PROJECT_BINARY_DIR}/outboxConfigVersion.cmake
   DESTINATION ${package_folder})
-
-# Each relay is a component: find_package(outbox COMPONENTS nats).
-get_property(relays GLOBAL PROPERTY OUTBOX_RELAYS)
-foreach(name IN LISTS relays)
-  get_property(OUTBOX_RELAY_PACKAGE GLOBAL PROPERTY OUTBOX_RELAY_PACKAGE_${name})
-  set(OUTBOX_RELAY ${name})
-  install(TARGETS outbox_${name} EXPORT outbox_${name}Targets)
-  install(EXPORT outbox_${name}Targets NAMESPACE outbox:: DESTINATION ${package_folder})
-  configure_file(${CMAKE_CURRENT_LIST_DIR}/outboxRelay.cmake.in
-    ${PROJECT_BINARY_DIR}/outbox-${name}.cmake @ONLY)
-  install(FILES ${PROJECT_BINARY_DIR}/outbox-${name}.cmake
-    ${CMAKE_CURRENT_LIST_DIR}/Find${OUTBOX_RELAY_PACKAGE}.cmake DESTINATION ${package_folder})
-endforeach()
 
 # A static library leaves its needs to the program; a shared one brings them. SQLiteCpp's archive is
 # named by hand, since it has no .pc file on Debian.
@@ -54,3 +40,23 @@ file(RELATIVE_PATH OUTBOX_PC_PREFIX
   ${CMAKE_INSTALL_FULL_LIBDIR}/pkgconfig ${CMAKE_INSTALL_PREFIX})
 configure_file(${CMAKE_CURRENT_LIST_DIR}/outbox.pc.in ${PROJECT_BINARY_DIR}/outbox.pc @ONLY)
 install(FILES ${PROJECT_BINARY_DIR}/outbox.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
+
+# Each relay is a component: find_package(outbox COMPONENTS nats), or outbox-nats.pc.
+get_property(relays GLOBAL PROPERTY OUTBOX_RELAYS)
+foreach(name IN LISTS relays)
+  get_property(OUTBOX_RELAY_PACKAGE GLOBAL PROPERTY OUTBOX_RELAY_PACKAGE_${name})
+  set(OUTBOX_RELAY ${name})
+  install(TARGETS outbox_${name} EXPORT outbox_${name}Targets
+    LIBRARY COMPONENT Runtime NAMELINK_COMPONENT Development)
+  install(EXPORT outbox_${name}Targets NAMESPACE outbox:: DESTINATION ${package_folder})
+  configure_file(${CMAKE_CURRENT_LIST_DIR}/outboxRelay.cmake.in
+    ${PROJECT_BINARY_DIR}/outbox-${name}.cmake @ONLY)
+  install(FILES ${PROJECT_BINARY_DIR}/outbox-${name}.cmake
+    ${CMAKE_CURRENT_LIST_DIR}/Find${OUTBOX_RELAY_PACKAGE}.cmake DESTINATION ${package_folder})
+  set(OUTBOX_RELAY_PC_REQUIRES "")
+  if(NOT BUILD_SHARED_LIBS)
+    get_property(OUTBOX_RELAY_PC_REQUIRES GLOBAL PROPERTY OUTBOX_RELAY_PKG_CONFIG_${name})
+  endif()
+  configure_file(${CMAKE_CURRENT_LIST_DIR}/outboxRelay.pc.in ${PROJECT_BINARY_DIR}/outbox-${name}.pc @ONLY)
+  install(FILES ${PROJECT_BINARY_DIR}/outbox-${name}.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
+endforeach()

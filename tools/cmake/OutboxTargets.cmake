@@ -1,5 +1,9 @@
 # What the targets of this project's own code share: the language, the warnings, how they are built.
 
+# Raised together with the inline namespace, in a minor version too, when what a program was compiled
+# with does not fit the new library any more: docs/compatibility.md.
+set(OUTBOX_SOVERSION 1)
+
 function(outbox_own_code target)
   target_compile_features(${target} PUBLIC cxx_std_20)
   set_target_properties(${target} PROPERTIES CXX_EXTENSIONS OFF)
@@ -16,22 +20,23 @@ function(outbox_own_code target)
 endfunction()
 
 # A relay to another engine: the library outbox::<name>, with the engine's client. Nothing of it is in
-# outbox::outbox. PACKAGE is what a consumer of a static one has to find.
+# outbox::outbox. PACKAGE is what a consumer of a static one has to find, PKG_CONFIG its name there.
 function(outbox_add_relay name)
-  cmake_parse_arguments(PARSE_ARGV 1 arg "" "PACKAGE" "SOURCES;CLIENT")
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "PACKAGE;PKG_CONFIG" "SOURCES;CLIENT")
   add_library(outbox_${name} ${arg_SOURCES})
   add_library(outbox::${name} ALIAS outbox_${name})
   outbox_own_code(outbox_${name})
   set_target_properties(outbox_${name} PROPERTIES
     EXPORT_NAME ${name}
     VERSION ${PROJECT_VERSION}
-    SOVERSION ${PROJECT_VERSION_MAJOR}.${PROJECT_VERSION_MINOR}
+    SOVERSION ${OUTBOX_SOVERSION}
     CXX_VISIBILITY_PRESET hidden
     VISIBILITY_INLINES_HIDDEN ON)
   target_include_directories(outbox_${name} PRIVATE ${PROJECT_SOURCE_DIR}/lib)
   target_link_libraries(outbox_${name} PUBLIC outbox PRIVATE ${arg_CLIENT})
   set_property(GLOBAL APPEND PROPERTY OUTBOX_RELAYS ${name})
   set_property(GLOBAL PROPERTY OUTBOX_RELAY_PACKAGE_${name} ${arg_PACKAGE})
+  set_property(GLOBAL PROPERTY OUTBOX_RELAY_PKG_CONFIG_${name} ${arg_PKG_CONFIG})
 endfunction()
 
 # Headers that nearly every file of a kind includes are compiled once: half of the build was their

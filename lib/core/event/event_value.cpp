@@ -3,7 +3,7 @@
 #include <utility>
 
 namespace outbox {
-inline namespace v0 {
+inline namespace v1 {
 
 namespace {
 
@@ -20,5 +20,5 @@ Event::Event(Identify event) : value_{shared(std::move(event))} {}
 Event::Event(Group event) : value_{shared(std::move(event))} {}
 Event::Event(Payload event) : value_{shared(std::move(event))} {}
 
-}  // namespace v0
+}  // namespace v1
 }  // namespace outbox

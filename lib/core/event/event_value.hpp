@@ -7,13 +7,13 @@
 #include "outbox/events.hpp"
 
 namespace outbox {
-inline namespace v0 {
+inline namespace v1 {
 
 struct Event::Value {
   std::variant<InviteSent, TrackEvent, Identify, Group, Payload> any;
 };
 
-}  // namespace v0
+}  // namespace v1
 namespace core {
 
 template <class Type>

@@ -232,7 +232,7 @@ class Inserter {
 
 }  // namespace storage
 
-inline namespace v0 {
+inline namespace v1 {
 
 std::vector<Enqueued> enqueue(ConnectionRef connection, std::span<const Event> events,
                               const EnqueueOptions& options) {
@@ -261,5 +261,5 @@ Enqueued Writer::enqueue(const Event& event, const EnqueueOptions& options) {
   return enqueue(std::span{&event, 1}, options).front();
 }
 
-}  // namespace v0
+}  // namespace v1
 }  // namespace outbox

@@ -20,7 +20,7 @@ bool has_json_functions(sqlite3* db) {
 
 }  // namespace
 
-inline namespace v0 {
+inline namespace v1 {
 
 std::vector<HostProblem> check_host(ConnectionRef connection) {
   sqlite3* const db = connection.handle();
@@ -76,5 +76,5 @@ std::vector<HostProblem> check_host(ConnectionRef connection) {
   return problems;
 }
 
-}  // namespace v0
+}  // namespace v1
 }  // namespace outbox

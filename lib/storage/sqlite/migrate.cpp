@@ -106,7 +106,7 @@ void require_schema(sqlite3* db) {
 
 }  // namespace storage
 
-inline namespace v0 {
+inline namespace v1 {
 
 int schema_version() noexcept {
   return storage::migrations().back().version;
@@ -136,5 +136,5 @@ int migrated_version(ConnectionRef connection) {
   return static_cast<int>(std::clamp<std::int64_t>(version, 0, version_max));
 }
 
-}  // namespace v0
+}  // namespace v1
 }  // namespace outbox
