@@ -16,7 +16,7 @@ packages=(
 )
 case "${1:-test}" in
   run) ;;
-  torture) packages+=(strace openssl faketime libclang-rt-dev llvm) ;&
+  torture) packages+=(strace openssl faketime libclang-rt-dev llvm clang-16 llvm-16 libclang-rt-16-dev) ;&
   test)
     packages+=(clang doctest-dev libgtest-dev catch2 python3 python3-jsonschema prometheus chromium)
     packages+=(libnats-dev nats-server librdkafka-dev libspdlog-dev openssl)

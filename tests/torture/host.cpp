@@ -5,11 +5,13 @@
 //
 //     torture_host migrate DB
 //     torture_host enqueue DB LEDGER PREFIX COUNT       COUNT transactions of one to three events
-//     torture_host deliver DB URL [--ca FILE]           once; prints the report
+//     torture_host deliver DB URL [--ca FILE]           once; relays to nats://…; prints the report
 //     torture_host run     DB URL                       a dispatcher, until it is ended
 //     torture_host erase   DB USER
 //     torture_host prune   DB
-//     torture_host settle  URL [TRIES MS [BATCH]]       a database a line on stdin: drain and judge
+//     torture_host busy    DB LEDGER PREFIX SECONDS PER_SECOND   an event to each of three
+//     destinations torture_host settle  URL [TRIES MS [BATCH]]       a database a line on stdin:
+//     drain and judge
 
 #include <SQLiteCpp/SQLiteCpp.h>
 #include <fcntl.h>
@@ -21,7 +23,12 @@
 #include <outbox/outbox.hpp>
 #include <stdexcept>
 #include <string>
+#include <thread>
 #include <vector>
+
+#if defined(OUTBOX_WITH_NATS)
+#include <outbox/nats.hpp>
+#endif
 
 using namespace std::chrono_literals;
 
@@ -38,6 +45,11 @@ SQLite::Database open_app(const std::string& path) {
 }
 
 outbox::Endpoint endpoint(const std::string& url, const std::string& ca_file = {}) {
+#if defined(OUTBOX_WITH_NATS)
+  if (url.rfind("nats://", 0) == 0) {
+    return outbox::nats_jetstream({.url = url, .stream = "EVENTS", .ack_timeout = 5s});
+  }
+#endif
   return outbox::track_api({.credentials = outbox::bearer("canary-t0ken"),
                             .url = url,
                             .timeout = 5s,
@@ -110,6 +122,31 @@ void enqueue(const std::string& path, const std::string& ledger_path, const std:
   }
 }
 
+// A host at work: at most so many transactions a second, each with an event to three destinations.
+void be_busy(const std::string& path, const std::string& ledger_path, const std::string& prefix,
+             std::chrono::seconds time, int per_second) {
+  SQLite::Database db = open_app(path);
+  db.exec("pragma wal_autocheckpoint = 1000");
+  Ledger ledger{ledger_path};
+  const auto begin = std::chrono::steady_clock::now();
+  for (int i = 0;; ++i) {
+    const auto turn = begin + i * std::chrono::microseconds{1'000'000 / per_second};
+    if (turn > begin + time) return;
+    std::this_thread::sleep_until(turn);
+    const Words user{prefix + "-" + std::to_string(i)};
+    ledger.note("try", user);
+    SQLite::Transaction transaction{db, SQLite::TransactionBehavior::IMMEDIATE};
+    SQLite::Statement insert{db, "insert into notes values (?)"};
+    insert.bind(1, user[0]);
+    insert.exec();
+    outbox::enqueue(db, outbox::TrackEvent{.event_name = "signed_up", .user_id = user[0]},
+                    {.destinations = {"track", "hooks", "bus"},
+                     .ordering_key = "account-" + std::to_string(i % 50)});
+    transaction.commit();
+    ledger.note("ok", user);
+  }
+}
+
 void deliver(const std::string& path, const std::string& url, const std::string& ca_file) {
   const outbox::DeliverReport report =
       outbox::deliver_once(path, endpoint(url, ca_file), options(), 2s);
@@ -179,6 +216,9 @@ int run_command(const Words& words) {
     migrate(words.at(1));
   } else if (command == "enqueue") {
     enqueue(words.at(1), words.at(2), words.at(3), std::stoi(words.at(4)));
+  } else if (command == "busy") {
+    be_busy(words.at(1), words.at(2), words.at(3), std::chrono::seconds{std::stoi(words.at(4))},
+            std::stoi(words.at(5)));
   } else if (command == "deliver") {
     deliver(words.at(1), words.at(2), words.size() > 4 ? words[4] : "");
   } else if (command == "run") {

@@ -1,8 +1,9 @@
-"""T-01 and T-03: SIGKILL at the N-th system call, and an I/O error while the next one recovers.
+"""T-01, T-01r and T-03: SIGKILL at the N-th system call, and an I/O error while the next one recovers.
 
     kills.py kill --count 10000      first every N in turn until each scenario gets through, then at random
     kills.py recover --count 2000    a kill, then one system call of the recovery fails
     kills.py kill --seed 7 …         the same kills again
+    kills.py kill --to nats …        the delivery is a relay to JetStream, and the only scenario
 
 strace counts the calls of each thread and kills before the N-th is made. One worker process a core."""
 
@@ -16,6 +17,7 @@ import subprocess
 import time
 
 import common
+import nats
 
 # What touches a file or the endpoint. `write` is the ledger's.
 CALLS = ["pwrite64", "fdatasync", "fsync", "ftruncate", "fcntl", "pread64", "openat", "unlink", "mmap",
@@ -24,19 +26,26 @@ ERRORS = [("pread64", "EIO"), ("pwrite64", "EIO"), ("pwrite64", "ENOSPC"), ("fda
           ("ftruncate", "EIO"), ("openat", "EIO"), ("openat", "EMFILE"), ("fcntl", "ENOLCK"), ("mmap", "ENOMEM"),
           ("sendto", "ECONNRESET"), ("recvfrom", "ECONNRESET"), ("connect", "ECONNREFUSED")]
 SCENARIOS = ["enqueue", "deliver", "migrate", "prune", "erase"]
+RELAY_CALLS = CALLS + ["poll", "writev", "futex", "clone3"]  # libnats has threads of its own
 
 
 class Worker:
     """Its own receiver, settler and folder; the templates are what a scenario begins with."""
 
-    def __init__(self, number):
+    def __init__(self, number, to):
         self.folder = common.Folder()
-        self.receiver = common.Receiver(self.folder.file("received"))
+        # A stream keeps no message twice, not even of another trial: there each has events of its own.
+        self.relays = to == "nats"
+        self.receiver = (nats.Receiver(self.folder.file("nats")) if self.relays else
+                         common.Receiver(self.folder.file("received")))
         self.settler = common.Settler(self.receiver.url)
         self.trial = 0
         self.name = f"w{number}"
-        self.before_main = {call: self.calls_of_the_loader(call) for call in {*CALLS, *(one for one, _ in ERRORS)}}
-        for scenario in SCENARIOS:
+        self.before_main = {call: self.calls_of_the_loader(call)
+                            for call in {*RELAY_CALLS, *(one for one, _ in ERRORS)}}
+        self.scenarios = ["deliver"] if self.relays else SCENARIOS
+        self.calls = RELAY_CALLS if self.relays else CALLS
+        for scenario in self.scenarios:
             self.make_template(scenario)
 
     def host(self, *words):
@@ -57,7 +66,7 @@ class Worker:
         if scenario == "migrate":
             return
         self.host("migrate", path)
-        if scenario == "enqueue":
+        if scenario == "enqueue" or self.relays:
             return
         self.host("enqueue", path, f"{path}.ledger", f"{self.name}-{scenario}", "8")
         if scenario == "prune":
@@ -88,6 +97,8 @@ class Worker:
         for suffix in ["", "-wal", "-shm", ".ledger"]:
             if os.path.exists(template + suffix):
                 shutil.copy(template + suffix, database + suffix)
+        if self.relays:
+            self.host("enqueue", database, ledger, f"{self.name}-{self.trial}", "8")
         return database, ledger
 
     def attack(self, scenario, call, nth, recovery=None):
@@ -110,7 +121,8 @@ class Worker:
             notes = common.read_ledger(ledger)["ok"]
             bodies.update({user: [b""] for user in notes if user not in bodies})
         erased = [f"{self.name}-erase-1"] if scenario == "erase" else []
-        wrong += common.judge(database, common.read_ledger(ledger), bodies, settled, common.BATCH * 2, erased)
+        wrong += common.judge(database, common.read_ledger(ledger), bodies, settled,
+                              0 if self.relays else common.BATCH * 2, erased)
         if scenario == "erase" and not wrong:
             wrong += self.traces(database, erased[0])
         if not wrong:
@@ -155,12 +167,13 @@ def walk(worker, share, count, largest, until):
     return kills, failures, True
 
 
-def work(number, workers, mode, count, seed, seconds):
+def work(number, workers, mode, count, seed, seconds, to):
     until = time.monotonic() + seconds
-    worker = Worker(number)
+    worker = Worker(number, to)
     try:
         random = common.random.Random(seed * 1000 + number)
-        share = [pair for i, pair in enumerate(itertools.product(SCENARIOS, CALLS)) if i % workers == number]
+        share = [pair for i, pair in enumerate(itertools.product(worker.scenarios, worker.calls))
+                 if i % workers == number]
         largest, kills, failures, is_whole = {}, 0, [], False
         if mode == "kill":
             kills, failures, is_whole = walk(worker, share, count, largest, until)
@@ -186,6 +199,7 @@ def main():
     parser.add_argument("--seed", type=int)
     parser.add_argument("--seconds", type=int, default=3600, help="then the count is what it is by then")
     parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--to", choices=["track", "nats"], default="track")
     arguments = parser.parse_args()
     if shutil.which("strace") is None:
         common.skip("strace is not installed")
@@ -194,7 +208,8 @@ def main():
     with concurrent.futures.ProcessPoolExecutor(arguments.workers) as pool:
         results = list(pool.map(work, range(arguments.workers), itertools.repeat(arguments.workers),
                                 itertools.repeat(arguments.mode), itertools.repeat(each),
-                                itertools.repeat(seed), itertools.repeat(arguments.seconds)))
+                                itertools.repeat(seed), itertools.repeat(arguments.seconds),
+                                itertools.repeat(arguments.to)))
     kills = sum(result[0] for result in results)
     walked = [result[2] for result in results]
     failures = [text for result in results for text in result[1]]

@@ -2,6 +2,10 @@
 add_executable(torture_host EXCLUDE_FROM_ALL torture/host.cpp)
 outbox_own_code(torture_host)
 target_link_libraries(torture_host PRIVATE outbox::outbox SQLiteCpp SQLite::SQLite3)
+if(TARGET outbox::nats)
+  target_link_libraries(torture_host PRIVATE outbox::nats)
+  target_compile_definitions(torture_host PRIVATE OUTBOX_WITH_NATS)
+endif()
 
 # What makes the disk of a small app fail: each call of SQLite's file system, or the power.
 add_executable(io_faults EXCLUDE_FROM_ALL faults/io.cpp simulation/fault_vfs.cpp)

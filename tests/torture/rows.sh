@@ -21,6 +21,8 @@ row T-10  clock_jumps                  400     10000    "${py[@]}" $host/clocks.
 row T-11  http_cut_at_each_byte        400     all      "${py[@]}" $host/cuts.py --count COUNT
 row T-12  status_matrix                500     7500     "${py[@]}" $host/statuses.py --count COUNT
 row T-19  mutated_database_files       1000    200000   "${py[@]}" $host/hostile_files.py --count COUNT
+row T-01r relay_kill_9                 100     10000    "${py[@]}" $host/kills.py kill --to nats --count COUNT
+row T-11r relay_cut_at_each_byte       200     all      "${py[@]}" $host/nats_cuts.py --count COUNT
 row T-20  forks                        1       1        tests/torture/told.sh tests "tests/dispatch/fork_test.cpp"
 row T-21  lock_of_the_dispatcher       1       1        tests/torture/told.sh tests "tests/dispatch/lock_test.cpp"
 row T-22  good_guest                   1       1        tests/torture/told.sh tests "tests/guarantees/good_guest_test.cpp,*/tests/guarantees/host_state_test.cpp"
@@ -34,6 +36,7 @@ row T-15  stops                        500     10000    tests/torture/told.sh st
 row T-16  thread_sanitizer             0       1        tests/torture/told.sh sanitizer tsan
 row T-17  address_sanitizer            0       1        tests/torture/told.sh sanitizer asan
 row T-18a cli_input                    100000  1000000  tests/torture/told.sh cli_fuzz COUNT
+row T-27  soak_minutes                 0       60       "${py[@]}" $host/soak.py --minutes COUNT
 row T-25  second_sqlite                0       1        "${py[@]}" $host/second_sqlite.py
 row T-26a coverage                     0       1        tests/torture/coverage.sh
 row T-26b changes_of_the_core          0       300      "${py[@]}" $host/mutate.py --count COUNT

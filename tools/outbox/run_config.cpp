@@ -58,6 +58,13 @@ bool was_given(const CLI::App& command, const std::string& flag) {
   return option != nullptr && option->count() > 0;
 }
 
+bool is_of_a_destination(const std::string& name) {
+  CLI::App options;
+  SendingFlags flags;
+  add_sending_options(options, flags);
+  return options.get_option_no_throw("--" + name) != nullptr;
+}
+
 }  // namespace
 
 void add_run_options(CLI::App& command, RunFlags& flags) {
@@ -82,6 +89,9 @@ std::vector<Served> read_config(const CLI::App& command, RunFlags& flags, Global
   std::vector<std::pair<std::string, std::vector<std::string>>> sections;
   for (const CLI::ConfigItem& item : items_in(flags)) {
     if (item.parents.empty()) {
+      if (is_of_a_destination(item.name)) {
+        refuse(flags, "", item.name + " belongs to a destination: write it below [track], say");
+      }
       if (!was_given(command, "--" + item.name)) top.push_back(argument_of(item));
       continue;
     }

@@ -577,6 +577,7 @@ new = true
         config = self.folder / "outbox.toml"
         for text, problem in (("[track]\nurll = \"x\"\n", "[track]: no option --urll"),
                               ("grase = \"5s\"\n", "did you mean --grace?"),
+                              ("new = true\n[track]\n", "new belongs to a destination"),
                               ("[track]\nurl = \"\"\n", "[track]: --url"),
                               ("[track]\nauth = \"basic\"\n", "--auth")):
             config.write_text(text)
