@@ -9,9 +9,9 @@
 //     torture_host run     DB URL                       a dispatcher, until it is ended
 //     torture_host erase   DB USER
 //     torture_host prune   DB
-//     torture_host busy    DB LEDGER PREFIX SECONDS PER_SECOND   an event to each of three
-//     destinations torture_host settle  URL [TRIES MS [BATCH]]       a database a line on stdin:
-//     drain and judge
+//     torture_host busy    DB LEDGER PREFIX SECONDS PER_SECOND
+//                                                       an event to each of three destinations
+//     torture_host settle  URL [TRIES MS [BATCH]]       a database a line on stdin: drain, judge
 
 #include <SQLiteCpp/SQLiteCpp.h>
 #include <fcntl.h>
