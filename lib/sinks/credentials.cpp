@@ -6,10 +6,12 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <chrono>
 #include <cstdlib>
 #include <memory>
 #include <stdexcept>
+#include <system_error>
 #include <utility>
 
 #include "core/event/text.hpp"
@@ -81,22 +83,31 @@ class SecretFile {
   std::string read() const {
     // O_NONBLOCK: a FIFO at that path must not hang the dispatcher.
     const int file = open(path_.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    if (file < 0) throw CredentialProblem{"the token file cannot be opened"};
+    if (file < 0) throw problem_with("opened");
     const auto closed = std::unique_ptr<const int, void (*)(const int*)>{
         &file, [](const int* descriptor) { close(*descriptor); }};
     struct stat opened {};
     if (fstat(file, &opened) != 0 || !S_ISREG(opened.st_mode)) {
-      throw CredentialProblem{"the token file is no regular file"};
+      throw CredentialProblem{"the secret file is no regular file"};
     }
     std::array<char, secret_bytes_max + 3> buffer{};  // room to notice that there is more
     std::size_t length = 0;
     while (length < buffer.size()) {
       const ssize_t got = ::read(file, buffer.data() + length, buffer.size() - length);
-      if (got < 0) throw CredentialProblem{"the token file cannot be read"};
+      if (got < 0) throw problem_with("read");
       if (got == 0) break;
       length += static_cast<std::size_t>(got);
     }
     return std::string{core::trimmed({buffer.data(), length})};
+  }
+
+  // Without its path: some give the secret itself where a path belongs.
+  static CredentialProblem problem_with(const char* done) {
+    std::string text = "the secret file cannot be ";
+    text += done;
+    text += ": ";
+    text += std::generic_category().message(errno);
+    return CredentialProblem{text};
   }
 
   std::string path_;

@@ -59,7 +59,7 @@ TEST_CASE("a token file is read without the white space around it, and again whe
   support::TemporaryFolder folder;
   const std::string path = folder.file("token");
   const Credentials credentials = bearer_from_file(path);
-  CHECK(problem_of(credentials) == "the token file cannot be opened");
+  CHECK(problem_of(credentials) == "the secret file cannot be opened: No such file or directory");
 
   write(path, "  first\r\n");
   CHECK(header_line(credentials) == "Authorization: Bearer first");
@@ -69,7 +69,7 @@ TEST_CASE("a token file is read without the white space around it, and again whe
   std::filesystem::rename(path + ".new", path);
   CHECK(header_line(credentials) == "Authorization: Bearer renamed-x");
   std::filesystem::remove(path);
-  CHECK(problem_of(credentials) == "the token file cannot be opened");
+  CHECK(problem_of(credentials) == "the secret file cannot be opened: No such file or directory");
 }
 
 TEST_CASE("a token file that holds no token is a problem, whatever it is") {
@@ -82,9 +82,9 @@ TEST_CASE("a token file that holds no token is a problem, whatever it is") {
   write(path, std::string(8 * 1024, 'a') + "\n");
   CHECK(problem_of(bearer_from_file(path)) == "none");
   CHECK(problem_of(bearer_from_file(folder.path().native())) ==
-        "the token file is no regular file");
+        "the secret file is no regular file");
   REQUIRE(mkfifo((path + ".fifo").c_str(), 0600) == 0);
-  CHECK(problem_of(bearer_from_file(path + ".fifo")) == "the token file is no regular file");
+  CHECK(problem_of(bearer_from_file(path + ".fifo")) == "the secret file is no regular file");
 }
 
 TEST_CASE("a token can come from the environment") {

@@ -92,7 +92,8 @@ TEST_CASE("without a usable token no request is made") {
 
   CHECK_FALSE(outcome.was_made);
   CHECK(outcome.verdict == Verdict::unauthorized);
-  CHECK(outcome.reason == "no credential: the token file cannot be opened");
+  CHECK(outcome.reason ==
+        "no credential: the secret file cannot be opened: No such file or directory");
   CHECK(server.request_count() == 0);
 }
 

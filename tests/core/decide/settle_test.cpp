@@ -532,6 +532,11 @@ TEST_CASE("the first failure after an acceptance halves the pace, the next begin
   CHECK(settlement.endpoint.events_cap == 1);
 }
 
+TEST_CASE("an endpoint that never accepted anything begins at one event after its first failure") {
+  const Settlement settlement = settle_of({}, {sent({1}, Verdict::unavailable)});
+  CHECK(settlement.endpoint.events_cap == 1);
+}
+
 TEST_CASE("where the sink answers for each event, each gets what it deserves") {
   SentBatch mixed = sent({1, 2, 3, 4}, Verdict::delivered, "HTTP 207");
   mixed.outcome.events = {{0, Verdict::delivered, ""},

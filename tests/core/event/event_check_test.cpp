@@ -45,6 +45,8 @@ TEST_CASE("each broken rule is named with its field") {
        "context: must be an object"},
       {R"({"event_name":"e","user_id":"u","user_id":"v","timestamp":"2024-10-20T15:51:35Z"})",
        "user_id: there twice"},
+      {R"({"event_name":"e","x":1,"user_id":"u","x":2,"timestamp":"2024-10-20T15:51:35Z"})",
+       "fine"},
       {R"(["event_name"])", ": must be a JSON object"},
       {R"("text")", ": must be a JSON object"},
       {"", ": not valid JSON at byte 0"},

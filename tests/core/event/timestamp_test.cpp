@@ -35,3 +35,15 @@ TEST_CASE("what is no ISO 8601 instant is refused") {
     CHECK(timestamp_problem(text));
   }
 }
+
+// The system's clock ends in 2262 where it counts nanoseconds, as libstdc++'s does.
+TEST_CASE("an instant begins with the year 1970") {
+  using namespace std::chrono_literals;
+  using outbox::core::require_instant;
+  using std::chrono::system_clock;
+  CHECK_NOTHROW(require_instant("not_before", system_clock::time_point{0ms}));
+  CHECK_NOTHROW(require_instant("not_before", system_clock::time_point::max()));
+  CHECK_THROWS_WITH_AS(require_instant("not_before", system_clock::time_point{-1ms}),
+                       "outbox: not_before: must be of the years 1970 to 9999",
+                       std::invalid_argument);
+}

@@ -244,7 +244,7 @@ TEST_CASE("a token or a password that cannot be read sends nothing") {
   NatsOptions options = nats_options(desk.server);
   options.credentials = nats_token(from_file(desk.app.folder().file("no such file")));
   const auto report = deliver(desk.app, options);
-  CHECK(report.hold == "the token file cannot be opened");
+  CHECK(report.hold == "the secret file cannot be opened: No such file or directory");
   CHECK(report.requests == 0);
   CHECK(desk.reader.count("OUT") == 0);
 }

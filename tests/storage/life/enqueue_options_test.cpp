@@ -111,6 +111,13 @@ TEST_CASE("a payload is checked by its kind") {
   CHECK(refusal("[]", "order.created") == ": must be a JSON object");
 }
 
+TEST_CASE("an event of the library may be given its own kind") {
+  support::AppDatabase app;
+  app.enqueue(support::event_of("u"), {.kind = "track"});
+  app.enqueue(support::amy(), {.kind = "track"});
+  CHECK(app.number("select count(*) from outbox_events") == 2);
+}
+
 TEST_CASE("options that cannot be are refused by name, and store nothing") {
   const Event event = payload;
   check_refused(event, {.destinations = {"a", "a"}}, "destinations: a twice");
@@ -125,6 +132,9 @@ TEST_CASE("options that cannot be are refused by name, and store nothing") {
   check_refused(event, {.headers = {{"a", "c"}, {"a", "d"}}}, "headers: a twice");
   check_refused(event, {.headers = {{"a", "c\nd"}}}, "headers: a: must not hold control");
   check_refused(event, {.headers = {{"a", std::string(4'090, 'x')}}}, "headers: longer than 4096");
+  for (const std::size_t bytes : {std::size_t{0}, std::size_t{1'000'001}}) {
+    check_refused(event, {.event_bytes_max = bytes}, "event_bytes_max: must be 1 to 1,000,000");
+  }
   check_refused(event, {.pending_events_max = 0}, "pending_events_max: must be at least 1");
 }
 

@@ -274,6 +274,7 @@ TEST_CASE("options that cannot be meant are refused before anything is written")
   CHECK_THROWS_AS(enqueue(app.db(), {support::amy(), support::amy()}, {.dedupe_key = "k"}),
                   std::invalid_argument);
   CHECK_THROWS_AS(enqueue(app.db(), support::amy(), {.event_bytes_max = 0}), std::invalid_argument);
+  CHECK_THROWS_AS(enqueue(app.db(), support::amy(), {.event_bytes_max = 1}), invalid_event);
   CHECK_THROWS_AS(enqueue(app.db(), support::amy(), {.event_bytes_max = 1'000'001}),
                   std::invalid_argument);
   CHECK_THROWS_AS(
