@@ -419,7 +419,7 @@ TEST_CASE("bad usage exits 2, and help leads with an example") {
     CHECK(help.code == 0);
     CHECK(help.out.find("outbox drain --db app.db") < help.out.find("Usage:"));
   }
-  CHECK(cli({"version"}).out.rfind("outbox 0.", 0) == 0);
+  CHECK(cli({"version"}).out.rfind("outbox 1.", 0) == 0);
   CHECK(json::parse(cli({"version", "--json"}).out).at("schema") == 1);
 }
 

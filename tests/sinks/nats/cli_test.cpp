@@ -45,7 +45,8 @@ TEST_CASE("drain without the credential that was named sends nothing, and ends w
   const Finished done = desk.cli({"drain", "--destination", "events", "--to", desk.server.url(),
                                   "--creds-file", desk.app.folder().file("no such file")});
   CHECK(done.code == 4);
-  CHECK(done.err.find("cannot be opened. Nothing was sent") != std::string::npos);
+  CHECK(done.err.find("cannot be opened: No such file or directory. Nothing was sent") !=
+        std::string::npos);
   CHECK(desk.reader.count("OUT") == 0);
 }
 
