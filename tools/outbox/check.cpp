@@ -217,15 +217,17 @@ void add_check(CLI::App& app, const Globals& globals, Action& action) {
       "  outbox check --db app.db --textfile /var/lib/node_exporter/outbox.prom");
   const auto flags = std::make_shared<CheckFlags>();
   const auto add = [&](const char* name, auto& value, const char* about) {
-    command->add_option(name, value, about)->check(not_empty);
+    return command->add_option(name, value, about)->check(not_empty);
   };
-  add("--warn-age", flags->warn_age, "Warn when the oldest due event is older (1m)");
-  add("--crit-age", flags->crit_age, "Critical when it is older (10m)");
+  add("--warn-age", flags->warn_age, "Warn when the oldest due event is older (1m)")
+      ->check(a_duration);
+  add("--crit-age", flags->crit_age, "Critical when it is older (10m)")->check(a_duration);
   add("--warn-dead", flags->warn_dead, "Warn from this many dead events (1); 0: never");
   add("--crit-dead", flags->crit_dead, "Critical from this many (never)");
   add("--warn-pending", flags->warn_pending, "Warn from this many pending events (never)");
   add("--crit-pending", flags->crit_pending, "Critical from this many (never)");
-  add("--stale", flags->stale, "Critical when the dispatcher was silent for longer (1m)");
+  add("--stale", flags->stale, "Critical when the dispatcher was silent for longer (1m)")
+      ->check(a_duration);
   add("--textfile", flags->textfile, "Also write the metrics to this file, at once or not at all");
   command->add_flag("--prometheus", flags->is_for_prometheus, "Print the metrics instead");
   command->callback([&globals, &action, flags] {

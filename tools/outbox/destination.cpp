@@ -11,7 +11,7 @@ outbox::DestinationStatus status_of(SQLite::Database& db, const std::string& nam
 }
 
 void add_new_flag(CLI::App& command, bool& is_new) {
-  command.add_flag("--new", is_new, "The destination has no event yet, and that is right");
+  command.add_flag("--new", is_new, "Take a destination that was never used before");
 }
 
 outbox::DestinationStatus require_known(SQLite::Database& db, const Globals& globals, bool is_new) {

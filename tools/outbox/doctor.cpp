@@ -138,9 +138,10 @@ void send_test_event(const DoctorFlags& flags, Findings& findings) {
 }
 
 void connect(const DoctorFlags& flags, Findings& findings) {
+  require_fitting(flags.sending);
   const bool is_relay = !flags.sending.relay.to.empty();
   const outbox::TrackApi api = track_api_of(flags.sending);
-  const std::string where = is_relay ? shown_address(flags.sending.relay.to) : api.url;
+  const std::string where = shown_address(is_relay ? flags.sending.relay.to : api.url);
   const std::string problem =
       is_relay ? relay_problem(flags.sending) : outbox::connection_problem(api);
   findings.push_back({"connection", problem.empty() ? Level::good : Level::problem,

@@ -185,7 +185,7 @@ void add_drain(CLI::App& app, const Globals& globals, Action& action) {
   add_sending_options(*command, flags->sending);
   command
       ->add_option("--timeout", flags->timeout, "Give up after: 500ms, 30s (default), 5m, 2h, 7d")
-      ->check(not_empty);
+      ->check(a_duration);
   command->callback([&globals, &action, flags] {
     action = [&globals, flags] { return drain(*flags, globals); };
   });

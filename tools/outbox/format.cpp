@@ -26,6 +26,11 @@ std::size_t letters_in(const std::string& text) {
 
 }  // namespace
 
+std::string without_prefix(std::string_view text) {
+  constexpr std::string_view prefix = "outbox: ";
+  return std::string{text.substr(text.rfind(prefix, 0) == 0 ? prefix.size() : 0)};
+}
+
 bool wants_color(const Globals& globals) {
   const char* const term = std::getenv("TERM");
   const char* const no_color = std::getenv("NO_COLOR");

@@ -27,6 +27,10 @@ std::string how_large(std::uint64_t bytes);
 
 /// "500ms", "30s", "5m", "2h", "7d". Throws: `Failure` with the usage code.
 std::chrono::milliseconds duration_of(const std::string& text);
+/// Without the library's "outbox: ", which a message of this program has already.
+std::string without_prefix(std::string_view text);
+/// For `check`: the problem names the option, before anything is done.
+std::string a_duration(const std::string& value);
 
 /// An instant: RFC 3339, or a duration for this long ago. Throws: `Failure` with the usage code.
 Time time_of(const std::string& text);

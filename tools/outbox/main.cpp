@@ -31,7 +31,7 @@ void add_globals(CLI::App& app, Globals& globals) {
   app.add_option("--read-timeout", globals.read_timeout,
                  "Stop a read that gives no row for so long: 5m (default)")
       ->envname("OUTBOX_READ_TIMEOUT")
-      ->check(not_empty);
+      ->check(a_duration);
   app.add_flag("--allow-other-user", globals.allows_other_user,
                "Run although the database belongs to another user");
 }

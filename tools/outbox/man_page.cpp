@@ -43,7 +43,7 @@ std::string options_text(const std::vector<const CLI::Option*>& options) {
   std::string text;
   for (const CLI::Option* option : options) {
     const bool is_flag = option->get_items_expected_max() == 0;
-    text += ".TP\n\\fB" + roff(option->get_name(true)) + "\\fR" +
+    text += ".TP\n\\fB" + roff(option->get_name(option->get_positional(), true)) + "\\fR" +
             (is_flag || option->get_positional() ? "" : " \\fIVALUE\\fR") + "\n" +
             roff(option->get_description()) + "\n";
   }

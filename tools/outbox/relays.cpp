@@ -1,5 +1,8 @@
 #include "relays.hpp"
 
+#include <algorithm>
+#include <cstdlib>
+
 #include "exit_code.hpp"
 #include "globals.hpp"
 #include "relay_kinds.hpp"
@@ -31,6 +34,10 @@ std::string known_schemes() {
     names += "://";
   }
   return names;
+}
+
+bool contains(const std::vector<std::string_view>& names, std::string_view name) {
+  return std::find(names.begin(), names.end(), name) != names.end();
 }
 
 const RelayKind& kind_of(const std::string& to) {
@@ -81,6 +88,50 @@ void add_relay_options(CLI::App& command, RelayFlags& flags) {
       ->group("Relays");
 }
 
+void require_fitting(const SendingFlags& flags) {
+  const RelayFlags& relay = flags.relay;
+  const std::string scheme = relay.to.substr(0, relay.to.find("://"));
+  struct Fit {
+    const char* flag;
+    bool is_given;
+    std::vector<std::string_view> schemes;
+  };
+  const std::vector<std::string_view> engines = {"nats", "tls", "kafka"};
+  const std::vector<std::string_view> nats = {"nats", "tls"};
+  const std::vector<std::string_view> webhook = {"https", "http"};
+  const std::vector<std::string_view> all = {"https", "http", "nats", "tls", "kafka"};
+  const Fit fits[] = {
+      {"--format", relay.format != RelayFlags{}.format, all},
+      {"--source", relay.source != RelayFlags{}.source, all},
+      {"--user", !relay.user.empty(), engines},
+      {"--creds-file", !relay.creds_file.empty(), nats},
+      {"--client-certificate", !relay.client_certificate.empty(), engines},
+      {"--client-key", !relay.client_key.empty(), engines},
+      {"--subject", !relay.subject.empty(), nats},
+      {"--stream", !relay.stream.empty(), nats},
+      {"--create-stream", relay.creates_stream, nats},
+      {"--topic", !relay.topic.empty(), {"kafka"}},
+      {"--kafka-setting", !relay.kafka_settings.empty(), {"kafka"}},
+      {"--signing-key-file", !relay.signing_key_file.empty(), webhook},
+      {"--array", relay.sends_arrays, webhook},
+  };
+  for (const Fit& fit : fits) {
+    if (!fit.is_given || contains(fit.schemes, scheme)) continue;
+    std::string text = fit.flag;
+    text += " is for --to ";
+    text += fit.schemes.front();
+    text += "://…";
+    throw Failure{usage, text + (relay.to.empty() ? ", and there is no --to" : "")};
+  }
+  const char* const usual_url = std::getenv("OUTBOX_URL");
+  if (!relay.to.empty() && !flags.url.empty() && (usual_url == nullptr || flags.url != usual_url)) {
+    throw Failure{usage, "--url is for the Track API and --to for a relay: give one of them"};
+  }
+  if (!flags.token_file.empty() && !flags.token_env.empty()) {
+    throw Failure{usage, "--token-file and --token-env: give one of them"};
+  }
+}
+
 outbox::Endpoint relay_of(const SendingFlags& flags) {
   return kind_of(flags.relay.to).endpoint(flags);
 }
@@ -98,9 +149,9 @@ std::string shown_address(const std::string& to) {
   const std::size_t begin = to.find("://");
   if (begin == std::string::npos) return to;
   const std::size_t host = begin + 3;
-  const std::size_t at = to.rfind('@');
-  const std::string rest = to.substr(at == std::string::npos || at < host ? host : at + 1);
-  return to.substr(0, host) + rest.substr(0, rest.find('?'));
+  const std::string servers = to.substr(host, to.find_first_of("/?#", host) - host);
+  const std::size_t at = servers.rfind('@');
+  return to.substr(0, host) + (at == std::string::npos ? servers : servers.substr(at + 1));
 }
 
 }  // namespace cli

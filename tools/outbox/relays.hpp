@@ -32,6 +32,10 @@ struct RelayFlags {
 
 void add_relay_options(CLI::App& command, RelayFlags& flags);
 
+/// Throws: `Failure` when an option is given that the endpoint of `flags` does not know: it would
+/// send elsewhere, or otherwise, than its author meant.
+void require_fitting(const SendingFlags& flags);
+
 /// The endpoint that `flags.relay.to` names. Throws: `Failure` for a scheme that is unknown or was
 /// not built in; what the relay's own function throws.
 outbox::Endpoint relay_of(const SendingFlags& flags);
@@ -42,7 +46,7 @@ std::string relay_problem(const SendingFlags& flags);
 
 outbox::MessageFormat format_of(const RelayFlags& flags);
 
-/// `to` without a user, a password or a query, which may be secrets.
+/// `to` without a user, a password, a path or a query: each may be a secret.
 std::string shown_address(const std::string& to);
 
 }  // namespace cli

@@ -138,7 +138,7 @@ void add_prune(CLI::App& app, const Globals& globals, Action& action) {
   command
       ->add_option("--older-than", *older_than,
                    "Settled at least this long ago: 500ms … 7d (default)")
-      ->check(not_empty);
+      ->check(a_duration);
   command->callback([&globals, &action, older_than] {
     action = [&globals, older_than] { return prune(*older_than, globals); };
   });
@@ -164,7 +164,7 @@ void add_erase(CLI::App& app, const Globals& globals, Action& action) {
   add("--group", flags->group, "Everything of this group_id");
   who->require_option(1);
   command->add_option("--wait", flags->patience, "For requests under way: 5s (default)")
-      ->check(not_empty);
+      ->check(a_duration);
   command->callback([&globals, &action, flags] {
     action = [&globals, flags] { return erase(*flags, globals); };
   });

@@ -8,6 +8,7 @@
 #include "destination.hpp"
 #include "files.hpp"
 #include "format.hpp"
+#include "mask.hpp"
 #include "outbox/dispatcher.hpp"
 #include "outbox/metrics.hpp"
 #include "run_config.hpp"
@@ -32,6 +33,33 @@ struct Lane {
   bool was_paused = false;
 };
 
+// What is wrong with a section of the file names it.
+template <class Action>
+auto of_section(const Served& one, const RunFlags& flags, Action action) {
+  const auto place = [&] { return flags.config + ": [" + one.name + "]: "; };
+  try {
+    return action();
+  } catch (const Failure& failure) {
+    if (flags.config.empty()) throw;
+    throw Failure{failure.code(), place() + failure.what()};
+  } catch (const std::invalid_argument& error) {
+    if (flags.config.empty()) throw;
+    throw Failure{usage, place() + without_prefix(error.what())};
+  }
+}
+
+// The endpoint of a destination that may be served.
+outbox::Endpoint ready_endpoint(SQLite::Database& db, const Served& one, const RunFlags& flags,
+                                const Globals& globals) {
+  return of_section(one, flags, [&] {
+    Globals own = globals;
+    // The default destination needs no --new: its name is no slip.
+    if (one.name != own.destination_to_send()) own.destination = one.name;
+    require_not_foreign(db, require_known(db, own, one.sending.is_new), one.sending);
+    return endpoint_of(one.sending);
+  });
+}
+
 class Service {
  public:
   Service(RunFlags flags, Globals globals)
@@ -43,19 +71,24 @@ class Service {
     std::vector<outbox::Endpoint> endpoints;
     std::vector<outbox::DispatcherOptions> options;
     for (const Served& one : served) {
-      Globals own = globals_;
-      if (!flags_.config.empty()) own.destination = one.name;
-      const outbox::DestinationStatus before = require_known(db, own, one.sending.is_new);
-      require_not_foreign(db, before, one.sending);
-      endpoints.push_back(endpoint_of(one.sending));
+      endpoints.push_back(ready_endpoint(db, one, flags_, globals_));
       options.push_back(dispatcher_options_of(one.sending, one.name));
+      const outbox::DestinationStatus before = status_of(db, one.name);
       if (before.is_foreign) options.back().pauses_foreign_database = false;  // it was asked
+      // One that begins while this runs is told by the dispatcher.
+      if (before.hold) {
+        log_.say(one.name, "hold",
+                 "on hold since " + when(before.hold->since, globals_) + ": " +
+                     shown(before.hold->reason, globals_));
+      }
       options.back().observer = [this](const outbox::Notice& notice) { tell(notice); };
     }
     for (std::size_t i = 0; i < served.size(); ++i) {
-      lanes_.push_back({served[i].name, std::make_unique<outbox::Dispatcher>(
-                                            outbox::DatabaseFile{globals_.db},
-                                            std::move(endpoints[i]), std::move(options[i]))});
+      lanes_.push_back({served[i].name, of_section(served[i], flags_, [&] {
+                          return std::make_unique<outbox::Dispatcher>(
+                              outbox::DatabaseFile{globals_.db}, std::move(endpoints[i]),
+                              std::move(options[i]));
+                        })});
     }
     write_metrics(db);
     notify_systemd("READY=1\nSTATUS=serves " + grouped(static_cast<std::int64_t>(lanes_.size())) +
@@ -159,10 +192,20 @@ class Service {
   std::vector<Lane> lanes_ = {};  // their observers use the log, so they die first
 };
 
+ExitCode say_what_would_be_served(const std::vector<Served>& served, const RunFlags& flags,
+                                  const Globals& globals) {
+  SQLite::Database db = open_database(globals, Access::read);
+  for (const Served& one : served) {
+    const outbox::Endpoint endpoint = ready_endpoint(db, one, flags, globals);
+    std::cout << "would serve " << one.name << ": "
+              << events_text(status_of(db, one.name).counts.due) << " due\n";
+  }
+  return done;
+}
+
 ExitCode run(const CLI::App& command, RunFlags flags, Globals globals) {
   const std::vector<Served> served = read_config(command, flags, globals);
-  static_cast<void>(duration_of(flags.grace));
-  if (!flags.timeout.empty()) static_cast<void>(duration_of(flags.timeout));
+  if (globals.is_dry_run) return say_what_would_be_served(served, flags, globals);
   // Blocked before the dispatchers' threads are made, and waited for below.
   sigset_t stop_signals;
   sigemptyset(&stop_signals);

@@ -1,6 +1,11 @@
 #include "run_config.hpp"
 
+#include <algorithm>
+#include <cerrno>
+#include <cstdlib>
+#include <filesystem>
 #include <fstream>
+#include <system_error>
 
 #include "format.hpp"
 #include "help.hpp"
@@ -40,22 +45,37 @@ void parse(const RunFlags& flags, const std::string& section, std::vector<std::s
 }
 
 std::vector<CLI::ConfigItem> items_in(const RunFlags& flags) {
+  std::error_code trouble;  // a missing file is found below
+  if (std::filesystem::is_directory(flags.config, trouble)) refuse(flags, "", "is a folder");
   std::ifstream file{flags.config};
-  if (!file) throw Failure{usage, "cannot open " + escaped(flags.config)};
+  if (!file) refuse(flags, "", "cannot be opened: " + std::generic_category().message(errno));
   try {
     std::vector<CLI::ConfigItem> items = CLI::ConfigTOML{}.from_config(file);
     // The marks of sections, which CLI11 leaves for commands.
     std::erase_if(
         items, [](const CLI::ConfigItem& item) { return item.name == "++" || item.name == "--"; });
+    // Never with the text: it may be a token that stands in the wrong place.
+    const auto is_name = [](const CLI::ConfigItem& item) {
+      return item.name.find_first_not_of("abcdefghijklmnopqrstuvwxyz-") == std::string::npos;
+    };
+    const auto wrong = std::find_if_not(items.begin(), items.end(), is_name);
+    if (wrong != items.end()) {
+      refuse(flags, wrong->parents.empty() ? "" : wrong->parents.front(),
+             "a line is neither NAME = VALUE nor [DESTINATION]");
+    }
     return items;
   } catch (const CLI::Error& error) {
     refuse(flags, "", error.what());
   }
 }
 
+// On the command line: what the environment says is farther away than the file.
 bool was_given(const CLI::App& command, const std::string& flag) {
   const CLI::Option* const option = command.get_option_no_throw(flag);
-  return option != nullptr && option->count() > 0;
+  if (option == nullptr || option->count() == 0) return false;
+  const char* const usual =
+      option->get_envname().empty() ? nullptr : std::getenv(option->get_envname().c_str());
+  return usual == nullptr || option->results() != std::vector<std::string>{usual};
 }
 
 bool is_of_a_destination(const std::string& name) {
@@ -69,11 +89,11 @@ bool is_of_a_destination(const std::string& name) {
 
 void add_run_options(CLI::App& command, RunFlags& flags) {
   command.add_option("--grace", flags.grace, "How long SIGTERM still delivers what is due (10s)")
-      ->check(not_empty);
+      ->check(a_duration);
   command
       .add_option("--timeout", flags.timeout,
                   "End by itself after this time, as at SIGTERM (never)")
-      ->check(not_empty);
+      ->check(a_duration);
   command
       .add_option("--metrics-file", flags.metrics_file,
                   "Write the Prometheus metrics to this file, every 15 s")
@@ -98,14 +118,14 @@ std::vector<Served> read_config(const CLI::App& command, RunFlags& flags, Global
     if (sections.empty() || sections.back().first != item.parents.front()) {
       sections.push_back({item.parents.front(), {}});
     }
-    sections.back().second.push_back(argument_of(item));
+    if (!was_given(command, "--" + item.name)) sections.back().second.push_back(argument_of(item));
   }
   std::string db;
   parse(flags, "", std::move(top), [&](CLI::App& options) {
     options.add_option("--db", db);
     add_run_options(options, flags);
   });
-  if (globals.db.empty()) globals.db = db;
+  if (!db.empty() && !was_given(*command.get_parent(), "--db")) globals.db = db;
   std::vector<Served> served;
   for (auto& [name, arguments] : sections) {
     if (!globals.destination.empty() && globals.destination != name) continue;

@@ -32,13 +32,18 @@ outbox::Credentials credentials_of(const SendingFlags& flags) {
   if (flags.auth == "none") return {};
   try {
     outbox::Credentials credentials = given_credentials(flags);
-    // Says now what is wrong with the file.
-    if (credentials.source.secret().empty()) throw std::invalid_argument{"the token is empty"};
+    // Says now what is wrong with it: one that is given as text is looked at when it is made.
+    const std::string secret = credentials.source.secret();
+    static_cast<void>(flags.auth == "x-api-key" ? outbox::x_api_key(secret)
+                                                : outbox::bearer(secret));
     return credentials;
   } catch (const Failure&) {
     throw;
   } catch (const std::exception& error) {
-    throw Failure{unauthorized, std::string{error.what()} + ". Nothing was sent"};
+    const std::string where = !flags.token_file.empty()  ? "--token-file: "
+                              : !flags.token_env.empty() ? "--token-env: "
+                                                         : "OUTBOX_TOKEN: ";
+    throw Failure{unauthorized, where + without_prefix(error.what()) + ". Nothing was sent"};
   }
 }
 
@@ -52,8 +57,9 @@ void add_endpoint_options(CLI::App& command, SendingFlags& flags) {
   add("--token-env", flags.token_env, "Another variable with the token than OUTBOX_TOKEN");
   add("--auth", flags.auth, "bearer (default), x-api-key, or none: send without credentials")
       ->check(CLI::IsMember({"bearer", "x-api-key", "none"}));
-  add("--request-timeout", flags.request_timeout, "For one request: 500ms, 30s (default), 5m");
-  add("--ca-file", flags.ca_file, "PEM file of the authorities to trust");
+  add("--request-timeout", flags.request_timeout, "For one request: 500ms, 30s (default), 5m")
+      ->check(a_duration);
+  add("--ca-file", flags.ca_file, "PEM file of the authorities to trust")->check(CLI::ExistingFile);
   add("--proxy", flags.proxy, "URL of a proxy, or none");
   command.add_flag("--allow-plain-http", flags.allows_plain_http,
                    "Allow http://, nats:// and Kafka without TLS beyond loopback: shows the "
@@ -64,7 +70,7 @@ void add_endpoint_options(CLI::App& command, SendingFlags& flags) {
 void add_sending_options(CLI::App& command, SendingFlags& flags) {
   add_endpoint_options(command, flags);
   const auto add = [&command](const char* name, auto& value, const char* about) {
-    command.add_option(name, value, about)->check(not_empty);
+    return command.add_option(name, value, about)->check(not_empty);
   };
   add("--batch-events", flags.batch_events, "Most events in a request (100)");
   add("--batch-bytes", flags.batch_bytes, "Most bytes in a request (1900000)");
@@ -74,7 +80,8 @@ void add_sending_options(CLI::App& command, SendingFlags& flags) {
                   "Most requests in a second (no limit)")
       ->check(CLI::Range(0.001, 100'000.0));
   add("--give-up-after", flags.give_up_after,
-      "Events pending for longer die as expired: 30s, 5m, 2h, 7d (never)");
+      "Events pending for longer die as expired: 30s, 5m, 2h, 7d (never)")
+      ->check(a_duration);
   command.add_flag("--yes-send-copy", flags.sends_copy,
                    "Send although the database is a copy or was restored");
   add_new_flag(command, flags.is_new);
@@ -94,6 +101,7 @@ outbox::TrackApi track_api_of(const SendingFlags& flags) {
 }
 
 outbox::Endpoint endpoint_of(const SendingFlags& flags) {
+  require_fitting(flags);
   if (!flags.relay.to.empty()) return relay_of(flags);
   outbox::TrackApi api = track_api_of(flags);
   api.credentials = credentials_of(flags);

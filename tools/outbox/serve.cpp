@@ -110,7 +110,10 @@ void add_serve(CLI::App& app, const Globals& globals, Action& action) {
                     "Let the page retry, discard, requeue, pause, resume and nudge");
   command->add_flag("--open", flags->opens, "Open the link in your browser");
   command->callback([&globals, &action, flags] {
-    action = [&globals, flags] { return serve(*flags, globals); };
+    action = [&globals, flags] {
+      if (globals.is_dry_run) throw Failure{usage, "serve: has no --dry-run"};
+      return serve(*flags, globals);
+    };
   });
 }
 

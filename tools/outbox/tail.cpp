@@ -160,8 +160,8 @@ void add_tail(CLI::App& app, const Globals& globals, Action& action) {
   command->add_option("--lines", flags->lines, "Begin with this many past requests (10)")
       ->check(CLI::Range(0, 10'000));
   command->add_option("--for", flags->until, "End after this time: 30s, 5m (never)")
-      ->check(not_empty);
-  command->add_option("--interval", flags->interval, "Look this often (200ms)")->check(not_empty);
+      ->check(a_duration);
+  command->add_option("--interval", flags->interval, "Look this often (200ms)")->check(a_duration);
   command->callback(
       [&globals, &action, flags] { action = [&globals, flags] { return tail(*flags, globals); }; });
 }

@@ -141,10 +141,15 @@ std::string when(Time time, const Globals& globals) {
   return text.data() + std::string{globals.is_utc ? "Z" : ""};
 }
 
+std::string a_duration(const std::string& value) {
+  if (parsed_duration(value)) return "";
+  return "not a duration: " + escaped(value) +
+         " (write 500ms, 30s, 5m, 2h or 7d; at most ten years)";
+}
+
 std::chrono::milliseconds duration_of(const std::string& text) {
   if (const auto duration = parsed_duration(text)) return *duration;
-  throw Failure{usage, "not a duration: " + escaped(text) +
-                           " (write 500ms, 30s, 5m, 2h or 7d; at most ten years)"};
+  throw Failure{usage, a_duration(text)};
 }
 
 Time time_of(const std::string& text) {

@@ -197,7 +197,7 @@ void add_watch(CLI::App& app, const Globals& globals, Action& action) {
                          "  outbox watch --db app.db\n"
                          "  outbox watch --db app.db --json --interval 10s >> queue.ndjson");
   const auto flags = std::make_shared<WatchFlags>();
-  command->add_option("--interval", flags->interval, "Look this often (1s)")->check(not_empty);
+  command->add_option("--interval", flags->interval, "Look this often (1s)")->check(a_duration);
   command->add_option("--count", flags->count, "End after this many looks (never)")
       ->check(CLI::Range(std::int64_t{1}, std::int64_t{1'000'000'000}));
   command->callback([&globals, &action, flags] {
