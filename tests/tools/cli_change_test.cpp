@@ -141,7 +141,7 @@ TEST_CASE("a dry run of every command says what it would do, and does nothing") 
        "would erase 1 event\n  event 1  payload: invitee_email\n",
        {{"erased", 1},
         {"may_still_be_sent_by", nullptr},
-        {"wal_truncated", true},
+        {"wal_truncated", false},
         {"found", {{{"id", 1}, {"place", "payload: invitee_email"}}}}}},
       {{"pause"},
        "would pause track: nothing is sent until `outbox resume --destination track --db " +

@@ -71,12 +71,17 @@ ExitCode fail(ExitCode code, const std::string& what) {
 
 ExitCode fail_of_sqlite(const Globals& globals, int code, const std::string& what) {
   const int primary = code & 0xFF;
-  if (primary == SQLITE_BUSY || primary == SQLITE_LOCKED) return fail(busy, what);
+  if (primary == SQLITE_BUSY || primary == SQLITE_LOCKED) {
+    return fail(busy, globals.db + ": " + without_prefix(what) +
+                          ": another connection is writing; try again. `" +
+                          hint(globals, "doctor") + "` names who has it open");
+  }
   if (primary == SQLITE_INTERRUPT) {
     return fail(failed, "reading gave no row for " + globals.read_timeout +
                             ": give a longer --read-timeout, if the file is yours and whole");
   }
-  return fail(failed, what + cause_of_trouble(globals));
+  const std::string place = globals.db.empty() ? "" : globals.db + ": ";
+  return fail(failed, place + without_prefix(what) + cause_of_trouble(globals));
 }
 
 ExitCode run(const Action& action, const Globals& globals) {

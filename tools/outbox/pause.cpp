@@ -64,7 +64,7 @@ ExitCode resume(const Globals& globals) {
     confirm(globals, "resume " + before.name + "?");
     outbox::resume(db, before.name, note_of());
   }
-  if (!before.paused && !globals.is_json) return done;
+  if (!before.paused && !globals.is_json && !globals.is_dry_run) return done;
   report(globals, {{"destination", before.name}, {"paused", false}},
          globals.is_dry_run ? "would resume " + before.name : before.name + " is resumed");
   return done;

@@ -114,7 +114,7 @@ ExitCode erase(const EraseFlags& flags, const Globals& globals) {
   nlohmann::ordered_json json = {
       {"erased", report.events},
       {"may_still_be_sent_by", dispatcher ? nlohmann::ordered_json(dispatcher->pid) : nullptr},
-      {"wal_truncated", report.is_wal_truncated}};
+      {"wal_truncated", report.is_wal_truncated && !globals.is_dry_run}};
   if (globals.is_dry_run) json["found"] = json_of(report.found);
   print(globals, std::move(json),
         globals.is_dry_run ? "would erase " + events_text(report.events) + why_found(report.found)

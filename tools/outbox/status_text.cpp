@@ -118,7 +118,7 @@ std::vector<std::string> notes_on(const outbox::DestinationStatus& destination,
   if (destination.counts.pending == 0) return notes;
   if (!destination.was_ever_served) {
     notes.push_back("! no dispatcher has ever served " + name +
-                    ": a typo, or is it still to be started?  " +
+                    ": is the name mistyped, or was none started yet?  " +
                     hint(globals, "run" + on + " --token-file …"));
   } else if (!destination.dispatcher) {
     notes.push_back("! " + name + ": no dispatcher is running:  " +

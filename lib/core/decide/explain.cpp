@@ -117,8 +117,8 @@ Cause cause_of(const ExplainFacts& facts) {
     return {WaitingFor::dispatcher,
             destination.was_ever_served
                 ? "no dispatcher is running for its destination."
-                : "no dispatcher has ever served its destination: a typo in the name, or "
-                  "is it still to be started?"};
+                : "no dispatcher has ever served its destination: is the name mistyped, "
+                  "or was none started yet?"};
   }
   if (facts.is_in_search) {
     return {WaitingFor::search,

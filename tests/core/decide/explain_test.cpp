@@ -80,7 +80,7 @@ TEST_CASE("a settled event waits for nothing") {
 TEST_CASE("a destination that nobody has ever served is called a possible typo") {
   core::ExplainFacts facts = pending();
   facts.destination = {.name = "trak"};
-  CHECK(core::explain(facts).text.find("a typo") != std::string::npos);
+  CHECK(core::explain(facts).text.find("mistyped") != std::string::npos);
 }
 
 TEST_CASE("a suspect waits for its next try, and its neighbours for the search") {
