@@ -84,6 +84,8 @@ class Receiver:
     def received(self):
         """The messages since the last call: each user's list of bodies."""
         bodies = collections.defaultdict(list)
+        self.client.close()  # the server leaves a client that was silent for some minutes
+        self.client = Client(self.port)
         while True:
             answer = self.client.ask(f"$JS.API.STREAM.MSG.GET.{STREAM}", {"seq": self.next})
             if answer is not None and answer.get("error", {}).get("err_code") == NO_MESSAGE:

@@ -225,16 +225,16 @@ def main():
         if code := processes["outbox run"].wait():
             with open(folder.file("run.log")) as file:
                 failures.append(f"outbox run ended with {code}: {file.read()[-500:]}")
+        for name in samples[0] if samples else ():
+            print(f"{name}: " + " ".join(str(values[name]) for values in samples[:: max(len(samples) // 12, 1)]))
+        failures += growth(samples) if len(samples) >= 9 else [f"{len(samples)} samples are too few"]
         users = common.read_ledger(ledger)["ok"]
         for name, receiver in (("track", track), ("bus", stream)):
             failures += judge(name, users, receiver.received())
         failures += judge("hooks", users, hooks.bodies)
-        failures += growth(samples)
         stream.close()
         track.close()
-    for name in samples[0]:
-        print(f"{name}: " + " ".join(str(values[name]) for values in samples[:: max(len(samples) // 12, 1)]))
-    memory = ",_".join(f"{name.replace(' ', '_')}_{samples[-1][name + ': memory'] / MEGABYTE:.1f}_MB" for name in processes)
+    memory = ",_".join(f"{name.replace(' ', '_')}_{samples[-1][name + ': memory'] / MEGABYTE:.1f}_MB" for name in processes if samples)
     common.finish(len(users) * 3, failures, "-",
                   f"note=events_in_{arguments.minutes:g}_min,_{page.looks}_looks_of_the_page,_{memory}")
 
