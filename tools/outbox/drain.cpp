@@ -17,6 +17,7 @@
 #include "outbox/operate.hpp"
 #include "progress.hpp"
 #include "sending.hpp"
+#include "status.hpp"
 
 namespace cli {
 
@@ -113,9 +114,15 @@ void explain(const outbox::DeliverReport& report, const outbox::DestinationStatu
       std::cerr << "the destination is paused:  " << hint(globals, "resume" + on) << "\n";
     } else if (!report.hold.empty()) {
       std::cerr << escaped(shown(report.hold, globals)) << "\n";
+      // What is in trouble itself is tried again by the next drain.
+      if (now.hold && now.hold->kind != outbox::HoldKind::backing_off) {
+        std::cerr << "  " << hold_advice(now, globals) << "\n";
+      }
     } else if (now.counts.retrying > 0) {
       std::cerr << "refused, while nothing else was accepted:  "
-                << hint(globals, "list --state retrying") << "\n";
+                << hint(globals, "list --state retrying")
+                << "\n  to make them due:  " << hint(globals, "retry --state retrying --all" + on)
+                << "\n";
     } else {
       std::cerr << "time is up, or an earlier event of the same ordering key waits\n";
     }

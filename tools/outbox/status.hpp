@@ -21,6 +21,9 @@ std::string table_of(const outbox::Status& status);
 std::vector<std::string> notes_on(const outbox::DestinationStatus& destination,
                                   const Globals& globals);
 
+/// What the hold of `destination`, which has one, means, and what a person does about it.
+std::string hold_advice(const outbox::DestinationStatus& destination, const Globals& globals);
+
 /// "1.2 MiB" of WAL; 0: none. Asks the file system, never opens: closing it would drop SQLite's
 /// locks.
 std::uint64_t bytes_of_wal(const Globals& globals);

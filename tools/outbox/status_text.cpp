@@ -43,7 +43,8 @@ std::string hold_text(const outbox::Hold& hold, const Globals& globals) {
          (wait.count() > 0 ? "next try in " + how_long(wait) : "next try due");
 }
 
-// What the hold means, and what a person does about it.
+}  // namespace
+
 std::string hold_advice(const outbox::DestinationStatus& destination, const Globals& globals) {
   const std::string on = " --destination " + escaped(destination.name);
   switch (destination.hold->kind) {
@@ -62,8 +63,6 @@ std::string hold_advice(const outbox::DestinationStatus& destination, const Glob
   return "the endpoint is in trouble; it is tried again by itself. To try now:  " +
          hint(globals, "nudge" + on);
 }
-
-}  // namespace
 
 std::uint64_t bytes_of_wal(const Globals& globals) {
   struct stat facts {};

@@ -1048,6 +1048,13 @@ class RunOptions(CliTest):
         told = self.cli("run", "--url", refusing.url, "--timeout", "1ms").err
         self.assertRegex(told, r"track: on hold since .*: HTTP 503")
 
+    def test_drain_says_what_helps(self):
+        refusing = self.endpoint("--status", "401")
+        self.cli("enqueue", text=event("u1"))
+        said = self.cli("drain", "--url", refusing.url, "--timeout", "100ms", code=4).err
+        self.assertIn("! 1 still pending: HTTP 401", said)
+        self.assertIn("renew the token", said)
+
     def test_why_an_event_was_requeued_is_in_the_audit(self):
         endpoint = self.endpoint()
         self.cli("enqueue", text=event("u1"))
