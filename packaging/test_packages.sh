@@ -40,7 +40,22 @@ unshare --net --pid --fork --kill-child /bin/bash -c 'ip link set lo up && exec 
 tail -45 "$root/log"
 [ "$(grep -c "^1 delivered" "$root/log")" = 2 ]
 echo "== the page ends with a delivered event"
-chroot "$root" dpkg --verify liboutbox1 liboutbox-dev outbox
-chroot "$root" dpkg --purge outbox liboutbox-dev liboutbox1 >/dev/null
+cp tests/consumers/relay.cpp tests/consumers/kafka_relay.cpp "$root/work"
+cat >"$root/work/relays.sh" <<'RELAYS'
+set -eux
+apt-get install -y --no-install-recommends ./liboutbox-*-dev_*.deb
+g++ -std=c++20 relay.cpp -o relay $(pkg-config --cflags --libs outbox-nats)
+g++ -std=c++20 kafka_relay.cpp -o kafka_relay $(pkg-config --cflags --libs outbox-kafka)
+./relay
+./kafka_relay
+RELAYS
+"${in_root[@]}" "cd /work && bash relays.sh" >"$root/log" 2>&1 || { tail -40 "$root/log" >&2; exit 1; }
+echo "== programs that relay are built with the relays' packages"
+ours=$(chroot "$root" dpkg-query --show --showformat '${Package} ${source:Package}\n' | awk '$2 == "outbox" { print $1 }')
+[ "$(wc -l <<<"$ours")" = 7 ]
+# shellcheck disable=SC2086
+chroot "$root" dpkg --verify $ours
+# shellcheck disable=SC2086
+chroot "$root" dpkg --purge $ours >/dev/null
 [ -z "$(find "$root/usr" -name '*outbox*')" ]
 echo "== purged without a trace"
