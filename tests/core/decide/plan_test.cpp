@@ -12,9 +12,9 @@ PendingEvent event(std::int64_t id, std::string_view payload = "{}", std::string
   return {.id = id, .payload = payload, .is_validated = true, .ordering_key = key};
 }
 
-PendingEvent of_kind(std::int64_t id, std::string kind, std::string key = {}) {
-  PendingEvent made = event(id, "{}", std::move(key));
-  made.kind = std::move(kind);
+PendingEvent of_kind(std::int64_t id, std::string_view kind, std::string_view key = {}) {
+  PendingEvent made = event(id, "{}", key);
+  made.kind = kind;
   return made;
 }
 

@@ -1044,14 +1044,14 @@ class RunOptions(CliTest):
     def test_a_hold_that_was_there_before_is_told(self):
         refusing = self.endpoint("--status", "503")
         self.cli("enqueue", text=event("u1"))
-        self.cli("drain", "--url", refusing.url, "--timeout", "100ms", code=1)
+        self.cli("drain", "--url", refusing.url, "--timeout", "3s", code=1)
         told = self.cli("run", "--url", refusing.url, "--timeout", "1ms").err
         self.assertRegex(told, r"track: on hold since .*: HTTP 503")
 
     def test_drain_says_what_helps(self):
         refusing = self.endpoint("--status", "401")
         self.cli("enqueue", text=event("u1"))
-        said = self.cli("drain", "--url", refusing.url, "--timeout", "100ms", code=4).err
+        said = self.cli("drain", "--url", refusing.url, code=4).err
         self.assertIn("! 1 still pending: HTTP 401", said)
         self.assertIn("renew the token", said)
 
