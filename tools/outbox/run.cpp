@@ -8,7 +8,6 @@
 #include "destination.hpp"
 #include "files.hpp"
 #include "format.hpp"
-#include "mask.hpp"
 #include "outbox/dispatcher.hpp"
 #include "outbox/metrics.hpp"
 #include "run_config.hpp"
@@ -48,15 +47,21 @@ auto of_section(const Served& one, const RunFlags& flags, Action action) {
   }
 }
 
-// The endpoint of a destination that may be served.
-outbox::Endpoint ready_endpoint(SQLite::Database& db, const Served& one, const RunFlags& flags,
-                                const Globals& globals) {
+// A destination that may be served.
+struct Ready {
+  outbox::Endpoint endpoint;
+  outbox::DestinationStatus before;  // without counts
+};
+
+Ready ready(SQLite::Database& db, const Served& one, const RunFlags& flags,
+            const Globals& globals) {
   return of_section(one, flags, [&] {
     Globals own = globals;
-    // The default destination needs no --new: its name is no slip.
+    // The default destination needs no --new: its name is no typing mistake.
     if (one.name != own.destination_to_send()) own.destination = one.name;
-    require_not_foreign(db, require_known(db, own, one.sending.is_new), one.sending);
-    return endpoint_of(one.sending);
+    outbox::DestinationStatus before = require_known(db, own, one.sending.is_new);
+    require_not_foreign(db, before, one.sending);
+    return Ready{endpoint_of(one.sending), std::move(before)};
   });
 }
 
@@ -71,15 +76,16 @@ class Service {
     std::vector<outbox::Endpoint> endpoints;
     std::vector<outbox::DispatcherOptions> options;
     for (const Served& one : served) {
-      endpoints.push_back(ready_endpoint(db, one, flags_, globals_));
+      Ready found = ready(db, one, flags_, globals_);
+      endpoints.push_back(std::move(found.endpoint));
       options.push_back(dispatcher_options_of(one.sending, one.name));
-      const outbox::DestinationStatus before = status_of(db, one.name);
-      if (before.is_foreign) options.back().pauses_foreign_database = false;  // it was asked
-      // One that begins while this runs is told by the dispatcher.
-      if (before.hold) {
+      if (found.before.is_foreign) options.back().pauses_foreign_database = false;  // it was asked
+      // A hold that begins later is told by the dispatcher. Why is not for a log: it may quote
+      // people.
+      if (const auto& hold = found.before.hold) {
         log_.say(one.name, "hold",
-                 "on hold since " + when(before.hold->since, globals_) + ": " +
-                     shown(before.hold->reason, globals_));
+                 std::string{"on hold since "} + when(hold->since, globals_) + ": " +
+                     to_string(hold->kind) + "; `outbox status` says why");
       }
       options.back().observer = [this](const outbox::Notice& notice) { tell(notice); };
     }
@@ -196,7 +202,7 @@ ExitCode say_what_would_be_served(const std::vector<Served>& served, const RunFl
                                   const Globals& globals) {
   SQLite::Database db = open_database(globals, Access::read);
   for (const Served& one : served) {
-    const outbox::Endpoint endpoint = ready_endpoint(db, one, flags, globals);
+    static_cast<void>(ready(db, one, flags, globals));
     std::cout << "would serve " << one.name << ": "
               << events_text(status_of(db, one.name).counts.due) << " due\n";
   }

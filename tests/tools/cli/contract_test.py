@@ -1046,7 +1046,7 @@ class RunOptions(CliTest):
         self.cli("enqueue", text=event("u1"))
         self.cli("drain", "--url", refusing.url, "--timeout", "3s", code=1)
         told = self.cli("run", "--url", refusing.url, "--timeout", "1ms").err
-        self.assertRegex(told, r"track: on hold since .*: HTTP 503")
+        self.assertRegex(told, r"track: on hold since .*: backing_off; `outbox status` says why")
 
     def test_drain_says_what_helps(self):
         refusing = self.endpoint("--status", "401")
