@@ -32,7 +32,7 @@ RELAY_CALLS = CALLS + ["poll", "writev", "futex", "clone3"]  # libnats has threa
 class Worker:
     """Its own receiver, settler and folder; the templates are what a scenario begins with."""
 
-    def __init__(self, number, to):
+    def __init__(self, number, to="track"):
         self.folder = common.Folder()
         # A stream keeps no message twice, not even of another trial: there each has events of its own.
         self.relays = to == "nats"
