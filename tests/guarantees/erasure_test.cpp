@@ -169,7 +169,7 @@ TEST_CASE("triggers of the host see an erasure as deletes, and nothing of what i
 
 TEST_CASE("an erasure that cannot be complete says so, and can be repeated") {
   track_server::TrackServer server;
-  server.misbehave({.requests_max = 1, .latency = std::chrono::milliseconds{700}});
+  server.misbehave({.requests_max = 1, .latency = std::chrono::milliseconds{4'000}});
   support::AppDatabase app;
   app.enqueue(support::amy());
   outbox::Dispatcher dispatcher{
