@@ -19,11 +19,11 @@ rm -f "$root.log"
 # As this machine reaches its packages, so does the clean root.
 cp -a /etc/apt/. "$root/etc/apt/"
 cp /etc/resolv.conf "$root/etc/resolv.conf" 2>/dev/null || true
-mkdir "$root/work"
-cp "$packages"/*.deb "$root/work"
+mkdir "$root/page"
+cp "$packages"/*.deb "$root/page"
 
 echo "== docs/getting-started.md"
-python3 - docs/getting-started.md "$root/work" <<'PYTHON'
+python3 - docs/getting-started.md "$root/page" <<'PYTHON'
 import pathlib, re, sys
 page, folder = pathlib.Path(sys.argv[1]).read_text(), pathlib.Path(sys.argv[2])
 for name, text in re.findall(r"<!-- file: (\S+) -->\n```\w+\n(.*?)```", page, re.S):
@@ -33,15 +33,15 @@ install, *rest = re.findall(r"```sh\n(.*?)```", page, re.S)
 (folder / "follow.sh").write_text("set -euxo pipefail\nset -m\n" + "\n".join(rest))
 PYTHON
 in_root=(chroot "$root" /usr/bin/env DEBIAN_FRONTEND=noninteractive LC_ALL=C.UTF-8 /bin/bash -c)
-"${in_root[@]}" "cd /work && bash install.sh" >"$root/log" 2>&1 || { tail -40 "$root/log" >&2; exit 1; }
+"${in_root[@]}" "cd /page && bash install.sh" >"$root/log" 2>&1 || { tail -40 "$root/log" >&2; exit 1; }
 # A network and processes of its own: whoever else listens at 8080 here is not met, and nothing is left behind.
 unshare --net --pid --fork --kill-child /bin/bash -c 'ip link set lo up && exec "$@"' - \
-  "${in_root[@]}" "cd /work && bash follow.sh" >"$root/log" 2>&1 || { tail -40 "$root/log" >&2; exit 1; }
+  "${in_root[@]}" "cd /page && bash follow.sh" >"$root/log" 2>&1 || { tail -40 "$root/log" >&2; exit 1; }
 tail -45 "$root/log"
 [ "$(grep -c "^1 delivered" "$root/log")" = 2 ]
 echo "== the page ends with a delivered event"
-cp tests/consumers/relay.cpp tests/consumers/kafka_relay.cpp "$root/work"
-cat >"$root/work/relays.sh" <<'RELAYS'
+cp tests/consumers/relay.cpp tests/consumers/kafka_relay.cpp "$root/page"
+cat >"$root/page/relays.sh" <<'RELAYS'
 set -eux
 apt-get install -y --no-install-recommends ./liboutbox-*-dev_*.deb
 g++ -std=c++20 relay.cpp -o relay $(pkg-config --cflags --libs outbox-nats)
@@ -49,7 +49,7 @@ g++ -std=c++20 kafka_relay.cpp -o kafka_relay $(pkg-config --cflags --libs outbo
 ./relay
 ./kafka_relay
 RELAYS
-"${in_root[@]}" "cd /work && bash relays.sh" >"$root/log" 2>&1 || { tail -40 "$root/log" >&2; exit 1; }
+"${in_root[@]}" "cd /page && bash relays.sh" >"$root/log" 2>&1 || { tail -40 "$root/log" >&2; exit 1; }
 echo "== programs that relay are built with the relays' packages"
 ours=$(chroot "$root" dpkg-query --show --showformat '${Package} ${source:Package}\n' | awk '$2 == "outbox" { print $1 }')
 [ "$(wc -l <<<"$ours")" = 7 ]

@@ -64,8 +64,7 @@ void add_commands(CLI::App& app, const Globals& globals, Action& action) {
 }
 
 ExitCode fail(ExitCode code, const std::string& what) {
-  const std::string_view prefix = "outbox: ";
-  std::cerr << (what.rfind(prefix, 0) == 0 ? "" : prefix) << escaped(what) << "\n";
+  std::cerr << "outbox: " << escaped(without_prefix(what)) << "\n";
   return code;
 }
 

@@ -66,6 +66,12 @@ The token. There is no option for it, since every user can see the arguments of 
 .B OUTBOX_URL
 The endpoint, for \-\-url.
 .TP
+.B OUTBOX_CONFIG
+The file of run, for \-\-config. What it says is nearer than the environment, and flags are nearer still.
+.TP
+.B OUTBOX_READ_TIMEOUT
+For \-\-read\-timeout.
+.TP
 .B NO_COLOR
 No colour.
 .SH FILES
