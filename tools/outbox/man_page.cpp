@@ -67,7 +67,8 @@ The token. There is no option for it, since every user can see the arguments of 
 The endpoint, for \-\-url.
 .TP
 .B OUTBOX_CONFIG
-The file of run, for \-\-config. What it says is nearer than the environment, and flags are nearer still.
+The file of run, for \-\-config. What it says is nearer than the environment, and flags are
+nearer still.
 .TP
 .B OUTBOX_READ_TIMEOUT
 For \-\-read\-timeout.
