@@ -4,23 +4,15 @@
 
 #include <stdexcept>
 
+#include "api/readable.hpp"
 #include "core/clock.hpp"
 #include "storage/people/browse.hpp"
-#include "storage/people/filter.hpp"
-#include "storage/sqlite/schema.hpp"
 #include "storage/sqlite/transaction.hpp"
 
 namespace outbox {
 inline namespace v1 {
 
 namespace {
-
-// The handle of a connection whose schema has been checked.
-sqlite3* readable(ConnectionRef connection, const EventFilter& filter) {
-  storage::require_filter(filter);
-  storage::while_busy([&] { storage::require_schema(connection.handle()); });
-  return connection.handle();
-}
 
 void require_slots(const TrafficOptions& options) {
   constexpr std::int64_t slots_max = 1'000;

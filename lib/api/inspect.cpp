@@ -5,6 +5,7 @@
 
 #include <fstream>
 
+#include "api/readable.hpp"
 #include "core/decide/explain.hpp"
 #include "core/event/timestamp.hpp"
 #include "dispatch/lock.hpp"
@@ -12,23 +13,14 @@
 #include "storage/people/audit.hpp"
 #include "storage/people/diagnosis.hpp"
 #include "storage/people/events.hpp"
-#include "storage/people/filter.hpp"
 #include "storage/people/requests.hpp"
 #include "storage/sqlite/database.hpp"
-#include "storage/sqlite/schema.hpp"
 #include "storage/sqlite/transaction.hpp"
 
 namespace outbox {
 inline namespace v1 {
 
 namespace {
-
-// The handle of a connection whose schema has been checked.
-sqlite3* readable(ConnectionRef connection, const EventFilter& filter = {}) {
-  storage::require_filter(filter);
-  storage::while_busy([&] { storage::require_schema(connection.handle()); });
-  return connection.handle();
-}
 
 // A round comes every second at least: the longest sleep of a dispatcher is 250 ms.
 constexpr std::chrono::seconds silent_max{10};

@@ -5,14 +5,13 @@
 #include "filters.hpp"
 #include "format.hpp"
 #include "globals.hpp"
+#include "json.hpp"
 #include "mask.hpp"
 #include "outbox/operate.hpp"
 
 namespace cli {
 
 namespace {
-
-using Json = nlohmann::ordered_json;
 
 Json json_of(const outbox::AuditEntry& entry, const Globals& globals) {
   return {{"id", entry.id},

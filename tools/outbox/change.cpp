@@ -2,13 +2,13 @@
 
 #include <iostream>
 #include <memory>
-#include <nlohmann/json.hpp>
 #include <vector>
 
 #include "confirm.hpp"
 #include "filters.hpp"
 #include "format.hpp"
 #include "globals.hpp"
+#include "json.hpp"
 #include "outbox/inspect.hpp"
 #include "progress.hpp"
 
@@ -112,7 +112,7 @@ ExitCode change(const Verb& verb, const ChangeFlags& flags, const Globals& globa
                           [&progress](std::int64_t so_far) { progress.show(so_far); });
   }
   if (globals.is_json) {
-    nlohmann::ordered_json json{{verb.done, changed}};
+    Json json{{verb.done, changed}};
     if (globals.is_dry_run) json["dry_run"] = true;
     std::cout << json.dump() << "\n";
   } else if (changed > 0) {

@@ -14,6 +14,7 @@
 #include "files.hpp"
 #include "format.hpp"
 #include "globals.hpp"
+#include "json.hpp"
 #include "mask.hpp"
 #include "outbox/metrics.hpp"
 #include "status.hpp"
@@ -27,7 +28,7 @@ using std::chrono::system_clock;
 
 // The plugins' codes, which are no exit codes of the other commands.
 enum Health : int { ok = 0, warning = 1, critical = 2, unknown = 3 };
-constexpr std::array<const char*, 4> words{"OK", "WARNING", "CRITICAL", "UNKNOWN"};
+constexpr std::array<const char*, 4> health_words{"OK", "WARNING", "CRITICAL", "UNKNOWN"};
 
 struct CheckFlags {
   std::string warn_age = "1m";
@@ -169,16 +170,17 @@ std::string performance_of(const outbox::Status& status, const CheckFlags& flags
 void print(const Checks& checks, const outbox::Status& status, const CheckFlags& flags,
            const Globals& globals) {
   if (globals.is_json) {
-    nlohmann::ordered_json json{{"health", words.at(checks.health())},
-                                {"code", static_cast<int>(checks.health())}};
-    json["problems"] = nlohmann::ordered_json::array();
+    Json json{{"health", health_words.at(checks.health())},
+              {"code", static_cast<int>(checks.health())}};
+    json["problems"] = Json::array();
     for (const Problem& problem : checks.problems()) {
-      json["problems"].push_back({{"health", words.at(problem.health)}, {"text", problem.text}});
+      json["problems"].push_back(
+          {{"health", health_words.at(problem.health)}, {"text", problem.text}});
     }
     std::cout << line_of(json);
   } else {
     const std::string text = checks.health() == ok ? summary_of(status) : checks.text();
-    std::cout << "OUTBOX " << words.at(checks.health()) << " - " << text << " |"
+    std::cout << "OUTBOX " << health_words.at(checks.health()) << " - " << text << " |"
               << performance_of(status, flags) << "\n";
   }
 }

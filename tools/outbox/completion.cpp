@@ -5,6 +5,7 @@
 #include <memory>
 #include <sstream>
 
+#include "format.hpp"
 #include "help.hpp"
 
 namespace cli {
@@ -13,12 +14,6 @@ namespace {
 
 constexpr auto states = "pending scheduled waiting retrying delivered dead discarded";
 constexpr auto auths = "bearer x-api-key none";
-
-std::string joined(const std::vector<std::string>& words) {
-  std::string text;
-  for (const std::string& word : words) text += (text.empty() ? "" : " ") + word;
-  return text;
-}
 
 std::vector<std::string> flags_of(const CLI::App& app) {
   std::vector<std::string> flags;

@@ -8,6 +8,7 @@
 #include "events_json.hpp"
 #include "format.hpp"
 #include "globals.hpp"
+#include "json.hpp"
 #include "outbox/inspect.hpp"
 #include "outbox/operate.hpp"
 #include "progress.hpp"
@@ -16,8 +17,6 @@
 namespace cli {
 
 namespace {
-
-using Json = nlohmann::ordered_json;
 
 // In one word, what matters most.
 std::string state_of(const outbox::DestinationStatus& destination) {

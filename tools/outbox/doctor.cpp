@@ -12,6 +12,7 @@
 #include "destination.hpp"
 #include "events_json.hpp"
 #include "format.hpp"
+#include "json.hpp"
 #include "mask.hpp"
 #include "outbox/enqueue.hpp"
 #include "outbox/migrate.hpp"
@@ -21,7 +22,6 @@ namespace cli {
 
 namespace {
 
-using Json = nlohmann::ordered_json;
 using Level = outbox::Finding::Level;
 
 struct DoctorFlags {

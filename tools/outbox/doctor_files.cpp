@@ -46,18 +46,12 @@ std::vector<std::string> processes_with(const std::string& path) {
   return found;
 }
 
-std::string joined(const std::vector<std::string>& words) {
-  std::string text;
-  for (const std::string& word : words) text += (text.empty() ? "" : ", ") + word;
-  return text;
-}
-
 void look_at_wal(const Globals& globals, Findings& findings) {
   const std::uint64_t bytes = bytes_of_wal(globals);
   std::error_code error;
   const auto path = std::filesystem::canonical(globals.db, error).native() + "-wal";
   const auto processes = processes_with(path);
-  const std::string who = processes.empty() ? "" : "; open in " + joined(processes);
+  const std::string who = processes.empty() ? "" : "; open in " + joined(processes, ", ");
   if (bytes <= wal_bytes_usual) {
     findings.push_back({"wal", Level::good, how_large(bytes) + who});
     return;

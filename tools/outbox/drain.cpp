@@ -4,13 +4,13 @@
 #include <chrono>
 #include <iostream>
 #include <memory>
-#include <nlohmann/json.hpp>
 #include <thread>
 
 #include "confirm.hpp"
 #include "destination.hpp"
 #include "format.hpp"
 #include "globals.hpp"
+#include "json.hpp"
 #include "mask.hpp"
 #include "outbox/dispatcher.hpp"
 #include "outbox/inspect.hpp"
@@ -146,11 +146,7 @@ ExitCode drain(const DrainFlags& flags, const Globals& globals) {
   if (globals.is_dry_run) {
     const auto due = status_of(db, before.name).counts.due;
     if (globals.is_json) {
-      std::cout << nlohmann::ordered_json{{"delivered", 0},
-                                          {"dead", 0},
-                                          {"remaining", due},
-                                          {"requests", 0}}
-                       .dump()
+      std::cout << Json{{"delivered", 0}, {"dead", 0}, {"remaining", due}, {"requests", 0}}.dump()
                 << "\n";
     } else {
       std::cout << "would send " << events_text(due) << " of " << before.name << "\n";
@@ -159,10 +155,10 @@ ExitCode drain(const DrainFlags& flags, const Globals& globals) {
   }
   const outbox::DeliverReport report = deliver(db, before, flags, globals);
   if (globals.is_json) {
-    std::cout << nlohmann::ordered_json{{"delivered", report.delivered},
-                                        {"dead", report.dead},
-                                        {"remaining", report.remaining},
-                                        {"requests", report.requests}}
+    std::cout << Json{{"delivered", report.delivered},
+                      {"dead", report.dead},
+                      {"remaining", report.remaining},
+                      {"requests", report.requests}}
                      .dump()
               << "\n";
   } else {

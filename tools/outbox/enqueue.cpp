@@ -6,7 +6,6 @@
 #include <fstream>
 #include <iostream>
 #include <memory>
-#include <nlohmann/json.hpp>
 #include <sstream>
 #include <thread>
 #include <vector>
@@ -14,6 +13,7 @@
 #include "event_reader.hpp"
 #include "format.hpp"
 #include "globals.hpp"
+#include "json.hpp"
 #include "outbox/enqueue.hpp"
 #include "outbox/errors.hpp"
 #include "outbox/migrate.hpp"
@@ -163,15 +163,14 @@ void enqueue_at_once(SQLite::Database& db, Queueing& queueing) {
 
 // Lets other writers in for as long as the step took.
 void enqueue_in_chunks(SQLite::Database& db, Queueing& queueing, std::size_t chunk_events) {
-  using SteadyClock = std::chrono::steady_clock;
   while (queueing.has_more()) {
     const Result before = queueing.result();
     try {
-      const auto begin = SteadyClock::now();
+      const auto begin = std::chrono::steady_clock::now();
       SQLite::Transaction transaction{db, SQLite::TransactionBehavior::IMMEDIATE};
       queueing.run(db, chunk_events);
       transaction.commit();
-      std::this_thread::sleep_for(SteadyClock::now() - begin);
+      std::this_thread::sleep_for(std::chrono::steady_clock::now() - begin);
     } catch (const std::exception&) {
       std::cerr << "! " << grouped(static_cast<std::int64_t>(before.enqueued))
                 << " events before it are enqueued";
@@ -196,7 +195,6 @@ void report(const Globals& globals, const Result& result) {
   const std::string count = grouped(static_cast<std::int64_t>(result.enqueued)) +
                             (result.enqueued == 1 ? " event" : " events");
   if (globals.is_json) {
-    using Json = nlohmann::ordered_json;
     const auto id = [&](std::int64_t stored) {
       return globals.is_dry_run ? Json(nullptr) : Json(stored);
     };

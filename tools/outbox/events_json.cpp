@@ -1,13 +1,12 @@
 #include "events_json.hpp"
 
 #include "format.hpp"
+#include "json.hpp"
 #include "mask.hpp"
 
 namespace cli {
 
 namespace {
-
-using Json = nlohmann::ordered_json;
 
 Json time_or_null(const std::optional<Time>& time) {
   return time ? Json(rfc3339(*time)) : Json(nullptr);

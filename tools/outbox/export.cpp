@@ -10,6 +10,7 @@
 #include "filters.hpp"
 #include "format.hpp"
 #include "globals.hpp"
+#include "json.hpp"
 #include "mask.hpp"
 #include "outbox/inspect.hpp"
 #include "progress.hpp"
@@ -17,8 +18,6 @@
 namespace cli {
 
 namespace {
-
-using Json = nlohmann::ordered_json;
 
 // Each page is a short read, so that the WAL can be checkpointed between them.
 constexpr std::size_t page_events = 500;

@@ -31,6 +31,15 @@ std::string without_prefix(std::string_view text) {
   return std::string{text.substr(text.rfind(prefix, 0) == 0 ? prefix.size() : 0)};
 }
 
+std::string joined(const std::vector<std::string>& words, std::string_view separator) {
+  std::string text;
+  for (const std::string& word : words) {
+    if (!text.empty()) text += separator;
+    text += word;
+  }
+  return text;
+}
+
 bool wants_color(const Globals& globals) {
   const char* const term = std::getenv("TERM");
   const char* const no_color = std::getenv("NO_COLOR");

@@ -46,6 +46,8 @@ std::string escaped(std::string_view text);
 /// is the header. Each line is indented by two.
 std::string table(const std::vector<std::vector<std::string>>& rows);
 
+std::string joined(const std::vector<std::string>& words, std::string_view separator = " ");
+
 /// On a terminal, unless NO_COLOR, TERM=dumb or --no-color say otherwise.
 bool wants_color(const Globals& globals);
 

@@ -101,7 +101,7 @@ ExitCode run(const Action& action, const Globals& globals) {
   }
 }
 
-constexpr auto description =
+constexpr auto about =
     "Inspect and operate the event outbox of an app's SQLite database.\n\n"
     "  outbox status --db app.db\n"
     "  outbox explain --db app.db 8812\n"
@@ -127,7 +127,7 @@ int main(int argc, char** argv) {
   cli::end_at_interrupt();
   cli::Globals globals;
   cli::Action action;
-  CLI::App app{cli::description, "outbox"};
+  CLI::App app{cli::about, "outbox"};
   app.formatter(cli::help_formatter());
   app.require_subcommand(0, 1);
   app.fallthrough();  // global options may stand behind the command

@@ -1,4 +1,5 @@
 #include "mask.hpp"
+#include "json.hpp"
 
 #include <algorithm>
 #include <array>
@@ -7,8 +8,6 @@
 namespace cli {
 
 namespace {
-
-using Json = nlohmann::ordered_json;
 
 // Fields that name no person; addresses in them are masked all the same.
 constexpr std::array<std::string_view, 8> plain_fields = {

@@ -2,11 +2,11 @@
 
 // Personal data, kept from the screen and from scripts unless `--reveal` says otherwise.
 
-#include <nlohmann/json.hpp>
 #include <string>
 #include <string_view>
 
 #include "globals.hpp"
+#include "json.hpp"
 
 namespace cli {
 
@@ -20,6 +20,6 @@ std::string shown(const std::string& text, const Globals& globals);
 /// The payload as it may be shown: a JSON object whose texts are cut to their first letter, but for
 /// the names, ids and times that the Track API's own fields hold. A payload that is no JSON is told
 /// by its size alone.
-nlohmann::ordered_json shown_payload(const std::string& payload, const Globals& globals);
+Json shown_payload(const std::string& payload, const Globals& globals);
 
 }  // namespace cli

@@ -1,9 +1,9 @@
 #include <iostream>
 #include <memory>
-#include <nlohmann/json.hpp>
 
 #include "format.hpp"
 #include "globals.hpp"
+#include "json.hpp"
 #include "outbox/migrate.hpp"
 #include "outbox/version.hpp"
 
@@ -13,10 +13,7 @@ namespace {
 
 ExitCode report(const Globals& globals, int from, int to, bool is_change) {
   if (globals.is_json) {
-    std::cout << nlohmann::ordered_json{{"from", from},
-                                        {"to", to},
-                                        {"needed", outbox::schema_version()}}
-                     .dump()
+    std::cout << Json{{"from", from}, {"to", to}, {"needed", outbox::schema_version()}}.dump()
               << "\n";
   } else if (from == outbox::schema_version()) {
     std::cout << "schema " << from << " is current\n";

@@ -2,12 +2,12 @@
 
 #include <iostream>
 #include <memory>
-#include <nlohmann/json.hpp>
 
 #include "confirm.hpp"
 #include "destination.hpp"
 #include "format.hpp"
 #include "globals.hpp"
+#include "json.hpp"
 #include "mask.hpp"
 #include "outbox/operate.hpp"
 
@@ -15,7 +15,7 @@ namespace cli {
 
 namespace {
 
-void report(const Globals& globals, nlohmann::ordered_json json, const std::string& text) {
+void report(const Globals& globals, Json json, const std::string& text) {
   if (globals.is_json) {
     if (globals.is_dry_run) json["dry_run"] = true;
     std::cout << json.dump() << "\n";

@@ -4,11 +4,11 @@
 #include <cctype>
 #include <iostream>
 #include <memory>
-#include <nlohmann/json.hpp>
 
 #include "confirm.hpp"
 #include "format.hpp"
 #include "globals.hpp"
+#include "json.hpp"
 #include "outbox/operate.hpp"
 #include "progress.hpp"
 
@@ -16,7 +16,7 @@ namespace cli {
 
 namespace {
 
-void print(const Globals& globals, nlohmann::ordered_json json, const std::string& text) {
+void print(const Globals& globals, Json json, const std::string& text) {
   if (globals.is_json) {
     if (globals.is_dry_run) json["dry_run"] = true;
     std::cout << json.dump() << "\n";
@@ -91,8 +91,8 @@ std::string why_found(const std::vector<outbox::ErasableEvent>& found) {
   return text;
 }
 
-nlohmann::ordered_json json_of(const std::vector<outbox::ErasableEvent>& found) {
-  auto list = nlohmann::ordered_json::array();
+Json json_of(const std::vector<outbox::ErasableEvent>& found) {
+  auto list = Json::array();
   for (const auto& event : found) list.push_back({{"id", event.id}, {"place", event.place}});
   return list;
 }
@@ -111,10 +111,9 @@ ExitCode erase(const EraseFlags& flags, const Globals& globals) {
     report = outbox::erase(file, subject, note_of(), outbox::Mode::apply, patience);
   }
   const auto& dispatcher = report.may_still_be_sent_by;
-  nlohmann::ordered_json json = {
-      {"erased", report.events},
-      {"may_still_be_sent_by", dispatcher ? nlohmann::ordered_json(dispatcher->pid) : nullptr},
-      {"wal_truncated", report.is_wal_truncated && !globals.is_dry_run}};
+  Json json = {{"erased", report.events},
+               {"may_still_be_sent_by", dispatcher ? Json(dispatcher->pid) : nullptr},
+               {"wal_truncated", report.is_wal_truncated && !globals.is_dry_run}};
   if (globals.is_dry_run) json["found"] = json_of(report.found);
   print(globals, std::move(json),
         globals.is_dry_run ? "would erase " + events_text(report.events) + why_found(report.found)

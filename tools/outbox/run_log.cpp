@@ -5,6 +5,7 @@
 
 #include "events_json.hpp"
 #include "format.hpp"
+#include "json.hpp"
 #include "mask.hpp"
 
 namespace cli {
@@ -84,11 +85,11 @@ void RunLog::write(Level level, const outbox::Notice& notice, const std::string&
     const char* const word = level == Level::info      ? "info"
                              : level == Level::warning ? "warning"
                                                        : "error";
-    nlohmann::ordered_json json{{"time", now},
-                                {"level", word},
-                                {"destination", notice.destination},
-                                {"event", event},
-                                {"text", text}};
+    Json json{{"time", now},
+              {"level", word},
+              {"destination", notice.destination},
+              {"event", event},
+              {"text", text}};
     if (notice.id != 0) json["id"] = notice.id;
     if (event == "request") {
       json["events"] = notice.events;

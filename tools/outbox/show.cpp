@@ -5,14 +5,13 @@
 #include "filters.hpp"
 #include "format.hpp"
 #include "globals.hpp"
+#include "json.hpp"
 #include "mask.hpp"
 #include "outbox/inspect.hpp"
 
 namespace cli {
 
 namespace {
-
-using Json = nlohmann::ordered_json;
 
 void print_json(const outbox::EventDetail& detail, const Globals& globals) {
   Json json = json_of(detail.event, globals);

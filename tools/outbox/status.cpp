@@ -6,14 +6,13 @@
 
 #include "events_json.hpp"
 #include "format.hpp"
+#include "json.hpp"
 #include "mask.hpp"
 #include "outbox/metrics.hpp"
 
 namespace cli {
 
 namespace {
-
-using Json = nlohmann::ordered_json;
 
 void put_counts(Json& json, const outbox::Counts& counts) {
   json["pending"] = counts.pending;

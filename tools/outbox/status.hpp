@@ -2,17 +2,16 @@
 
 // The queue as a whole, in the forms in which several commands show it.
 
-#include <nlohmann/json.hpp>
 #include <string>
 
 #include "globals.hpp"
+#include "json.hpp"
 #include "outbox/inspect.hpp"
 
 namespace cli {
 
-nlohmann::ordered_json json_of(const outbox::Status& status, const Globals& globals);
-nlohmann::ordered_json json_of(const outbox::DestinationStatus& destination,
-                               const Globals& globals);
+Json json_of(const outbox::Status& status, const Globals& globals);
+Json json_of(const outbox::DestinationStatus& destination, const Globals& globals);
 
 /// The columns of `outbox status`.
 std::string table_of(const outbox::Status& status);

@@ -12,6 +12,7 @@
 #include "events_json.hpp"
 #include "format.hpp"
 #include "globals.hpp"
+#include "json.hpp"
 #include "mask.hpp"
 #include "outbox/inspect.hpp"
 
@@ -19,7 +20,6 @@ namespace cli {
 
 namespace {
 
-using Json = nlohmann::ordered_json;
 using std::chrono::milliseconds;
 
 struct TailFlags {

@@ -15,6 +15,7 @@
 #include "events_json.hpp"
 #include "format.hpp"
 #include "globals.hpp"
+#include "json.hpp"
 #include "mask.hpp"
 #include "outbox/inspect.hpp"
 #include "status.hpp"
@@ -116,9 +117,7 @@ class Watch {
 
   std::string line(const Look& look) const {
     if (globals_.is_json) {
-      const auto rate = [](const Rate& of) {
-        return of.now() ? nlohmann::ordered_json(*of.now()) : nlohmann::ordered_json(nullptr);
-      };
+      const auto rate = [](const Rate& of) { return of.now() ? Json(*of.now()) : Json(nullptr); };
       return line_of({{"time", rfc3339(std::chrono::system_clock::now())},
                       {"delivered_per_s", rate(delivered_)},
                       {"enqueued_per_s", rate(enqueued_)},

@@ -18,7 +18,7 @@ unsigned month_of(std::string_view name) {
   return found == names.end() ? 0 : static_cast<unsigned>(found - names.begin()) + 1;
 }
 
-struct Fields {
+struct DateFields {
   int year = 0;
   unsigned month = 0;
   int day = 0;
@@ -27,7 +27,7 @@ struct Fields {
   int seconds = 0;
 };
 
-void read_time(Reader& reader, Fields& fields) {
+void read_time(Reader& reader, DateFields& fields) {
   fields.hours = reader.number(2);
   reader.expect(':');
   fields.minutes = reader.number(2);
@@ -41,8 +41,8 @@ void read_gmt(Reader& reader) {
 
 // "Sun, 06 Nov 1994 08:49:37 GMT", and with a full name of the day "Sunday, 06-Nov-94 08:49:37
 // GMT".
-Fields read_with_comma(Reader& reader) {
-  Fields fields;
+DateFields read_with_comma(Reader& reader) {
+  DateFields fields;
   reader.skip_through(',');
   reader.expect(' ');
   fields.day = reader.number(2);
@@ -59,8 +59,8 @@ Fields read_with_comma(Reader& reader) {
 }
 
 // "Sun Nov  6 08:49:37 1994"
-Fields read_asctime(Reader& reader) {
-  Fields fields;
+DateFields read_asctime(Reader& reader) {
+  DateFields fields;
   reader.text(3);
   reader.expect(' ');
   fields.month = month_of(reader.text(3));
@@ -79,7 +79,7 @@ std::optional<Instant> http_date(std::string_view text) {
   using namespace std::chrono;
   Reader reader{text};
   const bool has_comma = text.find(',') != std::string_view::npos;
-  const Fields fields = has_comma ? read_with_comma(reader) : read_asctime(reader);
+  const DateFields fields = has_comma ? read_with_comma(reader) : read_asctime(reader);
   const year_month_day day{year{fields.year}, month{fields.month},
                            std::chrono::day{static_cast<unsigned>(fields.day)}};
   if (reader.has_failed() || !reader.is_at_end() || !day.ok()) return std::nullopt;

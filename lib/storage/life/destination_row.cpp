@@ -10,7 +10,7 @@ namespace outbox::storage {
 
 namespace {
 
-constexpr auto action = "serve the destination";
+constexpr auto serve_action = "serve the destination";
 
 // Below 1 means nothing: a request holds an event at least.
 std::optional<std::size_t> size_or_none(const Statement& row, int column) {
@@ -67,7 +67,7 @@ bool DestinationRow::serve(const ServeOptions& options, core::Instant now) {
                     "select endpoint, database_identity, block_on_dead, log_gap"
                     " from main.outbox_destinations"
                     " where name = ?1 and first_served_at_ms is not null",
-                    action};
+                    serve_action};
     if (known.bind(1, name_).step()) {
       last_identity = known.text(1);
       const bool blocks = options.on_dead == core::OnDead::blocks;
@@ -80,9 +80,9 @@ bool DestinationRow::serve(const ServeOptions& options, core::Instant now) {
   const bool is_foreign =
       !last_identity.empty() && last_identity != options.identity && has_pending();
   change_atomically(
-      db_, action,
+      db_, serve_action,
       [&] {
-        make_destination(db_, name_, action);
+        make_destination(db_, name_, serve_action);
         write_serve(options, now);
         meet_endpoint(options.endpoint);
         queue_missing(db_, name_);
@@ -98,7 +98,7 @@ void DestinationRow::write_serve(const ServeOptions& options, core::Instant now)
             "update main.outbox_destinations set"
             " database_identity = coalesce(?2, database_identity), block_on_dead = ?4,"
             " first_served_at_ms = coalesce(first_served_at_ms, ?3) where name = ?1",
-            action}
+            serve_action}
       .bind(1, name_)
       .bind(2, text_or_null(options.identity))
       .bind(3, core::unix_ms(now))
@@ -114,7 +114,7 @@ void DestinationRow::meet_endpoint(const std::string& endpoint) {
             " hold_since_ms = null, hold_until_ms = null, hold_tries = 0,"
             " batch_events_max = null, batch_bytes_max = null, suspects = 0, failures = 0,"
             " selective = 0 where name = ?1 and endpoint is not ?2",
-            action}
+            serve_action}
       .bind(1, name_)
       .bind(2, endpoint)
       .run();
@@ -125,7 +125,7 @@ void DestinationRow::free_held_keys() {
   Statement keys{db_,
                  "select distinct ordering_key from main.outbox_queue where destination = ?1"
                  " and ordering_key is not null and state = 4",
-                 action};
+                 serve_action};
   keys.bind(1, name_);
   std::vector<std::string> held;
   while (keys.step()) held.push_back(keys.text(0));
@@ -137,7 +137,7 @@ void DestinationRow::pause_foreign(core::Instant now) {
             "update main.outbox_destinations set paused_at_ms = coalesce(paused_at_ms, ?2),"
             " paused_reason = 'a copied or restored database: resume if its events may be"
             " sent again' where name = ?1",
-            action}
+            serve_action}
       .bind(1, name_)
       .bind(2, core::unix_ms(now))
       .run();
@@ -145,7 +145,7 @@ void DestinationRow::pause_foreign(core::Instant now) {
 
 bool DestinationRow::has_pending() {
   Statement one{db_, "select 1 from main.outbox_queue where destination = ?1 and state < 4 limit 1",
-                action};
+                serve_action};
   return one.bind(1, name_).step();
 }
 

@@ -11,7 +11,7 @@ namespace outbox::storage {
 
 namespace {
 
-constexpr auto action = "record a round";
+constexpr auto record_action = "record a round";
 
 using Rows = std::vector<const core::QueuedEvent*>;
 
@@ -46,7 +46,7 @@ Ledger::Ledger(sqlite3* db, std::string destination, DestinationRow& row,
       row_{row},
       patience_{patience},
       log_{db, destination_},
-      writing_{db, Brackets::Kind::write, action, Use::often},
+      writing_{db, Brackets::Kind::write, record_action, Use::often},
       // Only while something holds its key: that may have left since it was read.
       move_waiting_{db,
                     guarded("update main.outbox_queue set state = 1") +
@@ -55,42 +55,43 @@ Ledger::Ledger(sqlite3* db, std::string destination, DestinationRow& row,
                         " or exists (select 1 from main.outbox_queue b, main.outbox_destinations d"
                         " where d.name = ?1 and d.block_on_dead and b.destination = ?1"
                         " and b.ordering_key = ?6 and b.event < ?4 and b.state = 4))",
-                    action, Use::often},
+                    record_action, Use::often},
       // The guard of a whole run: how many rows there are, and the sum of their times, the lower
       // 40 bits of each, some 34 years, so that no sum overflows.
       count_run_{db,
                  "select count(*), sum(enqueued_at_ms & 0xffffffffff) from main.outbox_queue"
                  " where destination = ?1 and state = ?2 and due_at_ms = ?3"
                  " and event between ?4 and ?5",
-                 action, Use::often},
-      data_version_{db, "pragma main.data_version", action, Use::often},
+                 record_action, Use::often},
+      data_version_{db, "pragma main.data_version", record_action, Use::often},
       // Neighbours by id, all taken: between them there is no other row.
       remove_run_{db,
                   "delete from main.outbox_queue where destination = ?1 and state = ?2"
                   " and due_at_ms = ?3 and event between ?4 and ?5",
-                  action, Use::often},
-      remove_{db, guarded("delete from main.outbox_queue"), action, Use::often},
-      scrub_{db, "update main.outbox_events set payload = '{}' where id = ?1", action, Use::often},
+                  record_action, Use::often},
+      remove_{db, guarded("delete from main.outbox_queue"), record_action, Use::often},
+      scrub_{db, "update main.outbox_events set payload = '{}' where id = ?1", record_action,
+             Use::often},
       bury_{db,
             guarded("update main.outbox_queue set state = 4, due_at_ms = 0, settled_at_ms = ?6,"
                     " last_error = ?7, refusals = coalesce(?8, refusals),"
                     " solo_failures = coalesce(?9, solo_failures)"),
-            action, Use::often},
+            record_action, Use::often},
       suspect_{db,
                guarded("update main.outbox_queue set state = 3, due_at_ms = ?6, refusals = ?7,"
                        " solo_failures = ?8, refused_in = ?9, search = ?10, last_error = ?11,"
                        " suspected_at_ms = ?12"),
-               action, Use::often},
+               record_action, Use::often},
       search_{db, guarded("update main.outbox_queue set state = 2, due_at_ms = 0, search = ?6"),
-              action, Use::often},
+              record_action, Use::often},
       leave_search_{db,
                     "update main.outbox_queue set state = 0, search = null where destination = ?1"
                     " and state = 2 and due_at_ms = 0 and event = ?3 and search = ?2",
-                    action, Use::often},
+                    record_action, Use::often},
       end_search_{db,
                   "update main.outbox_queue set state = 0, search = null where destination = ?1"
                   " and state = 2 and due_at_ms = 0 and search = ?2",
-                  action, Use::often} {}
+                  record_action, Use::often} {}
 
 Recorded Ledger::record(const Changes& changes, Claims& claims, core::Instant now) {
   if (changes.is_empty()) return {};
@@ -103,7 +104,7 @@ Recorded Ledger::record(const Changes& changes, Claims& claims, core::Instant no
 std::optional<Recorded> Ledger::try_record(const Changes& changes, Claims& claims,
                                            core::Instant now, Marks marks) {
   const core::Settlement& settlement = changes.settlement;
-  WriteTransaction transaction{db_, action, patience_, &writing_};
+  WriteTransaction transaction{db_, record_action, patience_, &writing_};
   const auto begin = std::chrono::steady_clock::now();
   Recording recording{.claims = claims, .now = now, .marks = marks};
   {

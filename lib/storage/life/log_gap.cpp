@@ -11,14 +11,15 @@ namespace outbox::storage {
 
 namespace {
 
-constexpr auto action = "compare the log with the queue";
+constexpr auto compare_action = "compare the log with the queue";
 
 using Ranges = std::vector<std::pair<std::int64_t, std::int64_t>>;
 
 // What requests have delivered, in order.
 Ranges delivered_ranges(sqlite3* db) {
-  Statement rows{
-      db, "select delivered_ids from main.outbox_requests where delivered_ids is not null", action};
+  Statement rows{db,
+                 "select delivered_ids from main.outbox_requests where delivered_ids is not null",
+                 compare_action};
   Ranges ranges;
   while (rows.step()) {
     core::for_each_range(rows.text(0), [&](std::int64_t first, std::int64_t last) {
@@ -43,7 +44,7 @@ core::Ids unqueued(sqlite3* db) {
   Statement rows{db,
                  "select id from main.outbox_events"
                  " where id not in (select event from main.outbox_queue)",
-                 action};
+                 compare_action};
   core::Ids missing;
   while (rows.step()) {
     if (!contains(delivered, rows.integer(0))) missing.push_back(rows.integer(0));
@@ -56,7 +57,7 @@ void queue_events(sqlite3* db, const core::Ids& ids) {
                    "insert into main.outbox_queue (destination, due_at_ms, event, ordering_key,"
                    " enqueued_at_ms) select destination, due_at_ms, id, ordering_key,"
                    " enqueued_at_ms from main.outbox_events where id = ?1",
-                   action};
+                   compare_action};
   for (const std::int64_t id : ids) insert.bind(1, id).run();
 }
 
@@ -67,7 +68,7 @@ std::int64_t log_gap(sqlite3* db) {
                        " - (select count(*) from main.outbox_queue)"
                        " - (select coalesce(sum(delivered + removed), 0)"
                        " from main.outbox_destinations)",
-                       action)
+                       compare_action)
       .value_or(0);
 }
 
@@ -76,7 +77,7 @@ std::int64_t queue_missing(sqlite3* db, const std::string& destination) {
   const core::Ids missing = gap == 0 ? core::Ids{} : unqueued(db);
   queue_events(db, missing);
   const auto queued = static_cast<std::int64_t>(missing.size());
-  Statement{db, "update main.outbox_destinations set log_gap = ?2 where name = ?1", action}
+  Statement{db, "update main.outbox_destinations set log_gap = ?2 where name = ?1", compare_action}
       .bind(1, destination)
       .bind(2, gap - queued)
       .run();

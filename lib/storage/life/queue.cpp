@@ -10,7 +10,7 @@ namespace outbox::storage {
 
 namespace {
 
-constexpr auto action = "take";
+constexpr auto take_action = "take";
 // One take looks at this many rows, at most: those that it finds behind an earlier event of their
 // key are moved away in one transaction, which must be short.
 constexpr std::size_t looks_max = 2'000;
@@ -33,33 +33,33 @@ Queue::Queue(sqlite3* db, std::string destination)
     : db_{db},
       destination_{std::move(destination)},
       at_once_{db, taking_sql("q.state = 0 and q.due_at_ms = 0 and q.event > ?2 order by q.event"),
-               action, Use::often},
+               take_action, Use::often},
       scheduled_{db,
                  taking_sql("q.state = 0 and q.due_at_ms between 1 and ?2"
                             " order by q.due_at_ms, q.event",
                             ", q.due_at_ms"),
-                 action, Use::often},
+                 take_action, Use::often},
       earlier_in_key_{db,
                       "select event from main.outbox_queue where destination = ?1"
                       " and ordering_key = ?2 and event < ?3 and state < 4"
                       " order by event desc limit 1",
-                      action, Use::often},
+                      take_action, Use::often},
       dead_in_key_{db,
                    "select event from main.outbox_queue where destination = ?1"
                    " and ordering_key = ?2 and event < ?3 and state = 4 limit 1",
-                   action, Use::often},
+                   take_action, Use::often},
       next_in_key_{db,
                    "select event, state, due_at_ms from main.outbox_queue where destination = ?1"
                    " and ordering_key = ?2 and event > ?3 and state < 4 order by event limit 1",
-                   action, Use::often},
+                   take_action, Use::often},
       row_of_key_{db,
                   taking_sql("q.ordering_key = ?2 and q.event = ?3 and q.state < 4",
                              ", q.state, q.due_at_ms"),
-                  action, Use::often},
+                  take_action, Use::often},
       in_search_{db,
                  taking_sql("q.state = 2 and q.due_at_ms = 0 and q.event >= ?2 order by q.event",
                             ", q.search"),
-                 action, Use::often},
+                 take_action, Use::often},
       // A failure at it alone is no refusal: it waits its time, whatever is accepted meanwhile.
       suspects_{db,
                 taking_sql("q.state = 3 and (q.due_at_ms <= ?2 or q.due_at_ms > ?3"
@@ -67,20 +67,20 @@ Queue::Queue(sqlite3* db, std::string destination)
                            "q.refused_in) < ?4))",
                            ", q.due_at_ms, q.refused_in, q.search, q.refusals, q.solo_failures,"
                            " q.suspected_at_ms"),
-                action, Use::often},
+                take_action, Use::often},
       unproven_death_{db,
                       "select 1 from main.outbox_queue where destination = ?1 and ordering_key = ?2"
                       " and state = 4 and refused_in > ?3 limit 1",
-                      action, Use::often},
+                      take_action, Use::often},
       has_waiting_{db,
                    "select 1 from main.outbox_queue where destination = ?1 and state = 1 limit 1",
-                   action, Use::often},
+                   take_action, Use::often},
       next_due_{db,
                 "select min(due) from (select min(due_at_ms) as due from main.outbox_queue"
                 " where destination = ?1 and state = 0 and due_at_ms > ?2"
                 " union all select min(due_at_ms) from main.outbox_queue"
                 " where destination = ?1 and state = 3 and due_at_ms > ?2)",
-                action, Use::often},
+                take_action, Use::often},
       data_version_{db, "pragma main.data_version", "look for commits", Use::often} {}
 
 Take Queue::take(const core::BatchLimits& limits, core::Instant now, Claims& claims) {

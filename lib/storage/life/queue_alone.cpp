@@ -10,15 +10,15 @@ namespace outbox::storage {
 
 namespace {
 
-constexpr auto action = "take";
+constexpr auto take_alone_action = "take";
 // From the place of a probe on: a row in flight, or one whose key is held, is passed over.
 constexpr int probe_looks_max = 32;
-constexpr auto no_limit = std::numeric_limits<std::size_t>::max();
+constexpr auto any_size = std::numeric_limits<std::size_t>::max();
 
 }  // namespace
 
 Take Queue::take_searched(const core::Ids& ids, Claims& claims) {
-  const core::BatchLimits all{.events_max = ids.size(), .bytes_max = no_limit};
+  const core::BatchLimits all{.events_max = ids.size(), .bytes_max = any_size};
   Taking taking{all, {}, claims};
   for (const std::int64_t id : ids) {
     const ResetAtEnd end{in_search_};
@@ -55,7 +55,7 @@ ProbeTake Queue::take_probe(double place, core::QueueState from, Claims& claims)
 // From the first to the last id of a state, `place` of the way; 0: there is none.
 std::int64_t Queue::place_in(core::QueueState state, double place) {
   const auto edge = [&](const char* sql) {
-    Statement row{db_, sql, action};
+    Statement row{db_, sql, take_alone_action};
     row.bind(1, destination_).bind(2, static_cast<std::int64_t>(state)).step();
     return row.integer(0);
   };

@@ -9,8 +9,8 @@ namespace outbox::storage {
 
 namespace {
 
-constexpr auto action = "look at the queue";
-constexpr std::size_t looks_max = 10'000;
+constexpr auto look_action = "look at the queue";
+constexpr std::size_t rows_max = 10'000;
 
 }  // namespace
 
@@ -37,7 +37,7 @@ std::int64_t Queue::remaining_count(core::Instant now) {
 }
 
 std::int64_t Queue::count(core::Instant now, const char* sql) {
-  Statement rows{db_, sql, action};
+  Statement rows{db_, sql, look_action};
   rows.bind(1, destination_).bind(2, core::unix_ms(now)).step();
   return rows.integer(0);
 }
@@ -52,9 +52,9 @@ std::vector<core::QueuedEvent> Queue::expired(core::Instant due_before, core::In
                    "select event, due_at_ms, enqueued_at_ms, ordering_key from main.outbox_queue"
                    " where destination = ?1 and state = ?2 and " +
                        std::string{range},
-                   action};
+                   look_action};
     rows.bind(1, destination_).bind(2, static_cast<std::int64_t>(state));
-    for (std::size_t looks = 0; looks < looks_max && found.size() < events_max && rows.step();
+    for (std::size_t looks = 0; looks < rows_max && found.size() < events_max && rows.step();
          ++looks) {
       const core::Instant due = core::instant_of(rows.integer(time_column));
       if (due >= due_before && due > now) continue;

@@ -6,7 +6,7 @@ namespace outbox::storage {
 
 namespace {
 
-constexpr auto action = "record a round";
+constexpr auto log_action = "record a round";
 
 }  // namespace
 
@@ -18,14 +18,14 @@ RequestLog::RequestLog(sqlite3* db, std::string destination)
            " first_id, last_id, ids, delivered_ids, bytes, status, outcome, reason, response_id,"
            " warnings, parent, search)"
            " values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)",
-           action, Use::often},
-      change_search_{db, "update main.outbox_requests set search = ?2 where id = ?1", action,
+           log_action, Use::often},
+      change_search_{db, "update main.outbox_requests set search = ?2 where id = ?1", log_action,
                      Use::often},
       forget_{db,
               "delete from main.outbox_requests where delivered_ids is null"
               " and search is null"
               " and id <= (select max(id) from main.outbox_requests) - ?1",
-              action, Use::often} {}
+              log_action, Use::often} {}
 
 std::int64_t RequestLog::add(const core::SentBatch& sent, const core::Ids& delivered) {
   const std::string ids = core::ranges_text(sent.ids);

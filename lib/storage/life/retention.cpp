@@ -9,8 +9,8 @@ namespace outbox::storage {
 
 namespace {
 
-constexpr auto action = "prune";
-constexpr auto no_limit = std::numeric_limits<std::size_t>::max();
+constexpr auto retention_action = "prune";
+constexpr auto all_of_them = std::numeric_limits<std::size_t>::max();
 
 struct OldRequest {
   std::int64_t id = 0;
@@ -26,7 +26,7 @@ std::vector<OldRequest> old_requests(sqlite3* db, const std::string& destination
   Statement rows{db,
                  "select id, started_at_ms + took_ms, delivered_ids from main.outbox_requests"
                  " where destination = ?1 and delivered_ids is not null order by id",
-                 action};
+                 retention_action};
   rows.bind(1, std::string_view{destination});
   std::vector<OldRequest> found;
   for (int young = 0; young < young_max && found.size() < requests_max && rows.step();) {
@@ -43,13 +43,15 @@ OldRequests::OldRequests(sqlite3* db, std::string destination)
     : db_{db}, destination_{std::move(destination)} {}
 
 std::int64_t OldRequests::remove_some(core::Instant ended_before) {
-  Statement remove{db_, "delete from main.outbox_events where id between ?1 and ?2", action};
+  Statement remove{db_, "delete from main.outbox_events where id between ?1 and ?2",
+                   retention_action};
   // The newest row stays, since a request's id must not come twice.
   Statement forget{db_,
                    "delete from main.outbox_requests where id = ?1"
                    " and id < (select max(id) from main.outbox_requests)",
-                   action};
-  Statement keep{db_, "update main.outbox_requests set delivered_ids = null where id = ?1", action};
+                   retention_action};
+  Statement keep{db_, "update main.outbox_requests set delivered_ids = null where id = ?1",
+                 retention_action};
   const std::vector<OldRequest> old =
       old_requests(db_, destination_, ended_before, removed_requests_max + 1);
   std::int64_t removed = 0;
@@ -69,7 +71,7 @@ std::int64_t OldRequests::remove_some(core::Instant ended_before) {
     Statement{db_,
               "update main.outbox_destinations set removed = removed + ?2,"
               " delivered = delivered - ?2 where name = ?1",
-              action}
+              retention_action}
         .bind(1, std::string_view{destination_})
         .bind(2, removed)
         .run();
@@ -83,9 +85,9 @@ bool OldRequests::has_old(core::Instant ended_before) {
 
 std::int64_t OldRequests::count(core::Instant ended_before) {
   Statement events{db_, "select count(*) from main.outbox_events where id between ?1 and ?2",
-                   action};
+                   retention_action};
   std::int64_t found = 0;
-  for (const OldRequest& request : old_requests(db_, destination_, ended_before, no_limit)) {
+  for (const OldRequest& request : old_requests(db_, destination_, ended_before, all_of_them)) {
     core::for_each_range(request.delivered_ids, [&](std::int64_t first, std::int64_t last) {
       events.bind(1, first).bind(2, last).step();
       found += events.integer(0);

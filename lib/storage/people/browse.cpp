@@ -15,16 +15,16 @@ namespace outbox::storage {
 
 namespace {
 
-constexpr auto action = "browse events";
+constexpr auto browse_action = "browse events";
 constexpr std::size_t limit_default = 100;
 constexpr std::size_t look_min = 50;
 constexpr std::size_t look_max = 1'000;  // some 10 ms
 
 using core::QueueState;
-using QueueStates = std::vector<QueueState>;
+using StateList = std::vector<QueueState>;
 
 // The states of the queue that hold what a filter may let through; none: it is about the log.
-QueueStates queue_states_of(const EventFilter& filter) {
+StateList queue_states_of(const EventFilter& filter) {
   const bool is_about_queue = !filter.error.empty() || filter.settled_since;
   if (!filter.state) {
     if (!is_about_queue) return {};
@@ -58,7 +58,7 @@ class Candidates {
     if (states_.empty()) return;
     if (!filter.destination.empty()) destinations_.push_back(filter.destination);
     if (!destinations_.empty()) return;
-    for (Statement names{db, queued_destinations, action}; names.step();) {
+    for (Statement names{db, queued_destinations, browse_action}; names.step();) {
       destinations_.push_back(names.text(0));
     }
   }
@@ -66,7 +66,8 @@ class Candidates {
   core::Ids next(std::int64_t after, std::size_t count) {
     core::Ids ids;
     if (states_.empty()) {
-      Statement rows{db_, "select id from main.outbox_events where id" + behind("id"), action};
+      Statement rows{db_, "select id from main.outbox_events where id" + behind("id"),
+                     browse_action};
       rows.bind(1, after).bind(2, static_cast<std::int64_t>(count));
       while (rows.step()) ids.push_back(rows.integer(0));
       return ids;
@@ -97,7 +98,7 @@ class Candidates {
     sql += due;
     sql += " and event";
     sql += behind("event");
-    Statement rows{db_, sql, action};
+    Statement rows{db_, sql, browse_action};
     for (const std::string& destination : destinations_) {
       for (const QueueState state : states_) {
         const ResetAtEnd end{rows};
@@ -112,7 +113,7 @@ class Candidates {
 
   sqlite3* db_;
   const EventFilter& filter_;
-  QueueStates states_;
+  StateList states_;
   std::vector<std::string> destinations_ = {};
 };
 
@@ -144,7 +145,7 @@ Glance glance(sqlite3* db, const EventFilter& filter, const core::Ids& ids) {
   sql += Chosen{ids}.sql();
   sql += ") order by id";
   if (filter.order == Order::newest_first) sql += " desc";
-  Statement rows{db, sql, action};
+  Statement rows{db, sql, browse_action};
   for (std::size_t i = 0; i < values.size(); ++i) {
     rows.bind(static_cast<int>(i) + 1, std::string_view{values[i]});
   }

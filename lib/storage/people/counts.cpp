@@ -19,7 +19,7 @@ namespace outbox::storage {
 namespace {
 
 using Destinations = std::map<std::string, DestinationStatus>;
-constexpr auto action = "read the status";
+constexpr auto count_action = "read the status";
 
 void read_rows_of(sqlite3* db, Destinations& destinations) {
   Statement rows{db,
@@ -27,7 +27,7 @@ void read_rows_of(sqlite3* db, Destinations& destinations) {
                  " hold_reason, hold_since_ms, hold_until_ms, hold_tries, delivered,"
                  " delivered_total, removed, requests_total, hold_kind, database_identity"
                  " from main.outbox_destinations",
-                 action};
+                 count_action};
   const std::string identity = identity_of(path_of(db));
   while (rows.step()) {
     DestinationStatus& found = destinations[rows.text(0)];
@@ -63,7 +63,7 @@ void read_queue(sqlite3* db, Destinations& destinations, core::Instant now) {
                  "select destination, state, sum(due_at_ms <= ?1), sum(due_at_ms > ?1),"
                  " min(iif(due_at_ms = 0, enqueued_at_ms, iif(due_at_ms <= ?1, due_at_ms, null)))"
                  " from main.outbox_queue group by destination, state",
-                 action};
+                 count_action};
   rows.bind(1, core::unix_ms(now));
   while (rows.step()) {
     Counts& counts = destinations[rows.text(0)].counts;
@@ -91,7 +91,7 @@ std::vector<Holder> read_holders(sqlite3* db, const DestinationStatus& destinati
                  " and ordering_key is not null and (state = 3 or exists"
                  " (select 1 from main.outbox_destinations where name = ?1 and block_on_dead))"
                  " limit 100",
-                 action};
+                 count_action};
   std::vector<Holder> found;
   for (const auto state : {core::QueueState::suspect, core::QueueState::dead}) {
     rows.reset();
@@ -150,7 +150,7 @@ Status read_status(sqlite3* db, const std::string& destination, core::Instant no
       // AUTOINCREMENT counts every event ever, also those that nothing above knows of any more.
       status.counts.enqueued =
           query_integer(db, "select seq from main.sqlite_sequence where name = 'outbox_events'",
-                        action)
+                        count_action)
               .value_or(0);
     }
     return status;
@@ -163,11 +163,12 @@ std::vector<DestinationStatus> read_destinations(sqlite3* db) {
     require_schema(db);
     Destinations destinations;
     read_rows_of(db, destinations);
-    for (Statement names{db, queued_destinations, action}; names.step();) {
+    for (Statement names{db, queued_destinations, count_action}; names.step();) {
       destinations[names.text(0)];
     }
     Statement pending{
-        db, "select 1 from main.outbox_queue where destination = ?1 and state < 4 limit 1", action};
+        db, "select 1 from main.outbox_queue where destination = ?1 and state < 4 limit 1",
+        count_action};
     std::vector<DestinationStatus> found;
     for (auto& [name, destination] : destinations) {
       const ResetAtEnd end{pending};
@@ -187,7 +188,7 @@ std::vector<FailureReason> read_failures(sqlite3* db, const std::string& destina
       " where state in (3, 4) and (?1 is null or destination = ?1) and destination in (";
   sql += queued_destinations;
   sql += ") group by 1, 2, 3 order by 4 desc, 5 desc limit ?2";
-  Statement rows{db, sql, action};
+  Statement rows{db, sql, count_action};
   rows.bind(1, text_or_null(destination))
       .bind(2, static_cast<std::int64_t>(
                    std::min<std::size_t>(limit, std::numeric_limits<std::int64_t>::max())));

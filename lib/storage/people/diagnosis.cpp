@@ -19,7 +19,7 @@ namespace outbox::storage {
 
 namespace {
 
-constexpr auto action = "diagnose";
+constexpr auto diagnose_action = "diagnose";
 using Level = Finding::Level;
 
 std::string events_text(std::int64_t count) {
@@ -27,7 +27,7 @@ std::string events_text(std::int64_t count) {
 }
 
 Finding look_at_pages(sqlite3* db) {
-  const std::string first = query_text(db, "pragma main.quick_check(1)", action);
+  const std::string first = query_text(db, "pragma main.quick_check(1)", diagnose_action);
   if (first == "ok") return {"integrity", Level::good, "quick_check is ok"};
   return {"integrity", Level::problem,
           "the file is damaged: " + first + ". Restore a backup, or see sqlite.org/recovery.html"};
@@ -39,7 +39,7 @@ std::map<std::string, std::string> schema_of(sqlite3* db) {
   Statement rows{db,
                  "select type || ' ' || name, coalesce(sql, '') from main.sqlite_schema"
                  " where tbl_name glob 'outbox_*'",
-                 action};
+                 diagnose_action};
   std::map<std::string, std::string> objects;
   while (rows.step()) objects[rows.text(0)] = rows.text(1);
   return objects;
@@ -54,7 +54,7 @@ std::map<std::string, std::string> schema_as_made() {
   sqlite3* handle = nullptr;
   const int code = sqlite3_open(":memory:", &handle);
   const std::unique_ptr<sqlite3, CloseHandle> scratch{handle};
-  if (code != SQLITE_OK) throw_error(handle, code, action);
+  if (code != SQLITE_OK) throw_error(handle, code, diagnose_action);
   migrate(ConnectionRef{handle});
   return schema_of(handle);
 }
@@ -91,7 +91,7 @@ Finding look_at_plans(sqlite3* db) {
        hot = sqlite3_next_stmt(db, hot)) {
     const std::string sql = sqlite3_sql(hot);
     if (sql.find("outbox_") == std::string::npos) continue;
-    Statement plan{db, "explain query plan " + sql, action};
+    Statement plan{db, "explain query plan " + sql, diagnose_action};
     while (plan.step()) {
       const std::string step = plan.text(3);
       for (const char* large : {"SCAN outbox_events", "SCAN outbox_queue", "SCAN outbox_requests",
@@ -119,13 +119,13 @@ Differences compare(sqlite3* db) {
   found.orphans = query_integer(db,
                                 "select count(*) from main.outbox_queue"
                                 " where event not in (select id from main.outbox_events)",
-                                action)
+                                diagnose_action)
                       .value_or(0);
   found.altered = query_integer(db,
                                 "select count(*) from main.outbox_queue q join main.outbox_events e"
                                 " on e.id = q.event where e.destination <> q.destination"
                                 " or e.ordering_key is not q.ordering_key",
-                                action)
+                                diagnose_action)
                       .value_or(0);
   Statement rows{db,
                  "with counted (name, delivered) as materialized ("
@@ -133,12 +133,13 @@ Differences compare(sqlite3* db) {
                  " where id not in (select event from main.outbox_queue) group by 1)"
                  " select d.name, coalesce(c.delivered, 0) - d.delivered"
                  " from main.outbox_destinations d left join counted c on c.name = d.name",
-                 action};
+                 diagnose_action};
   while (rows.step()) {
     if (rows.integer(1) != 0) found.delivered[rows.text(0)] = rows.integer(1);
   }
   // They are counted above as delivered, and are not.
-  Statement destination{db, "select destination from main.outbox_events where id = ?1", action};
+  Statement destination{db, "select destination from main.outbox_events where id = ?1",
+                        diagnose_action};
   for (const std::int64_t id : found.missing) {
     const ResetAtEnd end{destination};
     if (destination.bind(1, id).step()) --found.delivered[destination.text(0)];

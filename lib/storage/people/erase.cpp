@@ -20,9 +20,9 @@ namespace outbox::storage {
 
 namespace {
 
-constexpr auto action = "erase";
+constexpr auto erase_action = "erase";
 constexpr auto unfinished = "erase (unfinished)";
-constexpr std::int64_t looks_max = 2'000;  // rows in one read transaction
+constexpr std::int64_t rows_at_once = 2'000;  // rows in one read transaction
 constexpr std::size_t ids_max = 100'000'000;
 
 std::optional<std::string> place_in(const Statement& row, const Subject& subject) {
@@ -53,12 +53,12 @@ FoundEvents find_events(sqlite3* db, const Subject& subject) {
   Statement rows{db,
                  "select id, payload, ordering_key, dedupe_key, headers from main.outbox_events"
                  " where id > ?1 order by id limit ?2",
-                 action};
+                 erase_action};
   FoundEvents found;
   std::int64_t after = std::numeric_limits<std::int64_t>::min();
-  for (std::int64_t looks = looks_max; looks == looks_max;) {
+  for (std::int64_t looks = rows_at_once; looks == rows_at_once;) {
     const ResetAtEnd end{rows};
-    rows.bind(1, after).bind(2, looks_max);
+    rows.bind(1, after).bind(2, rows_at_once);
     for (looks = 0; rows.step(); ++looks) {
       after = rows.integer(0);
       std::optional<std::string> place = place_in(rows, subject);
@@ -82,9 +82,9 @@ Erasure::Erasure(sqlite3* db, const Subject& subject, const ChangeNote& note, Fo
   if (!ids_.empty()) {
     const AuditNote list{
         .action = unfinished, .subject = core::ranges_text(ids_), .note = {note_.actor, {}}};
-    change_atomically(db_, action, [&] { own_list = write_audit(db_, list, 0); });
+    change_atomically(db_, erase_action, [&] { own_list = write_audit(db_, list, 0); });
   }
-  Statement lists{db_, "select id, subject from main.outbox_audit where action = ?1", action};
+  Statement lists{db_, "select id, subject from main.outbox_audit where action = ?1", erase_action};
   lists.bind(1, std::string_view{unfinished});
   while (lists.step()) {
     goes_on_ = goes_on_ || lists.integer(0) != own_list;
@@ -98,7 +98,7 @@ Erasure::Erasure(sqlite3* db, const Subject& subject, const ChangeNote& note, Fo
 
 std::int64_t Erasure::remove_events() {
   BulkChange bulk{db_,
-                  {.action = action, .subject = by(subject_), .note = note_},
+                  {.action = erase_action, .subject = by(subject_), .note = note_},
                   Probe::none,
                   [this](std::int64_t) { let_others_in(db_); }};
   return bulk.run_all(ids_, Mode::apply, [&](const core::Ids& chunk) {
@@ -109,20 +109,20 @@ std::int64_t Erasure::remove_events() {
 void Erasure::forget_answers() {
   const core::Ids requests = while_busy([&] { return requests_about_removed(db_); });
   for_each_chunk(requests, [&](const core::Ids& chunk) {
-    change_atomically(db_, action, [&] {
+    change_atomically(db_, erase_action, [&] {
       Statement forget{db_,
                        "update main.outbox_requests set reason = null, warnings = null,"
                        " response_id = null where id = ?1",
-                       action};
+                       erase_action};
       for (const std::int64_t request : chunk) forget.bind(1, request).run();
     });
     let_others_in(db_);
   });
-  change_atomically(db_, action, [&] {
+  change_atomically(db_, erase_action, [&] {
     execute(db_,
             "update main.outbox_destinations set hold_reason = 'the reason was erased'"
             " where hold_reason is not null",
-            action);
+            erase_action);
   });
 }
 
@@ -133,8 +133,8 @@ void Erasure::rewrite_pages() {
 
 void Erasure::finish() {
   if (work_list_ == 0) return;
-  change_atomically(db_, action, [&] {
-    Statement{db_, "delete from main.outbox_audit where action = ?1 and id <= ?2", action}
+  change_atomically(db_, erase_action, [&] {
+    Statement{db_, "delete from main.outbox_audit where action = ?1 and id <= ?2", erase_action}
         .bind(1, std::string_view{unfinished})
         .bind(2, work_list_)
         .run();
@@ -154,7 +154,7 @@ bool truncate_wal(sqlite3* db) {
   }
   if (code == SQLITE_OK) return true;
   if ((code & 0xFF) == SQLITE_BUSY || (code & 0xFF) == SQLITE_LOCKED) return false;
-  throw_error(db, code, action);
+  throw_error(db, code, erase_action);
 }
 
 }  // namespace outbox::storage

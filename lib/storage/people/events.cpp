@@ -9,7 +9,7 @@ namespace outbox::storage {
 
 namespace {
 
-constexpr auto action = "read events";
+constexpr auto events_action = "read events";
 
 // A row of the queue is found by its primary key, as `find_queued` does it, for many events at
 // once: a suspect's place holds the time of its next try, and the suspects are few.
@@ -76,7 +76,7 @@ void put_deliveries(sqlite3* db, Events& events, SummaryOf summary_of) {
 
 std::vector<EventSummary> read_chosen(sqlite3* db, const Chosen& chosen, core::Instant now,
                                       Order order) {
-  Statement rows{db, select_from_log(summary_columns(), chosen, order), action};
+  Statement rows{db, select_from_log(summary_columns(), chosen, order), events_action};
   chosen.bind(rows);
   std::vector<EventSummary> events;
   while (rows.step()) events.push_back(summary_at(rows, now));
@@ -88,7 +88,8 @@ constexpr int detail_column = 13;  // behind those of the summary
 
 std::vector<EventDetail> read_chosen_details(sqlite3* db, const Chosen& chosen, core::Instant now,
                                              Order order = Order::oldest_first) {
-  Statement rows{db, select_from_log(summary_columns() + detail_columns, chosen, order), action};
+  Statement rows{db, select_from_log(summary_columns() + detail_columns, chosen, order),
+                 events_action};
   chosen.bind(rows);
   std::vector<EventDetail> events;
   while (rows.step()) {
@@ -146,7 +147,7 @@ std::vector<EventRow> read_rows(sqlite3* db, const Chosen& events) {
                  select_from_log("e.id, e.destination, e.ordering_key, q.state, q.due_at_ms,"
                                  " q.enqueued_at_ms",
                                  events),
-                 action};
+                 events_action};
   events.bind(rows);
   std::vector<EventRow> found;
   while (rows.step()) {
@@ -166,7 +167,7 @@ std::vector<EventRow> read_rows(sqlite3* db, const Chosen& events) {
 std::optional<core::Blocker> blocker_in_key(sqlite3* db, const EventDetail& event) {
   if (event.ordering_key.empty()) return std::nullopt;
   const auto first = [&](const char* sql) -> std::optional<core::Blocker> {
-    Statement before{db, sql, action};
+    Statement before{db, sql, events_action};
     before.bind(1, std::string_view{event.event.destination})
         .bind(2, std::string_view{event.ordering_key})
         .bind(3, event.event.id);
@@ -191,7 +192,7 @@ std::int64_t due_before(sqlite3* db, const EventSummary& event, core::Instant no
       " and state = 0 and due_at_ms = 0 and event < ?2 limit ?4)) +"
       " (select count(*) from (select event from main.outbox_queue where destination = ?1"
       " and state = 0 and due_at_ms between 1 and ?3 limit ?4) where event < ?2)",
-      action};
+      events_action};
   count.bind(1, std::string_view{event.destination})
       .bind(2, event.id)
       .bind(3, core::unix_ms(now))

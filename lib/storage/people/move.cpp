@@ -11,13 +11,13 @@ namespace outbox::storage {
 
 namespace {
 
-constexpr auto action = "move";
+constexpr auto move_action = "move";
 
 core::Ids movable(sqlite3* db, const std::string& from) {
   Statement rows{db,
                  "select event from main.outbox_queue where destination = ?1"
                  " and state in (0, 1, 2, 3, 4) order by event",
-                 action};
+                 move_action};
   rows.bind(1, std::string_view{from});
   core::Ids ids;
   while (rows.step()) ids.push_back(rows.integer(0));
@@ -31,13 +31,13 @@ Tally move_chunk(sqlite3* db, const std::string& from, const std::string& to,
   Statement in_log{db,
                    "update or ignore main.outbox_events set destination = ?2 where id = ?1"
                    " and destination = ?3 returning due_at_ms",
-                   action};
+                   move_action};
   Statement in_queue{db,
                      "update main.outbox_queue set destination = ?1,"
                      " state = iif(state = 4, 4, 0), due_at_ms = iif(state = 4, 0, ?6),"
                      " refusals = null, solo_failures = null, refused_in = null, search = null"
                      " where destination = ?2 and state = ?3 and due_at_ms = ?4 and event = ?5",
-                     action};
+                     move_action};
   Tally tally;
   for (const EventRow& row : read_rows(db, Chosen{chunk})) {
     const bool is_there =
@@ -67,9 +67,9 @@ Tally move_chunk(sqlite3* db, const std::string& from, const std::string& to,
 
 // Its counters go along, so that those of the file still add up.
 bool remove_if_empty(sqlite3* db, const std::string& from, const std::string& to) {
-  Statement any{db, "select 1 from main.outbox_events where destination = ?1 limit 1", action};
+  Statement any{db, "select 1 from main.outbox_events where destination = ?1 limit 1", move_action};
   if (any.bind(1, std::string_view{from}).step()) return false;
-  make_destination(db, to, action);
+  make_destination(db, to, move_action);
   Statement{
       db,
       "update main.outbox_destinations set removed = main.outbox_destinations.removed + f.removed,"
@@ -77,11 +77,12 @@ bool remove_if_empty(sqlite3* db, const std::string& from, const std::string& to
       " requests_total = main.outbox_destinations.requests_total + f.requests_total"
       " from (select removed, delivered_total, requests_total from main.outbox_destinations"
       " where name = ?1) f where name = ?2",
-      action}
+      move_action}
       .bind(1, std::string_view{from})
       .bind(2, std::string_view{to})
       .run();
-  Statement remove{db, "delete from main.outbox_destinations where name = ?1 returning 1", action};
+  Statement remove{db, "delete from main.outbox_destinations where name = ?1 returning 1",
+                   move_action};
   const bool is_removed = remove.bind(1, std::string_view{from}).step();
   remove.run();
   return is_removed;
@@ -92,7 +93,7 @@ bool remove_if_empty(sqlite3* db, const std::string& from, const std::string& to
 MoveReport move_events(sqlite3* db, const std::string& from, const std::string& to,
                        const ChangeNote& note, Mode mode, const Progress& progress) {
   BulkChange bulk{db,
-                  {.action = action, .destination = from, .subject = "to " + to, .note = note},
+                  {.action = move_action, .destination = from, .subject = "to " + to, .note = note},
                   Probe::asked,
                   progress};
   const core::Ids ids = while_busy([&] { return movable(db, from); });
@@ -101,18 +102,18 @@ MoveReport move_events(sqlite3* db, const std::string& from, const std::string& 
   })};
   if (mode == Mode::dry_run) return report;
   report.duplicates = static_cast<std::int64_t>(ids.size()) - report.events;
-  change_atomically(db, action, [&] {
+  change_atomically(db, move_action, [&] {
     // What was searched for there begins anew here.
     Statement{db,
               "update main.outbox_requests set search = null where destination = ?1"
               " and search is not null",
-              action}
+              move_action}
         .bind(1, std::string_view{from})
         .run();
     report.is_removed = remove_if_empty(db, from, to);
     if (report.is_removed && report.events == 0) {
-      write_audit(db, {.action = action, .destination = from, .subject = "to " + to, .note = note},
-                  0);
+      write_audit(
+          db, {.action = move_action, .destination = from, .subject = "to " + to, .note = note}, 0);
     }
   });
   return report;

@@ -12,12 +12,12 @@ namespace outbox::storage {
 
 namespace {
 
-constexpr auto action = "prune";
+constexpr auto prune_action = "prune";
 
 // Where something was delivered there is a row.
 std::vector<std::string> destinations(sqlite3* db, const std::string& wanted) {
   if (!wanted.empty()) return {wanted};
-  Statement rows{db, "select name from main.outbox_destinations order by name", action};
+  Statement rows{db, "select name from main.outbox_destinations order by name", prune_action};
   std::vector<std::string> names;
   while (rows.step()) names.push_back(rows.text(0));
   return names;
@@ -40,7 +40,7 @@ core::Ids old_discarded(sqlite3* db, const std::string& destination, core::Insta
   Statement rows{db,
                  "select event from main.outbox_queue where destination = ?1 and state = 5"
                  " and due_at_ms = 0 and settled_at_ms < ?2 order by event",
-                 action};
+                 prune_action};
   rows.bind(1, std::string_view{destination}).bind(2, core::unix_ms(before));
   core::Ids ids;
   while (rows.step()) ids.push_back(rows.integer(0));
@@ -67,7 +67,7 @@ std::int64_t prune(sqlite3* db, const PruneOptions& options, const ChangeNote& n
     throw std::invalid_argument{"outbox: prune: older_than must not be negative"};
   }
   BulkChange bulk{db,
-                  {.action = action,
+                  {.action = prune_action,
                    .destination = options.destination,
                    .subject = "settled " + std::to_string(options.older_than.count()) + " ms ago" +
                               (options.includes_discarded ? ", discarded too" : ""),

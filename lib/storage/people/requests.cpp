@@ -9,7 +9,7 @@ namespace outbox::storage {
 
 namespace {
 
-constexpr auto action = "read the request log";
+constexpr auto requests_action = "read the request log";
 
 constexpr auto select_requests =
     "select id, destination, started_at_ms, took_ms, events, first_id, last_id, bytes, status,"
@@ -42,7 +42,7 @@ void for_each_held(sqlite3* db, const char* column, const core::Ids& ids, See se
   std::string sql{"select id, started_at_ms + took_ms, "};
   sql += column;
   sql += " from main.outbox_requests where first_id <= ?2 and last_id >= ?1 order by id";
-  Statement rows{db, sql, action};
+  Statement rows{db, sql, requests_action};
   rows.bind(1, ids.front()).bind(2, ids.back());
   while (rows.step()) {
     core::for_each_range(rows.text(2), [&](std::int64_t first, std::int64_t last) {
@@ -59,7 +59,7 @@ std::vector<RequestSummary> read_requests(sqlite3* db, const std::string& destin
   Statement rows{db,
                  std::string{select_requests} +
                      " where ?1 is null or destination = ?1 order by id desc limit ?2",
-                 action};
+                 requests_action};
   rows.bind(1, text_or_null(destination)).bind(2, static_cast<std::int64_t>(limit));
   std::vector<RequestSummary> requests;
   while (rows.step()) requests.push_back(request_at(rows));
@@ -70,7 +70,7 @@ History history_of(sqlite3* db, const EventSummary& event) {
   Statement rows{db,
                  std::string{select_requests} +
                      " where destination = ?1 and first_id <= ?2 and last_id >= ?2 order by id",
-                 action};
+                 requests_action};
   rows.bind(1, std::string_view{event.destination}).bind(2, event.id);
   History history;
   while (rows.step()) {
@@ -94,9 +94,9 @@ core::Ids requests_about_removed(sqlite3* db) {
   Statement requests{db,
                      "select id, ids from main.outbox_requests where coalesce(reason, warnings,"
                      " response_id) is not null order by id",
-                     action};
+                     requests_action};
   Statement stored{db, "select count(*) from main.outbox_events where id between ?1 and ?2",
-                   action};
+                   requests_action};
   core::Ids found;
   while (requests.step()) {
     bool is_whole = true;

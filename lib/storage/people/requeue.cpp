@@ -16,7 +16,7 @@ namespace outbox::storage {
 
 namespace {
 
-constexpr auto action = "requeue";
+constexpr auto requeue_action = "requeue";
 constexpr auto int64_max = std::numeric_limits<std::int64_t>::max();
 
 // An event, and the request that delivered it.
@@ -51,13 +51,13 @@ std::vector<Delivered> find_delivered(sqlite3* db, const Selection& selection) {
                      " where delivered_ids is not null and (?1 is null or destination = ?1)"
                      " and started_at_ms + took_ms >= ?2 and started_at_ms + took_ms < ?3"
                      " and first_id <= ?5 and last_id >= ?4 order by id",
-                     action};
+                     requeue_action};
   requests.bind(1, text_or_null(filter.destination))
       .bind(2, ms_or(filter.since, 0))
       .bind(3, ms_or(filter.until, int64_max))
       .bind(4, ids.empty() ? 0 : ids.front())
       .bind(5, ids.empty() ? int64_max : ids.back());
-  Statement events{db, select_matching(), action};
+  Statement events{db, select_matching(), requeue_action};
   events.bind(3, text_or_null(filter.event_name))
       .bind(4, text_or_null(filter.user_id))
       .bind(5, text_or_null(filter.group_id));
@@ -77,20 +77,22 @@ std::vector<Delivered> find_delivered(sqlite3* db, const Selection& selection) {
 
 // Those that are still delivered by the request by which they were chosen.
 Tally requeue_chunk(sqlite3* db, const std::vector<Delivered>& chunk) {
-  constexpr std::size_t ids_max = 1'000'000;  // far above a request's size
-  Statement read{db, "select delivered_ids from main.outbox_requests where id = ?1", action};
-  Statement write{db, "update main.outbox_requests set delivered_ids = ?2 where id = ?1", action};
+  constexpr std::size_t listed_max = 1'000'000;  // far above a request's size
+  Statement read{db, "select delivered_ids from main.outbox_requests where id = ?1",
+                 requeue_action};
+  Statement write{db, "update main.outbox_requests set delivered_ids = ?2 where id = ?1",
+                  requeue_action};
   Statement insert{db,
                    "insert into main.outbox_queue (destination, event, ordering_key,"
                    " enqueued_at_ms) select destination, id, ordering_key, enqueued_at_ms"
                    " from main.outbox_events where id = ?1 and payload <> '{}'"
                    " returning destination",
-                   action};
+                   requeue_action};
   Tally tally;
   for (auto event = chunk.begin(); event != chunk.end();) {
     const std::int64_t request = event->request;
     core::Ids left;
-    if (read.bind(1, request).step()) left = core::ids_in(read.text(0), ids_max);
+    if (read.bind(1, request).step()) left = core::ids_in(read.text(0), listed_max);
     read.reset();
     for (; event != chunk.end() && event->request == request; ++event) {
       const auto at = std::lower_bound(left.begin(), left.end(), event->id);
@@ -113,9 +115,9 @@ Tally requeue_chunk(sqlite3* db, const std::vector<Delivered>& chunk) {
 
 std::int64_t requeue(sqlite3* db, const Selection& selection, const ChangeNote& note, Mode mode,
                      const Progress& progress) {
-  require_selection(selection, action);
-  names_of(selection, {EventState::delivered}, {EventState::delivered}, action);
-  BulkChange bulk{db, note_of(action, selection, note), Probe::asked, progress};
+  require_selection(selection, requeue_action);
+  names_of(selection, {EventState::delivered}, {EventState::delivered}, requeue_action);
+  BulkChange bulk{db, note_of(requeue_action, selection, note), Probe::asked, progress};
   return bulk.run_all(
       while_busy([&] { return find_delivered(db, selection); }), mode,
       [&](const std::vector<Delivered>& chunk) { return requeue_chunk(db, chunk); });

@@ -13,7 +13,7 @@ namespace outbox::storage {
 
 namespace {
 
-constexpr auto action = "erase";
+constexpr auto rewrite_action = "erase";
 constexpr int pause_ms = 20;  // about what one of these transactions takes
 constexpr int busy_timeout_ms = 10'000;
 
@@ -55,8 +55,8 @@ class Unseen {
     sqlite3_db_config(db_, SQLITE_DBCONFIG_ENABLE_TRIGGER, -1, &triggers_);
     sqlite3_db_config(db_, SQLITE_DBCONFIG_ENABLE_FKEY, -1, &foreign_keys_);
     set(0, 0);
-    execute(db_, "pragma ignore_check_constraints = on", action);
-    execute(db_, "pragma temp_store = memory", action);  // no copy in a temporary file
+    execute(db_, "pragma ignore_check_constraints = on", rewrite_action);
+    execute(db_, "pragma temp_store = memory", rewrite_action);  // no copy in a temporary file
   }
   ~Unseen() {
     set(triggers_, foreign_keys_);
@@ -92,8 +92,9 @@ std::string where(const Table& table, const Span& span) {
 
 // What a row is made of: columns that the host generates are made again.
 std::string columns_of(sqlite3* db, const Table& table) {
-  Statement rows{
-      db, "select name from pragma_table_xinfo(?1, 'main') where hidden = 0 order by cid", action};
+  Statement rows{db,
+                 "select name from pragma_table_xinfo(?1, 'main') where hidden = 0 order by cid",
+                 rewrite_action};
   rows.bind(1, std::string_view{table.name});
   std::string columns;
   while (rows.step()) {
@@ -110,10 +111,10 @@ std::string columns_of(sqlite3* db, const Table& table) {
 void rewrite(sqlite3* db, const Table& table, const Span& span) {
   const std::string name = std::string{"main."} + table.name;
   const std::string columns = columns_of(db, table);
-  const auto run = [&](const std::string& sql) { execute(db, sql.c_str(), action); };
+  const auto run = [&](const std::string& sql) { execute(db, sql.c_str(), rewrite_action); };
   {
     // Whole rows, whatever columns they have: nothing of them may change.
-    WriteTransaction transaction{db, action};
+    WriteTransaction transaction{db, rewrite_action};
     run("create temp table outbox_kept as select " + columns + " from " + name +
         where(table, span));
     run("delete from " + name + where(table, span));
@@ -130,7 +131,7 @@ std::optional<std::string> place_after(sqlite3* db, const Table& table, const Sp
   Statement row{db,
                 std::string{"select "} + table.place + ", " + table.bytes + " from main." +
                     table.name + where(table, span) + " order by " + table.key,
-                action};
+                rewrite_action};
   std::int64_t bytes = 0;
   for (std::int64_t rows = 1; row.step(); ++rows) {
     bytes += row.integer(1);
@@ -166,8 +167,8 @@ void remove_filling(sqlite3* db, std::int64_t rows) {
       " main.outbox_events where id < 0 order by id limit " +
       std::to_string(rows) + ")";
   for (bool is_done = false; !is_done;) {
-    WriteTransaction transaction{db, action};
-    execute(db, sql.c_str(), action);
+    WriteTransaction transaction{db, rewrite_action};
+    execute(db, sql.c_str(), rewrite_action);
     is_done = sqlite3_changes(db) == 0;
     transaction.commit();
     if (!is_done) let_others_in(db);
@@ -184,15 +185,16 @@ void fill_log(sqlite3* db, std::int64_t page, bool with_root) {
   remove_filling(db, rows);
   const std::int64_t rows_min = with_root ? page / 15 * 3 / 2 : 0;  // half as many again to be sure
   for (std::int64_t made = 0;; made += rows) {
-    const bool is_full = made >= rows_min &&
-                         query_integer(db, "pragma main.freelist_count", action).value_or(0) == 0;
+    const bool is_full =
+        made >= rows_min &&
+        query_integer(db, "pragma main.freelist_count", rewrite_action).value_or(0) == 0;
     if (is_full) break;
     const std::string sql = numbers(made + 1, rows) +
                             "insert into main.outbox_events (id, event_id, payload) select -i, '',"
                             " printf('%" +
                             bytes + "s', '') from n";
-    WriteTransaction transaction{db, action};
-    execute(db, sql.c_str(), action);
+    WriteTransaction transaction{db, rewrite_action};
+    execute(db, sql.c_str(), rewrite_action);
     transaction.commit();
     let_others_in(db);
   }
@@ -206,9 +208,9 @@ void fill_queue(sqlite3* db, std::int64_t page) {
                             "insert into main.outbox_queue (destination, event, enqueued_at_ms,"
                             " last_error) select '', i, 0, printf('%" +
                             std::to_string(page / 5) + "s', '') from n";
-  WriteTransaction transaction{db, action};
-  execute(db, queue.c_str(), action);
-  execute(db, "delete from main.outbox_queue where destination = ''", action);
+  WriteTransaction transaction{db, rewrite_action};
+  execute(db, queue.c_str(), rewrite_action);
+  execute(db, "delete from main.outbox_queue where destination = ''", rewrite_action);
   transaction.commit();
 }
 
@@ -221,7 +223,8 @@ void fill_queue(sqlite3* db, std::int64_t page) {
 void let_others_in(sqlite3* db) {
   int in_wal = 0;
   sqlite3_wal_checkpoint_v2(db, "main", SQLITE_CHECKPOINT_PASSIVE, &in_wal, nullptr);
-  const std::int64_t page = query_integer(db, "pragma main.page_size", action).value_or(4'096);
+  const std::int64_t page =
+      query_integer(db, "pragma main.page_size", rewrite_action).value_or(4'096);
   if (in_wal * page > wal_bytes_max) {
     sqlite3_busy_timeout(db, 0);
     sqlite3_wal_checkpoint_v2(db, "main", SQLITE_CHECKPOINT_RESTART, nullptr, nullptr);
@@ -232,7 +235,8 @@ void let_others_in(sqlite3* db) {
 
 void rewrite_pages(sqlite3* db) {
   const Unseen unseen{db};
-  const std::int64_t page = query_integer(db, "pragma main.page_size", action).value_or(4'096);
+  const std::int64_t page =
+      query_integer(db, "pragma main.page_size", rewrite_action).value_or(4'096);
   sqlite3_wal_autocheckpoint(db, 0);  // `let_others_in` does it
   const bool is_log_done = sweep(db, events_table, page);
   sweep(db, requests_table, page);  // only written with secure_delete on: its root is clean
@@ -243,7 +247,7 @@ void rewrite_pages(sqlite3* db) {
 void rewrite_indexes(sqlite3* db) {
   for (const char* const index : {"outbox_dedupe", "outbox_queue_keys", "outbox_queue_dead_keys"}) {
     const std::string sql = "reindex main." + std::string{index};
-    while_busy([&] { execute(db, sql.c_str(), action); });
+    while_busy([&] { execute(db, sql.c_str(), rewrite_action); });
   }
 }
 

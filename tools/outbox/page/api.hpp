@@ -8,16 +8,16 @@
 #include <chrono>
 #include <map>
 #include <memory>
-#include <nlohmann/json.hpp>
 #include <optional>
 #include <stdexcept>
 #include <string>
 
 #include "globals.hpp"
+#include "json.hpp"
 
 namespace page {
 
-using Json = nlohmann::ordered_json;
+using cli::Json;
 
 /// What every answer depends on.
 struct Desk {

@@ -13,7 +13,7 @@ constexpr milliseconds between_looks{250};
 constexpr milliseconds after_trouble{2'000};
 // What no commit tells: a dispatcher that came, went or hangs.
 constexpr milliseconds unchanged_max{5'000};
-constexpr milliseconds patience{10'000};  // with many millions of undelivered events
+constexpr milliseconds count_patience{10'000};  // with many millions of undelivered events
 // A status of a large queue is a long read. While it runs, commits of the app take longer: at a
 // hundredth of the time, not even one commit in a hundred meets it.
 constexpr int rest = 100;  // times what the last status has cost
@@ -24,7 +24,7 @@ constexpr milliseconds rest_max{30'000};
 // A connection, and what it has seen.
 class Pulse::Watch {
  public:
-  explicit Watch(const Desk& desk) : desk_{desk}, reader_{desk, patience} {}
+  explicit Watch(const Desk& desk) : desk_{desk}, reader_{desk, count_patience} {}
 
   // The status, if it may have changed.
   std::optional<std::string> look() {
