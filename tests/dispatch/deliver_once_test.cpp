@@ -5,19 +5,13 @@
 #include <set>
 
 #include "support/database.hpp"
+#include "support/track.hpp"
 #include "track_server/server.hpp"
 
 using namespace outbox;
 using namespace std::chrono_literals;
+using support::endpoint_of;
 using track_server::TrackServer;
-
-namespace {
-
-Endpoint endpoint_of(const TrackServer& server) {
-  return track_api({.credentials = bearer("t0ken"), .url = server.url()});
-}
-
-}  // namespace
 
 TEST_CASE("the seed's Amy arrives at the Track API as in its sample") {
   const auto sample = nlohmann::json::parse(R"({

@@ -12,21 +12,15 @@
 
 #include "support/database.hpp"
 #include "support/eventually.hpp"
+#include "support/track.hpp"
 #include "track_server/server.hpp"
 
 using namespace outbox;
 using namespace std::chrono_literals;
 using support::becomes_true;
-using support::patience;
+using support::endpoint_of;
+using support::long_enough;
 using track_server::TrackServer;
-
-namespace {
-
-Endpoint endpoint_of(const TrackServer& server) {
-  return track_api({.credentials = bearer("t0ken"), .url = server.url()});
-}
-
-}  // namespace
 
 TEST_CASE("a committed event arrives, with and without a notify") {
   TrackServer server;
@@ -35,9 +29,9 @@ TEST_CASE("a committed event arrives, with and without a notify") {
 
   app.enqueue(support::amy());
   dispatcher.notify();
-  CHECK(server.wait_for_events(1, patience));
+  CHECK(server.wait_for_events(1, long_enough));
   app.enqueue(support::amy());
-  CHECK(server.wait_for_events(2, patience));
+  CHECK(server.wait_for_events(2, long_enough));
   CHECK(becomes_true([&] { return app.count("state = 'delivered'") == 2; }));
   CHECK(becomes_true([&] { return dispatcher.stats().delivered == 2; }));
   CHECK(dispatcher.stats().is_active);
@@ -48,7 +42,7 @@ TEST_CASE("what was committed before the dispatcher was made arrives") {
   support::AppDatabase app;
   app.enqueue_many(500);
   const Dispatcher dispatcher{app.path(), endpoint_of(server)};
-  CHECK(server.wait_for_events(500, patience));
+  CHECK(server.wait_for_events(500, long_enough));
 }
 
 TEST_CASE("events committed by several threads all arrive once") {
@@ -68,8 +62,8 @@ TEST_CASE("events committed by several threads all arrive once") {
     });
   }
   for (std::thread& thread : threads) thread.join();
-  CHECK(server.wait_for_events(200, patience));
-  CHECK(dispatcher.stop(patience));
+  CHECK(server.wait_for_events(200, long_enough));
+  CHECK(dispatcher.stop(long_enough));
   const auto events = server.events();
   CHECK(std::set<std::string>(events.begin(), events.end()).size() == 200);
   CHECK(events.size() == 200);
@@ -82,7 +76,7 @@ TEST_CASE("a scheduled event is sent when its time comes, without a notify") {
   const Dispatcher dispatcher{app.path(), endpoint_of(server)};
   const auto due = std::chrono::system_clock::now() + 300ms;
   app.enqueue(support::amy(), {.not_before = due});
-  CHECK(server.wait_for_events(1, patience));
+  CHECK(server.wait_for_events(1, long_enough));
   CHECK(std::chrono::system_clock::now() >= due);
 }
 
@@ -100,7 +94,7 @@ TEST_CASE("an endpoint that is away when the server starts is no error, and gets
   CHECK(becomes_true([&] { return dispatcher.stats().hold.rfind("could not connect", 0) == 0; }));
 
   server = std::make_unique<TrackServer>(track_server::Options{.port = port});
-  CHECK(server->wait_for_events(10, patience));
+  CHECK(server->wait_for_events(10, long_enough));
 }
 
 TEST_CASE("of two dispatchers one delivers, and the other takes over when it stops") {
@@ -112,13 +106,13 @@ TEST_CASE("of two dispatchers one delivers, and the other takes over when it sto
   app.enqueue_many(100);
   first->notify();
   second.notify();
-  REQUIRE(server.wait_for_events(100, patience));
+  REQUIRE(server.wait_for_events(100, long_enough));
   CHECK_FALSE(second.stats().is_active);
   CHECK(status(app.db()).destinations.at(0).dispatcher);
 
   first.reset();
   app.enqueue_many(1);
-  CHECK(server.wait_for_events(101, patience));
+  CHECK(server.wait_for_events(101, long_enough));
   CHECK(becomes_true([&] { return second.stats().is_active; }));
   CHECK(server.event_count() == 101);
 }
@@ -134,7 +128,7 @@ TEST_CASE("a pause in another process's connection stops the sending, and resume
   CHECK(becomes_true([&] { return dispatcher.stats().is_paused; }));
   CHECK(server.request_count() == 0);
   resume(other, "track");
-  CHECK(server.wait_for_events(1, patience));
+  CHECK(server.wait_for_events(1, long_enough));
 }
 
 TEST_CASE("stop lets the request under way finish and records it") {
@@ -144,8 +138,8 @@ TEST_CASE("stop lets the request under way finish and records it") {
   Dispatcher dispatcher{app.path(), endpoint_of(server)};
   app.enqueue_many(1);
   dispatcher.notify();
-  REQUIRE(server.wait_for_requests(1, patience));
-  CHECK(dispatcher.stop(patience));
+  REQUIRE(server.wait_for_requests(1, long_enough));
+  CHECK(dispatcher.stop(long_enough));
   CHECK(app.count("state = 'delivered'") == 1);
 }
 
@@ -156,7 +150,7 @@ TEST_CASE("stop gives up a request that is never answered, and its events stay p
   Dispatcher dispatcher{app.path(), endpoint_of(server)};
   app.enqueue_many(3);
   dispatcher.notify();
-  REQUIRE(server.wait_for_requests(1, patience));
+  REQUIRE(server.wait_for_requests(1, long_enough));
   CHECK_FALSE(dispatcher.stop(1ms));
   CHECK_FALSE(dispatcher.stop(1ms));
   CHECK(app.count("state = 'pending' and refusals = 0") == 3);
@@ -170,7 +164,7 @@ TEST_CASE("stop says that a delivery could not be recorded, and does not wait fo
   server.misbehave({.latency = 100ms});
   app.enqueue_many(1);
   dispatcher.notify();
-  REQUIRE(server.wait_for_requests(1, patience));
+  REQUIRE(server.wait_for_requests(1, long_enough));
   SQLite::Database other = app.connect();
   other.exec("begin immediate");
   CHECK_FALSE(dispatcher.stop(300ms));
@@ -185,7 +179,7 @@ TEST_CASE("stop with all the time there is waits for what is under way") {
   Dispatcher dispatcher{app.path(), endpoint_of(server)};
   app.enqueue_many(1);
   dispatcher.notify();
-  REQUIRE(server.wait_for_requests(1, patience));
+  REQUIRE(server.wait_for_requests(1, long_enough));
   CHECK(dispatcher.stop(std::chrono::milliseconds::max()));
   CHECK(app.count("state = 'delivered'") == 1);
 }
@@ -208,7 +202,7 @@ TEST_CASE("whatever a recipe throws, the host lives on") {
   app.db().exec("alter table away rename to outbox_events");
   throws = false;
   app.enqueue_many(1);
-  CHECK(server.wait_for_events(1, patience));
+  CHECK(server.wait_for_events(1, long_enough));
 }
 
 TEST_CASE("stop twice, from two threads, and notify after it, are harmless") {
@@ -246,7 +240,7 @@ TEST_CASE("a database that someone holds locked delays the dispatcher, and no mo
   dispatcher.notify();
   std::this_thread::sleep_for(50ms);  // let it meet the lock; the facts below hold either way
   other.exec("rollback");
-  CHECK(server.wait_for_events(5, patience));
+  CHECK(server.wait_for_events(5, long_enough));
   CHECK(becomes_true([&] { return app.count("state = 'delivered'") == 5; }));
   CHECK(server.event_count() == 5);
 }
@@ -259,7 +253,7 @@ TEST_CASE("a relative path keeps its meaning after a chdir") {
   const Dispatcher dispatcher{"app.db", endpoint_of(server)};
   std::filesystem::current_path(before);
   app.enqueue_many(1);
-  CHECK(server.wait_for_events(1, patience));
+  CHECK(server.wait_for_events(1, long_enough));
 }
 
 TEST_CASE("the dispatcher's thread takes no signal of the host") {
@@ -292,12 +286,12 @@ TEST_CASE("a token that is renewed in its file is used at once, without a restar
       track_api({.credentials = bearer_from_file(path), .url = server.url()}),
       {.backoff_min = 1h, .backoff_max = 1h}};
   // The refused one is read again at once; after that the wait is an hour.
-  REQUIRE(server.wait_for_requests(2, patience));
+  REQUIRE(server.wait_for_requests(2, long_enough));
   REQUIRE(
       becomes_true([&] { return app.text("select hold_tries from outbox_destinations") == "2"; }));
 
   std::ofstream{path} << "new";
-  CHECK(server.wait_for_events(3, patience));
+  CHECK(server.wait_for_events(3, long_enough));
 }
 
 TEST_CASE("a restart with another token asks at once, whatever the hold says") {
@@ -308,11 +302,11 @@ TEST_CASE("a restart with another token asks at once, whatever the hold says") {
   {
     const Dispatcher old{app.path(), track_api({.credentials = bearer("old"), .url = server.url()}),
                          options};
-    REQUIRE(server.wait_for_requests(2, patience));
+    REQUIRE(server.wait_for_requests(2, long_enough));
     REQUIRE(becomes_true(
         [&] { return app.text("select hold_tries from outbox_destinations") == "2"; }));
   }
   const Dispatcher dispatcher{
       app.path(), track_api({.credentials = bearer("new"), .url = server.url()}), options};
-  CHECK(server.wait_for_events(3, patience));
+  CHECK(server.wait_for_events(3, long_enough));
 }

@@ -12,17 +12,15 @@
 #include "support/database.hpp"
 #include "support/eventually.hpp"
 #include "support/process.hpp"
+#include "support/track.hpp"
 #include "track_server/server.hpp"
 
 using namespace outbox;
 using support::becomes_true;
+using support::endpoint_of;
 using track_server::TrackServer;
 
 namespace {
-
-Endpoint endpoint_of(const TrackServer& server) {
-  return track_api({.credentials = bearer("t"), .url = server.url()});
-}
 
 // What a forked child finds; 0: all as promised.
 int use_in_child(Dispatcher& dispatcher) {
@@ -62,7 +60,7 @@ TEST_CASE("a forked child is told that the dispatcher is not its own, and the pa
     REQUIRE(waitpid(child, &ended, 0) == child);
     CHECK(ended == 0);
     app.enqueue_many(1);
-    CHECK(server.wait_for_events(static_cast<std::size_t>(i), support::patience));
+    CHECK(server.wait_for_events(static_cast<std::size_t>(i), support::long_enough));
   }
   CHECK(dispatcher->stats().is_active);
   CHECK(app.text("pragma integrity_check") == "ok");
@@ -87,13 +85,13 @@ TEST_CASE("when the process that delivers is killed, another one takes over") {
   }));
   Dispatcher second{app.path(), endpoint_of(server)};
   app.enqueue_many(1);
-  REQUIRE(server.wait_for_events(1, support::patience));
+  REQUIRE(server.wait_for_events(1, support::long_enough));
   if (removes_lock) std::filesystem::remove(app.path() + "-outbox-track.lock");
 
   first.end(SIGKILL);
   app.enqueue_many(1);
 
-  CHECK(server.wait_for_events(2, support::patience));
+  CHECK(server.wait_for_events(2, support::long_enough));
   CHECK(becomes_true([&] { return second.stats().is_active; }));
   CHECK(becomes_true([&] { return app.count("state = 'delivered'") == 2; }));
 }

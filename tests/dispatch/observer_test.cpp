@@ -7,11 +7,13 @@
 
 #include "support/database.hpp"
 #include "support/eventually.hpp"
+#include "support/track.hpp"
 #include "track_server/server.hpp"
 
 using namespace outbox;
 using namespace std::chrono_literals;
 using support::becomes_true;
+using support::endpoint_of;
 using track_server::TrackServer;
 
 namespace {
@@ -52,10 +54,6 @@ DispatcherOptions with(const Observer& observer) {
   return options;
 }
 
-Endpoint endpoint_of(const TrackServer& server) {
-  return track_api({.credentials = bearer("s3cret"), .url = server.url()});
-}
-
 }  // namespace
 
 TEST_CASE("the host is told of requests, holds, their end, deaths and elections") {
@@ -68,12 +66,12 @@ TEST_CASE("the host is told of requests, holds, their end, deaths and elections"
   Diary diary;
   Diary other;
   {
-    const Dispatcher dispatcher{app.path(), endpoint_of(server), with(diary.observer())};
+    const Dispatcher dispatcher{app.path(), endpoint_of(server, "s3cret"), with(diary.observer())};
     REQUIRE(becomes_true([&] { return diary.has(Kind::active); }));
-    const Dispatcher second{app.path(), endpoint_of(server), with(other.observer())};
+    const Dispatcher second{app.path(), endpoint_of(server, "s3cret"), with(other.observer())};
     CHECK(becomes_true([&] { return diary.has(Kind::resumed) && diary.has(Kind::dead); }));
     CHECK(becomes_true([&] { return other.has(Kind::standby); }));
-    CHECK(server.wait_for_events(3, support::patience));
+    CHECK(server.wait_for_events(3, support::long_enough));
   }
 
   const Notice failed = diary.of(Kind::request).at(0);
@@ -98,7 +96,7 @@ TEST_CASE("what the endpoint says is not passed on: it may quote people and toke
                     .body = R"({"message":"no Amy Frank, amy@achme.com, s3cret"})",
                     .only_with = "amy@achme.com"});
   Diary diary;
-  Dispatcher dispatcher{app.path(), endpoint_of(server), with(diary.observer())};
+  Dispatcher dispatcher{app.path(), endpoint_of(server, "s3cret"), with(diary.observer())};
   REQUIRE(becomes_true([&] { return diary.has(Notice::Kind::dead); }));
   dispatcher.stop();
 
@@ -127,7 +125,7 @@ TEST_CASE("the host is given the headers of what was delivered, and of nothing e
   server.misbehave({.status = 422, .only_with = "refused"});
   Diary diary;
   {
-    Dispatcher dispatcher{app.path(), endpoint_of(server), with(diary.observer())};
+    Dispatcher dispatcher{app.path(), endpoint_of(server, "s3cret"), with(diary.observer())};
     REQUIRE(becomes_true([&] { return diary.has(Notice::Kind::dead); }));
     REQUIRE(becomes_true([&] { return app.count("state = 'delivered'") == 3; }));
   }
@@ -156,8 +154,8 @@ TEST_CASE("an observer that throws harms nothing") {
   TrackServer server;
   support::AppDatabase app;
   app.enqueue_many(3);
-  const Dispatcher dispatcher{app.path(), endpoint_of(server),
+  const Dispatcher dispatcher{app.path(), endpoint_of(server, "s3cret"),
                               with([](const Notice&) { throw 1; })};
-  CHECK(server.wait_for_events(3, support::patience));
+  CHECK(server.wait_for_events(3, support::long_enough));
   CHECK(becomes_true([&] { return app.count("state = 'delivered'") == 3; }));
 }

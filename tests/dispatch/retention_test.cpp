@@ -5,15 +5,13 @@
 
 #include "support/database.hpp"
 #include "support/eventually.hpp"
+#include "support/track.hpp"
 #include "track_server/server.hpp"
 
+using support::endpoint_of;
 using track_server::TrackServer;
 
 namespace {
-
-outbox::Endpoint endpoint_of(const TrackServer& server) {
-  return outbox::track_api({.credentials = outbox::bearer("t"), .url = server.url()});
-}
 
 void fill_with_history(support::AppDatabase& app, std::size_t count) {
   app.enqueue_many(count);
@@ -140,7 +138,7 @@ TEST_CASE("what keeps the dispatcher from removing does not keep it from deliver
 
   outbox::Dispatcher dispatcher{app.path(), endpoint_of(server)};
 
-  CHECK(server.wait_for_events(500, support::patience));
+  CHECK(server.wait_for_events(500, support::long_enough));
   CHECK(app.count("id <= 10") == 10);
   CHECK(support::becomes_true([&] { return dispatcher.stats().delivered == 500; }));
 }

@@ -10,19 +10,13 @@
 #include "support/eventually.hpp"
 #include "support/process.hpp"
 #include "support/sanitized.hpp"
+#include "support/track.hpp"
 #include "track_server/server.hpp"
 
 using namespace outbox;
 using support::becomes_true;
+using support::endpoint_of;
 using track_server::TrackServer;
-
-namespace {
-
-Endpoint endpoint_of(const TrackServer& server) {
-  return track_api({.credentials = bearer("t"), .url = server.url()});
-}
-
-}  // namespace
 
 TEST_CASE("1,000 stops at random instants hang nowhere and lose nothing") {
   const std::size_t count = support::is_sanitized ? 200 : 1'000;
@@ -69,7 +63,7 @@ TEST_CASE("stop inside the observer is refused with a clear error, and the dispa
   app.enqueue_many(1);
   REQUIRE(becomes_true([&] { return is_refused.load(); }));
   app.enqueue_many(1);
-  CHECK(server.wait_for_events(2, support::patience));
+  CHECK(server.wait_for_events(2, support::long_enough));
 }
 
 TEST_CASE("a dispatcher that is destroyed in its own observer ends all the same") {

@@ -10,20 +10,18 @@
 #include "support/database.hpp"
 #include "support/eventually.hpp"
 #include "support/small_disk.hpp"
+#include "support/track.hpp"
 #include "track_server/server.hpp"
 
 using namespace outbox;
 using namespace std::chrono_literals;
 using support::becomes_true;
+using support::endpoint_of;
 using track_server::TrackServer;
 
 namespace {
 
 namespace fs = std::filesystem;
-
-Endpoint endpoint_of(const TrackServer& server) {
-  return track_api({.credentials = bearer("t"), .url = server.url()});
-}
 
 SQLite::Database host(const std::string& path) {
   SQLite::Database db{path, SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE, 5000};
@@ -87,7 +85,7 @@ TEST_CASE("a database that is removed is trouble, and one that comes in its plac
     enqueue_one(db, "first");
   }
   Dispatcher dispatcher{path, endpoint_of(server)};
-  REQUIRE(server.wait_for_events(1, support::patience));
+  REQUIRE(server.wait_for_events(1, support::long_enough));
 
   remove_database(path);
   CHECK(becomes_true([&] {
@@ -97,7 +95,7 @@ TEST_CASE("a database that is removed is trouble, and one that comes in its plac
   }));
   SQLite::Database db = host(path);
   enqueue_one(db, "second");
-  CHECK(server.wait_for_events(2, support::patience));
+  CHECK(server.wait_for_events(2, support::long_enough));
   CHECK(becomes_true([&] { return count(db, "state = 'delivered'") == 1; }));
 }
 
@@ -112,11 +110,11 @@ TEST_CASE("marks of a database that was replaced never reach the new one") {
   // The answer comes when the file is another one, with an event of the same id.
   server.misbehave({.requests_max = 1, .latency = 500ms});
   enqueue_one(*db, "of the old file");
-  REQUIRE(server.wait_for_requests(1, support::patience));
+  REQUIRE(server.wait_for_requests(1, support::long_enough));
   enqueue_one(other, "of the new file");
   other.exec("pragma wal_checkpoint(truncate)");
   fs::rename(folder.file("other.db"), path);
-  CHECK(server.wait_for_events(2, support::patience));
+  CHECK(server.wait_for_events(2, support::long_enough));
 }
 
 TEST_CASE("a damaged database is trouble and no crash, and stopping stays prompt") {
@@ -162,7 +160,7 @@ TEST_CASE("a copy of a database with pending events is noticed, and not sent whe
     SQLite::Database db = host(path);
     enqueue_one(db, "user-1");
     const Dispatcher dispatcher{path, endpoint_of(server)};
-    REQUIRE(server.wait_for_requests(1, support::patience));
+    REQUIRE(server.wait_for_requests(1, support::long_enough));
   }
   SQLite::Database{path, SQLite::OPEN_READWRITE}.exec("vacuum into '" + copy + "'");
   SQLite::Database db = host(copy);
@@ -181,17 +179,17 @@ TEST_CASE("a copy of a database with pending events is noticed, and not sent whe
     CHECK(becomes_true([&] { return dispatcher.stats().is_paused; }));
     CHECK(server.event_count() == 0);
     resume(db, "track");
-    CHECK(server.wait_for_events(1, support::patience));
+    CHECK(server.wait_for_events(1, support::long_enough));
   }
   SUBCASE("with a warning only, once") {
     {
       const Dispatcher dispatcher{copy, endpoint_of(server)};
       CHECK(is_warned(dispatcher));
-      CHECK(server.wait_for_events(1, support::patience));
+      CHECK(server.wait_for_events(1, support::long_enough));
     }
     enqueue_one(db, "user-2");
     const Dispatcher again{copy, endpoint_of(server)};
-    CHECK(server.wait_for_events(2, support::patience));
+    CHECK(server.wait_for_events(2, support::long_enough));
     for (const std::string& warning : again.stats().warnings) {
       CHECK(warning.find("a copy or was restored") == std::string::npos);
     }

@@ -14,6 +14,7 @@
 #include <sstream>
 
 #include "support/database.hpp"
+#include "support/files.hpp"
 #include "support/process.hpp"
 #include "track_server/server.hpp"
 
@@ -21,16 +22,10 @@ using nlohmann::json;
 
 namespace {
 
-std::string text_of(const std::string& name) {
-  std::ifstream stream{std::string{OUTBOX_SOURCE_DIR} + "/" + name};
-  REQUIRE(stream);
-  return {std::istreambuf_iterator<char>{stream}, {}};
-}
-
 // The fenced blocks of a language, in order.
 std::vector<std::string> blocks_of(const std::string& name, const std::string& language) {
   std::vector<std::string> blocks;
-  std::istringstream lines{text_of(name)};
+  std::istringstream lines{support::source_text(name)};
   bool is_inside = false;
   for (std::string line; std::getline(lines, line);) {
     if (is_inside && line == "```") {
@@ -48,7 +43,7 @@ std::vector<std::string> blocks_of(const std::string& name, const std::string& l
 // What a link to a heading is called: "## What `status` says" is "what-status-says".
 std::set<std::string> anchors_of(const std::string& name) {
   std::set<std::string> anchors;
-  std::istringstream lines{text_of(name)};
+  std::istringstream lines{support::source_text(name)};
   bool is_inside = false;
   for (std::string line; std::getline(lines, line);) {
     if (line.rfind("```", 0) == 0) is_inside = !is_inside;
@@ -79,7 +74,7 @@ std::vector<json> delivered_from(support::AppDatabase& app) {
 }  // namespace
 
 TEST_CASE("the README's program is the one that is compiled and run here") {
-  const std::string program = text_of("tests/examples/quickstart.cpp");
+  const std::string program = support::source_text("tests/examples/quickstart.cpp");
   const auto blocks = blocks_of("README.md", "cpp");
   REQUIRE_FALSE(blocks.empty());
   CHECK(blocks[0] == program.substr(program.find("\n\n") + 2));
@@ -88,8 +83,8 @@ TEST_CASE("the README's program is the one that is compiled and run here") {
 TEST_CASE("the webhook of docs/relay.md is the one that is compiled and run") {
   const auto blocks = blocks_of("docs/relay.md", "cpp");
   REQUIRE_FALSE(blocks.empty());
-  CHECK(std::find(blocks.begin(), blocks.end(), text_of("tests/examples/webhook.hpp")) !=
-        blocks.end());
+  CHECK(std::find(blocks.begin(), blocks.end(),
+                  support::source_text("tests/examples/webhook.hpp")) != blocks.end());
 }
 
 TEST_CASE("the example server tells of all sign-ups and invites, once and in order") {
@@ -124,21 +119,22 @@ TEST_CASE("the programs of the guides are the ones that are compiled and run") {
   };
   const auto sinks = blocks_of("docs/sinks.md", "cpp");
   REQUIRE(sinks.size() == 1);
-  CHECK(sinks[0] == after_blank(text_of("tests/examples/line_sink.hpp")));
+  CHECK(sinks[0] == after_blank(support::source_text("tests/examples/line_sink.hpp")));
 
   const auto testing = blocks_of("docs/testing.md", "cpp");
   REQUIRE(testing.size() == 4);
-  const std::string app = text_of("tests/examples/invites/app.hpp");
+  const std::string app = support::source_text("tests/examples/invites/app.hpp");
   CHECK(testing[0] == app.substr(app.find("// Saves an invite")));
-  CHECK(testing[1] == text_of("tests/examples/invites/with_doctest.cpp"));
-  CHECK(text_of("tests/examples/invites/with_catch2.cpp").rfind(testing[2], 0) == 0);
-  CHECK(testing[3] == text_of("tests/examples/invites/with_googletest.cpp"));
+  CHECK(testing[1] == support::source_text("tests/examples/invites/with_doctest.cpp"));
+  CHECK(support::source_text("tests/examples/invites/with_catch2.cpp").rfind(testing[2], 0) == 0);
+  CHECK(testing[3] == support::source_text("tests/examples/invites/with_googletest.cpp"));
 
   const auto operations = blocks_of("docs/operations.md", "cpp");
   REQUIRE(operations.size() == 2);
   const std::string small = "tools/examples/small/";
-  CHECK(text_of(small + "metrics_endpoint.cpp").find(operations[0]) != std::string::npos);
-  CHECK(operations[1] == after_blank(text_of(small + "spdlog_observer.hpp")));
+  CHECK(support::source_text(small + "metrics_endpoint.cpp").find(operations[0]) !=
+        std::string::npos);
+  CHECK(operations[1] == after_blank(support::source_text(small + "spdlog_observer.hpp")));
 }
 
 TEST_CASE("the README's program delivers its invite") {
@@ -191,7 +187,7 @@ TEST_CASE("the Python of docs/schema.md enqueues what it commits, and nothing el
 
 TEST_CASE("the documents name every column of the events") {
   support::AppDatabase app;
-  const std::string schema = text_of("docs/schema.md");
+  const std::string schema = support::source_text("docs/schema.md");
   SQLite::Statement columns{app.db(), "select name from pragma_table_info('outbox_events')"};
   while (columns.executeStep()) {
     const std::string name = columns.getColumn(0).getString();
@@ -201,12 +197,14 @@ TEST_CASE("the documents name every column of the events") {
 }
 
 TEST_CASE("every option is documented, and every documented option exists") {
-  const std::string headers =
-      text_of("include/outbox/dispatcher.hpp") + text_of("include/outbox/track_api.hpp") +
-      text_of("include/outbox/enqueue.hpp") + text_of("include/outbox/operate.hpp") +
-      text_of("include/outbox/webhook.hpp") + text_of("include/outbox/nats.hpp") +
-      text_of("include/outbox/kafka.hpp");
-  const std::string page = text_of("docs/configuration.md");
+  const std::string headers = support::source_text("include/outbox/dispatcher.hpp") +
+                              support::source_text("include/outbox/track_api.hpp") +
+                              support::source_text("include/outbox/enqueue.hpp") +
+                              support::source_text("include/outbox/operate.hpp") +
+                              support::source_text("include/outbox/webhook.hpp") +
+                              support::source_text("include/outbox/nats.hpp") +
+                              support::source_text("include/outbox/kafka.hpp");
+  const std::string page = support::source_text("docs/configuration.md");
   const std::regex member{R"(\n  [\w:<>, \(\)]+ (\w+)( =|\{)[^;]*;)"};
   const std::regex first_cell{R"(\n\| ((`\w+`(, )?)+) \|)"};
   const std::regex name{R"(`(\w+)`)"};
@@ -248,7 +246,7 @@ TEST_CASE("the links of the documents lead somewhere") {
     }
   }
   for (const auto& page : pages) {
-    const std::string text = text_of(std::filesystem::relative(page, source).native());
+    const std::string text = support::source_text(std::filesystem::relative(page, source).native());
     for (std::sregex_iterator found{text.begin(), text.end(), link}, end; found != end; ++found) {
       const std::string target = (*found)[1];
       const std::string anchor = (*found)[3];

@@ -8,13 +8,9 @@
 
 #include "examples/line_sink.hpp"
 #include "support/database.hpp"
+#include "support/files.hpp"
 
 namespace {
-
-std::string text_of(const std::string& path) {
-  std::ifstream file{path};
-  return {std::istreambuf_iterator<char>{file}, {}};
-}
 
 outbox::Endpoint lines_to(const std::string& path) {
   return outbox::Endpoint{std::make_unique<LineSink>(path)};
@@ -30,7 +26,8 @@ TEST_CASE("the example sink writes each event on a line, in commit order") {
 
   CHECK(outbox::deliver_once(app.path(), lines_to(path)).delivered == 2);
 
-  CHECK(text_of(path) == support::payload_of("a") + "\n" + support::payload_of("b") + "\n");
+  CHECK(support::text_of(path) ==
+        support::payload_of("a") + "\n" + support::payload_of("b") + "\n");
 }
 
 TEST_CASE("the example sink leaves events pending while its file cannot be written") {

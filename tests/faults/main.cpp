@@ -13,6 +13,7 @@
 #include "faults/allocations.hpp"
 #include "support/database.hpp"
 #include "support/eventually.hpp"
+#include "support/files.hpp"
 #include "support/process.hpp"
 
 using faults::FailingAllocation;
@@ -64,10 +65,7 @@ struct Receiver {
   outbox::TrackApi api() const {
     return {.credentials = outbox::bearer("t0ken"), .url = support::url_in(server.first_line())};
   }
-  std::string log() const {
-    std::ifstream file{folder.file("log")};
-    return {std::istreambuf_iterator<char>{file}, {}};
-  }
+  std::string log() const { return support::text_of(folder.file("log")); }
 };
 
 std::int64_t number(SQLite::Database& db, const std::string& sql) {
@@ -251,7 +249,7 @@ TEST_CASE("a sink sends again after any failed allocation") {
   std::uint64_t token = 0;
   const auto send = [&] {
     endpoint.sink().submit(++token, {.body = "[" + support::payload_of("u") + "]"});
-    const auto end = std::chrono::steady_clock::now() + support::patience;
+    const auto end = std::chrono::steady_clock::now() + support::long_enough;
     while (std::chrono::steady_clock::now() < end) {
       for (auto& reply : endpoint.sink().collect(std::chrono::seconds{1})) {
         if (reply.token == token) return reply.outcome;

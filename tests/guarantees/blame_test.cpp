@@ -370,7 +370,7 @@ TEST_CASE("a batch that is too large is halved, and the next ones are smaller") 
   CHECK(too_large == 1);
 }
 
-TEST_CASE("an event that outlived the host's patience dies, and no other") {
+TEST_CASE("an event that outlived the host's long_enough dies, and no other") {
   Desk desk{{.give_up_after = 24h}};
   desk.app.enqueue_many(3);
   desk.clock.set(std::chrono::floor<std::chrono::milliseconds>(std::chrono::system_clock::now()));

@@ -10,6 +10,7 @@
 
 #include "core/event/text.hpp"
 #include "support/desk.hpp"
+#include "support/files.hpp"
 
 using namespace outbox;
 
@@ -58,11 +59,6 @@ std::vector<std::string> encodings() {
           "a:" + raw + ":b"};
 }
 
-std::string bytes_of(const std::string& path) {
-  std::ifstream file{path, std::ios::binary};
-  return {std::istreambuf_iterator<char>{file}, {}};
-}
-
 }  // namespace
 
 TEST_CASE("a token that an answer quotes is kept nowhere") {
@@ -91,7 +87,7 @@ TEST_CASE("a token that an answer quotes is kept nowhere") {
                           " or reason is not null") > 0);
     std::string kept = notices;
     for (const auto& entry : std::filesystem::directory_iterator{desk.app.folder().path()}) {
-      kept += bytes_of(entry.path().native());
+      kept += support::text_of(entry.path());
     }
     CHECK(kept.size() > 10'000);
     CHECK_FALSE(core::quotes_secret(kept, token));

@@ -12,14 +12,13 @@
 #include <memory>
 #include <random>
 
+#include "guarantees/forgotten_person.hpp"
 #include "support/database.hpp"
 #include "support/eventually.hpp"
 
-namespace {
+using namespace forgotten;
 
-const std::string email = "amy.forgotten@achme.com";
-const std::string first_name = "Amaryllis";
-const std::string last_name = "Forgottenhausen";
+namespace {
 
 // The suite runs some; OUTBOX_LONG_TESTS=1 runs a thousand.
 int layouts() {
@@ -83,20 +82,7 @@ class Layout {
   }
 
   // Where a trace of the person is.
-  std::string traces() const {
-    std::string found;
-    for (const auto& entry : std::filesystem::directory_iterator{folder_.path()}) {
-      std::ifstream file{entry.path(), std::ios::binary};
-      const std::string bytes{std::istreambuf_iterator<char>{file}, {}};
-      for (const std::string& trace : {email, first_name, last_name}) {
-        const std::size_t at = bytes.find(trace);
-        if (at == std::string::npos) continue;
-        found +=
-            entry.path().filename().native() + ": " + trace + " at " + std::to_string(at) + "\n";
-      }
-    }
-    return found;
-  }
+  std::string traces() const { return forgotten::traces_in(folder_.path()); }
 
  private:
   void enqueue(int count) {

@@ -9,11 +9,13 @@
 #include "support/database.hpp"
 #include "support/eventually.hpp"
 #include "support/process.hpp"
+#include "support/track.hpp"
 #include "track_server/server.hpp"
 
 using namespace outbox;
 using namespace std::chrono_literals;
 using nlohmann::json;
+using support::endpoint_of;
 using track_server::TrackServer;
 
 namespace {
@@ -29,10 +31,6 @@ void sign_up(support::AppDatabase& app) {
       support::amy()};
   enqueue(app.db(), events, {.ordering_key = key});
   transaction.commit();
-}
-
-Endpoint endpoint_of(const TrackServer& server) {
-  return track_api({.credentials = bearer("t"), .url = server.url()});
 }
 
 // The addresses of the requests that were accepted, in order, with repetitions.

@@ -10,6 +10,8 @@
 #include <string>
 #include <vector>
 
+#include "support/files.hpp"
+
 namespace {
 
 namespace fs = std::filesystem;
@@ -23,11 +25,6 @@ std::vector<fs::path> files_below(const char* folder) {
     if (extension == ".cpp" || extension == ".hpp") files.push_back(entry.path());
   }
   return files;
-}
-
-std::string text_of(const fs::path& file) {
-  std::ifstream stream{file};
-  return {std::istreambuf_iterator<char>{stream}, {}};
 }
 
 // What stands between the quotes or angle brackets of each #include.
@@ -175,7 +172,7 @@ TEST_CASE("wall time comes through the clock, in C++ and in SQL") {
   // The default of one column, for clients in other languages.
   std::string migrations;
   for (const auto& entry : fs::directory_iterator{source / "migrations"}) {
-    if (entry.path().extension() == ".sql") migrations += text_of(entry.path());
+    if (entry.path().extension() == ".sql") migrations += support::text_of(entry.path());
   }
   const std::size_t first = migrations.find("julianday('now')");
   CHECK(first != std::string::npos);

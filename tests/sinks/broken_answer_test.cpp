@@ -32,14 +32,14 @@ Outcome outcome_of(Sink& sink, std::string body = "[" + support::payload_of("u")
   return {};
 }
 
-sinks::HttpSink sink_for(const std::string& url) {
+sinks::HttpSink patient_sink(const std::string& url) {
   return sinks::HttpSink{
       sinks::track_service({.credentials = bearer("t0ken"), .url = url, .timeout = 30s})};
 }
 
 Verdict verdict_after(const std::function<void(Peer&, int)>& script, std::string body) {
   const ScriptedServer server{script};
-  auto sink = sink_for(server.url());
+  auto sink = patient_sink(server.url());
   return outcome_of(sink, std::move(body)).verdict;
 }
 
@@ -74,7 +74,7 @@ TEST_CASE("a yes to a body that was not read is no yes on a connection in use ei
     peer.read_bytes(7);
     peer.write(answer_with(yes));
   }};
-  auto sink = sink_for(server.url());
+  auto sink = patient_sink(server.url());
   CHECK(outcome_of(sink).verdict == Verdict::delivered);
   const std::string large = "[" + std::string(1'800'000, ' ') + support::payload_of("u") + "]";
   CHECK(outcome_of(sink, large).verdict != Verdict::delivered);
@@ -125,7 +125,7 @@ TEST_CASE("an answer that nobody asked for is not the answer to the next request
       peer.write("HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n");
     }
   }};
-  auto sink = sink_for(server.url());
+  auto sink = patient_sink(server.url());
   CHECK(outcome_of(sink).verdict == Verdict::delivered);
   CHECK(outcome_of(sink).verdict == Verdict::refused);
   CHECK(server.connections() == 2);
@@ -138,7 +138,7 @@ TEST_CASE("what a proxy or an interim answer says of patience is not the answer'
     peer.write(
         "HTTP/1.1 503 Busy\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nRetry-After: 7200\r\n\r\n");
   }};
-  auto sink = sink_for(server.url());
+  auto sink = patient_sink(server.url());
   const Outcome outcome = outcome_of(sink);
   CHECK(outcome.status == 503);
   CHECK_FALSE(outcome.retry_after);
@@ -176,7 +176,7 @@ TEST_CASE("a flood of header lines or trailers ends the exchange") {
         const std::string line = "X-Flood: " + std::string(1'000, 'x') + "\r\n";
         for (int i = 0; i < 20'000 && peer.write(line); ++i) sent += line.size();
       }};
-      auto sink = sink_for(server.url());
+      auto sink = patient_sink(server.url());
       const Outcome outcome = outcome_of(sink);
       CHECK(outcome.verdict == Verdict::failed);
       CHECK(outcome.status == 0);

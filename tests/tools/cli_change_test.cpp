@@ -14,8 +14,8 @@ using support::Finished;
 namespace {
 
 // Ids 1 to 4: delivered, pending, dead, retrying; 5 pending for another destination.
-struct Desk {
-  Desk() {
+struct FiveEvents {
+  FiveEvents() {
     app.enqueue(support::amy());
     outbox::deliver_once(
         app.db(), outbox::track_api({.credentials = outbox::bearer("t"), .url = server.url()}));
@@ -53,38 +53,39 @@ struct Desk {
 }  // namespace
 
 TEST_CASE("retry, discard and requeue change what was named, and say how much") {
-  Desk desk;
-  CHECK(desk.result({"retry", "3"}) == json{{"retried", 1}});
-  CHECK(desk.app.count("state = 'pending' and id = 3 and refusals = 0") == 1);
-  CHECK(desk.result({"retry", "--state", "retrying"}) == json{{"retried", 1}});
-  CHECK(desk.result({"discard", "2", "3", "--reason", "no user"}) == json{{"discarded", 2}});
-  CHECK(desk.app.count("state = 'discarded' and last_error = 'discarded: no user'") == 2);
-  CHECK(desk.result({"requeue", "--since", "1h", "--event", "invite_sent"}) ==
+  FiveEvents events;
+  CHECK(events.result({"retry", "3"}) == json{{"retried", 1}});
+  CHECK(events.app.count("state = 'pending' and id = 3 and refusals = 0") == 1);
+  CHECK(events.result({"retry", "--state", "retrying"}) == json{{"retried", 1}});
+  CHECK(events.result({"discard", "2", "3", "--reason", "no user"}) == json{{"discarded", 2}});
+  CHECK(events.app.count("state = 'discarded' and last_error = 'discarded: no user'") == 2);
+  CHECK(events.result({"requeue", "--since", "1h", "--event", "invite_sent"}) ==
         json{{"requeued", 1}});
-  CHECK(desk.run({"retry", "--all", "--yes"}).code == 3);
-  CHECK(desk.app.text("select group_concat(action) from outbox_audit") ==
+  CHECK(events.run({"retry", "--all", "--yes"}).code == 3);
+  CHECK(events.app.text("select group_concat(action) from outbox_audit") ==
         "retry,retry,discard,requeue");
-  CHECK(desk.app.text("select distinct actor from outbox_audit").find("uid") == std::string::npos);
+  CHECK(events.app.text("select distinct actor from outbox_audit").find("uid") ==
+        std::string::npos);
 }
 
 TEST_CASE("ids that a change leaves alone are named, with the reason") {
-  Desk desk;
-  const Finished mixed = desk.run({"retry", "1", "2", "3", "77", "--yes"});
+  FiveEvents events;
+  const Finished mixed = events.run({"retry", "1", "2", "3", "77", "--yes"});
   CHECK(mixed.code == 0);
   CHECK(mixed.out == "1 event retried\n");
-  CHECK(mixed.err == "! 1: delivered; `outbox requeue 1 --db " + desk.app.path() +
+  CHECK(mixed.err == "! 1: delivered; `outbox requeue 1 --db " + events.app.path() +
                          "` would send it again\n"
                          "! 2: pending and due already; `outbox explain 2 --db " +
-                         desk.app.path() +
+                         events.app.path() +
                          "` says what it waits for\n"
                          "! 77: no such event\n");
-  CHECK(desk.run({"discard", "1", "--reason", "x", "--yes"}).code == 3);
-  CHECK(desk.run({"retry", "5", "--destination", "track", "--yes"}).code == 3);
+  CHECK(events.run({"discard", "1", "--reason", "x", "--yes"}).code == 3);
+  CHECK(events.run({"retry", "5", "--destination", "track", "--yes"}).code == 3);
 }
 
 TEST_CASE("no bulk change without ids, a filter or --all, and none without --yes") {
-  Desk desk;
-  const std::string before = desk.contents();
+  FiveEvents events;
+  const std::string before = events.contents();
   const std::vector<std::vector<std::string>> refused = {
       {"retry", "--yes"},
       {"retry", "--destination", "track", "--yes"},
@@ -114,17 +115,17 @@ TEST_CASE("no bulk change without ids, a filter or --all, and none without --yes
   };
   for (const auto& arguments : refused) {
     CAPTURE(arguments);
-    const Finished finished = desk.run(arguments);
+    const Finished finished = events.run(arguments);
     CHECK(finished.code == 2);
     CHECK(finished.out == "");
     CHECK(finished.err.rfind("outbox: ", 0) == 0);
   }
-  CHECK(desk.contents() == before);
+  CHECK(events.contents() == before);
 }
 
 TEST_CASE("a dry run of every command says what it would do, and does nothing") {
-  Desk desk;
-  const std::string before = desk.contents();
+  FiveEvents events;
+  const std::string before = events.contents();
   struct Row {
     std::vector<std::string> arguments;
     std::string out;
@@ -145,79 +146,81 @@ TEST_CASE("a dry run of every command says what it would do, and does nothing") 
         {"found", {{{"id", 1}, {"place", "payload: invitee_email"}}}}}},
       {{"pause"},
        "would pause track: nothing is sent until `outbox resume --destination track --db " +
-           desk.app.path() + "`; events are kept\n",
+           events.app.path() + "`; events are kept\n",
        {{"destination", "track"}, {"paused", true}}},
       {{"resume"}, "would resume track\n", {{"destination", "track"}, {"paused", false}}},
   };
   for (Row row : rows) {
     CAPTURE(row.out);
     row.arguments.emplace_back("--dry-run");
-    const Finished text = desk.run(row.arguments);
+    const Finished text = events.run(row.arguments);
     CHECK(text.code == 0);
     CHECK(text.out == row.out);
     row.result["dry_run"] = true;
-    CHECK(desk.result(row.arguments) == row.result);
+    CHECK(events.result(row.arguments) == row.result);
   }
-  CHECK(desk.contents() == before);
+  CHECK(events.contents() == before);
 }
 
 TEST_CASE("pause stops what drain would send, resume lets it go, and both are in the audit") {
-  Desk desk;
+  FiveEvents events;
   const auto drain = [&] {
-    return support::run({OUTBOX_CLI, "drain", "--db", desk.app.path(), "--url", desk.server.url()},
-                        {{"OUTBOX_TOKEN", "t"}});
+    return support::run(
+        {OUTBOX_CLI, "drain", "--db", events.app.path(), "--url", events.server.url()},
+        {{"OUTBOX_TOKEN", "t"}});
   };
-  CHECK(desk.result({"pause", "--reason", "maintenance"}) ==
+  CHECK(events.result({"pause", "--reason", "maintenance"}) ==
         json{{"destination", "track"}, {"paused", true}});
   CHECK(drain().code == 1);
-  CHECK(desk.server.event_count() == 1);
-  const json status = json::parse(desk.run({"status", "--json"}).out);
+  CHECK(events.server.event_count() == 1);
+  const json status = json::parse(events.run({"status", "--json"}).out);
   CHECK(status["destinations"][1]["paused"]["reason"] == "maintenance");
-  CHECK(desk.run({"explain", "2"}).out.find("maintenance") != std::string::npos);
+  CHECK(events.run({"explain", "2"}).out.find("maintenance") != std::string::npos);
 
-  CHECK(desk.result({"resume"}) == json{{"destination", "track"}, {"paused", false}});
-  CHECK(desk.run({"resume", "--yes"}).err == "! track was not paused\n");
-  const Finished typo = desk.run({"pause", "--destination", "trck", "--yes"});
+  CHECK(events.result({"resume"}) == json{{"destination", "track"}, {"paused", false}});
+  CHECK(events.run({"resume", "--yes"}).err == "! track was not paused\n");
+  const Finished typo = events.run({"pause", "--destination", "trck", "--yes"});
   CHECK(typo.code == 2);
   CHECK(typo.err.find("did you mean track? Give --new if it is a new one") != std::string::npos);
   drain();
-  CHECK(desk.server.event_count() >= 2);
-  CHECK(desk.app.text("select group_concat(action || coalesce(reason, '')) from outbox_audit") ==
+  CHECK(events.server.event_count() >= 2);
+  CHECK(events.app.text("select group_concat(action || coalesce(reason, '')) from outbox_audit") ==
         "pausemaintenance,resume");
 }
 
 TEST_CASE("prune removes delivered and discarded events by their age, and counts them") {
-  Desk desk;
-  desk.app.db().exec("update outbox_queue set state = 5, settled_at_ms = 5 where event = 2");
-  CHECK(desk.result({"prune", "--older-than", "1d"}) == json{{"pruned", 1}});
-  CHECK(desk.run({"prune", "--older-than", "0ms", "--yes"}).out == "1 event pruned\n");
-  CHECK(desk.run({"prune", "--older-than", "0ms", "--yes"}).code == 3);
-  const json status = json::parse(desk.run({"status", "--json"}).out);
+  FiveEvents events;
+  events.app.db().exec("update outbox_queue set state = 5, settled_at_ms = 5 where event = 2");
+  CHECK(events.result({"prune", "--older-than", "1d"}) == json{{"pruned", 1}});
+  CHECK(events.run({"prune", "--older-than", "0ms", "--yes"}).out == "1 event pruned\n");
+  CHECK(events.run({"prune", "--older-than", "0ms", "--yes"}).code == 3);
+  const json status = json::parse(events.run({"status", "--json"}).out);
   CHECK(status["removed"] == 2);
   CHECK(status["enqueued"] == 5);
 }
 
 TEST_CASE("erase takes a person out of the queue, by address, user or group") {
-  Desk desk;
-  CHECK(desk.result({"erase", "--email", "Amy@achme.com"}) ==
+  FiveEvents events;
+  CHECK(events.result({"erase", "--email", "Amy@achme.com"}) ==
         json{{"erased", 1}, {"may_still_be_sent_by", nullptr}, {"wal_truncated", true}});
-  CHECK(desk.run({"erase", "--user", "user-2", "--yes"}).out == "1 event erased\n");
-  CHECK(desk.run({"erase", "--email", "-", "--yes"}, "tom@achme.com \r\n").code == 3);
-  CHECK(desk.run({"erase", "--group", "nobody", "--yes"}).code == 3);
-  CHECK(desk.app.count("1") == 3);
-  CHECK(desk.app.text("select group_concat(subject) from outbox_audit") == "by e-mail,by user");
+  CHECK(events.run({"erase", "--user", "user-2", "--yes"}).out == "1 event erased\n");
+  CHECK(events.run({"erase", "--email", "-", "--yes"}, "tom@achme.com \r\n").code == 3);
+  CHECK(events.run({"erase", "--group", "nobody", "--yes"}).code == 3);
+  CHECK(events.app.count("1") == 3);
+  CHECK(events.app.text("select group_concat(subject) from outbox_audit") == "by e-mail,by user");
 }
 
 TEST_CASE("show tells of a dead event what can be done about it") {
-  Desk desk;
-  const auto fix = [&desk] {
-    const std::string screen = desk.run({"show", "3"}).out;
+  FiveEvents events;
+  const auto fix = [&events] {
+    const std::string screen = events.run({"show", "3"}).out;
     return screen.substr(screen.find("fix "));
   };
-  const std::string db = " --db " + desk.app.path();
+  const std::string db = " --db " + events.app.path();
   CHECK(fix() ==
         "fix       outbox retry 3" + db + "\n          outbox discard 3 --reason …" + db + "\n");
   // It was never sent, and never can be.
-  desk.app.db().exec("update outbox_queue set last_error = 'unsendable: required' where event = 3");
+  events.app.db().exec(
+      "update outbox_queue set last_error = 'unsendable: required' where event = 3");
   CHECK(fix() == "fix       outbox discard 3 --reason …" + db + "\n");
 }

@@ -17,8 +17,8 @@ using track_server::TrackServer;
 namespace {
 
 // A queue with one event of each state, ids 1 to 6, and two with the same key.
-struct Desk {
-  Desk() {
+struct EachState {
+  EachState() {
     app.enqueue(support::amy());
     outbox::deliver_once(
         app.db(), outbox::track_api({.credentials = outbox::bearer("t"), .url = server.url()}));
@@ -74,10 +74,10 @@ const std::vector<std::string> hostile = {"\x1b]0;owned\x07",
 }  // namespace
 
 TEST_CASE("list shows every event as a line of the contract") {
-  const Desk desk;
-  const auto lines = desk.lines({"list", "--oldest-first"});
+  const EachState events;
+  const auto lines = events.lines({"list", "--oldest-first"});
   REQUIRE(lines.size() == 8);
-  CHECK(desk.lines({"list", "--limit", "1"})[0].at("id") == 8);
+  CHECK(events.lines({"list", "--limit", "1"})[0].at("id") == 8);
   const json& amy = lines[0];
   CHECK(amy.at("id") == 1);
   CHECK(amy.at("event_id").get<std::string>().size() == 36);
@@ -100,30 +100,30 @@ TEST_CASE("list shows every event as a line of the contract") {
 }
 
 TEST_CASE("list filters by everything that it shows") {
-  const Desk desk;
-  CHECK(desk.ids({"list", "--state", "pending"}) == "23478");
-  CHECK(desk.ids({"list", "--state", "waiting"}) == "8");
-  CHECK(desk.ids({"list", "--state", "scheduled"}) == "3");
-  CHECK(desk.ids({"list", "--state", "retrying"}) == "4");
-  CHECK(desk.ids({"list", "--state", "delivered"}) == "1");
-  CHECK(desk.ids({"list", "--state", "dead"}) == "5");
-  CHECK(desk.ids({"list", "--state", "discarded"}) == "6");
-  CHECK(desk.ids({"list", "--event", "signed_up"}) == "2378");
-  CHECK(desk.ids({"list", "--user", "user-2"}) == "2");
-  CHECK(desk.ids({"list", "--group", support::amy().group_id}) == "1");
-  CHECK(desk.ids({"list", "--error", "refused"}) == "5");
-  CHECK(desk.ids({"list", "--limit", "2"}) == "12");
-  CHECK(desk.ids({"list", "--since", "1h"}) == "12345678");
-  CHECK(desk.ids({"list", "--until", "2020-01-01T00:00:00.5Z"}).empty());
-  CHECK(desk.run({"list", "--until", "1h"}).code == 3);
-  CHECK(desk.run({"list", "--destination", "other"}).code == 3);
-  CHECK(desk.run({"list", "--state", "lost"}).code == 2);
-  CHECK(desk.run({"list", "--since", "yesterday"}).code == 2);
+  const EachState events;
+  CHECK(events.ids({"list", "--state", "pending"}) == "23478");
+  CHECK(events.ids({"list", "--state", "waiting"}) == "8");
+  CHECK(events.ids({"list", "--state", "scheduled"}) == "3");
+  CHECK(events.ids({"list", "--state", "retrying"}) == "4");
+  CHECK(events.ids({"list", "--state", "delivered"}) == "1");
+  CHECK(events.ids({"list", "--state", "dead"}) == "5");
+  CHECK(events.ids({"list", "--state", "discarded"}) == "6");
+  CHECK(events.ids({"list", "--event", "signed_up"}) == "2378");
+  CHECK(events.ids({"list", "--user", "user-2"}) == "2");
+  CHECK(events.ids({"list", "--group", support::amy().group_id}) == "1");
+  CHECK(events.ids({"list", "--error", "refused"}) == "5");
+  CHECK(events.ids({"list", "--limit", "2"}) == "12");
+  CHECK(events.ids({"list", "--since", "1h"}) == "12345678");
+  CHECK(events.ids({"list", "--until", "2020-01-01T00:00:00.5Z"}).empty());
+  CHECK(events.run({"list", "--until", "1h"}).code == 3);
+  CHECK(events.run({"list", "--destination", "other"}).code == 3);
+  CHECK(events.run({"list", "--state", "lost"}).code == 2);
+  CHECK(events.run({"list", "--since", "yesterday"}).code == 2);
 }
 
 TEST_CASE("show tells an event, its masked payload and the requests that held it") {
-  const Desk desk;
-  const auto shown = desk.lines({"show", "1"});
+  const EachState events;
+  const auto shown = events.lines({"show", "1"});
   REQUIRE(shown.size() == 1);
   const json properties = shown[0].at("payload").at("properties");
   CHECK(properties.at("invitee_email") == "a**@achme.com");
@@ -133,41 +133,42 @@ TEST_CASE("show tells an event, its masked payload and the requests that held it
   CHECK(shown[0]["batches"][0].at("status") == 200);
   CHECK(shown[0]["batches"][0].at("outcome") == "delivered");
 
-  CHECK(
-      desk.lines({"show", "1", "--reveal"})[0].at("payload").at("properties").at("invitee_email") ==
-      "amy@achme.com");
-  CHECK(desk.lines({"show", "5"})[0].at("payload") == "7 bytes, no event");
-  CHECK(desk.run({"show", "99"}).code == 3);
-  CHECK(desk.run({"show"}).code == 2);
-  const std::string screen = desk.run({"show", "1"}).out;
+  CHECK(events.lines({"show", "1", "--reveal"})[0]
+            .at("payload")
+            .at("properties")
+            .at("invitee_email") == "amy@achme.com");
+  CHECK(events.lines({"show", "5"})[0].at("payload") == "7 bytes, no event");
+  CHECK(events.run({"show", "99"}).code == 3);
+  CHECK(events.run({"show"}).code == 2);
+  const std::string screen = events.run({"show", "1"}).out;
   CHECK(screen.find("\"invitee_email\": \"a**@achme.com\"") != std::string::npos);
   CHECK(screen.find("amy@achme.com") == std::string::npos);
 }
 
 TEST_CASE("explain says what an event waits for") {
-  const Desk desk;
+  const EachState events;
   const auto waiting_for = [&](const char* id) {
-    return desk.lines({"explain", id})[0].at("waiting_for");
+    return events.lines({"explain", id})[0].at("waiting_for");
   };
   CHECK(waiting_for("1") == nullptr);
   CHECK(waiting_for("2") == "dispatcher");
   CHECK(waiting_for("3") == "schedule");
   CHECK(waiting_for("5") == nullptr);
   CHECK(waiting_for("8") == "ordering_key");
-  outbox::pause(const_cast<support::AppDatabase&>(desk.app).db(), "track",
+  outbox::pause(const_cast<support::AppDatabase&>(events.app).db(), "track",
                 {.reason = "maintenance"});
   CHECK(waiting_for("2") == "pause");
-  const json line = desk.lines({"explain", "2"})[0];
+  const json line = events.lines({"explain", "2"})[0];
   CHECK(line.at("id") == 2);
   CHECK(line.at("state") == "pending");
   CHECK(line.at("text").get<std::string>().rfind(
             "2 signed_up is pending: its destination was paused", 0) == 0);
-  CHECK(desk.run({"explain", "99"}).code == 3);
+  CHECK(events.run({"explain", "99"}).code == 3);
 }
 
 TEST_CASE("batches shows the request log, the newest first") {
-  const Desk desk;
-  const auto lines = desk.lines({"batches"});
+  const EachState events;
+  const auto lines = events.lines({"batches"});
   REQUIRE(lines.size() == 1);
   for (const char* name :
        {"id", "destination", "started_at", "took_ms", "events", "first_id", "last_id", "bytes",
@@ -175,8 +176,8 @@ TEST_CASE("batches shows the request log, the newest first") {
     CAPTURE(name);
     CHECK(lines[0].contains(name));
   }
-  CHECK(desk.run({"batches"}).out.find("delivered") != std::string::npos);
-  CHECK(desk.run({"batches", "--destination", "other"}).code == 3);
+  CHECK(events.run({"batches"}).out.find("delivered") != std::string::npos);
+  CHECK(events.run({"batches", "--destination", "other"}).code == 3);
 }
 
 TEST_CASE("nothing that a terminal obeys, and no address, comes out raw") {

@@ -43,8 +43,8 @@ Finished cli(std::vector<std::string> arguments, const support::Environment& env
 }
 
 // A database that the CLI made, and an endpoint.
-struct Desk {
-  Desk() { REQUIRE(cli({"migrate", "--db", db}).code == 0); }
+struct NewApp {
+  NewApp() { REQUIRE(cli({"migrate", "--db", db}).code == 0); }
 
   Finished run(std::vector<std::string> arguments, const std::string& input = {}) const {
     return cli(std::move(arguments),
@@ -57,37 +57,33 @@ struct Desk {
   TrackServer server;
 };
 
-std::string event(const std::string& user_id) {
-  return support::payload_of(user_id);
-}
-
 }  // namespace
 
 TEST_CASE("the seed's sample arrives equal to itself through enqueue and drain") {
-  const Desk desk;
+  const NewApp app;
 
-  const Finished enqueued = desk.run({"enqueue", "--json"}, seed);
-  const Finished drained = desk.run({"drain", "--json"});
+  const Finished enqueued = app.run({"enqueue", "--json"}, seed);
+  const Finished drained = app.run({"drain", "--json"});
 
   CHECK(enqueued.code == 0);
   CHECK(json::parse(enqueued.out) == json{{"enqueued", 1}, {"first_id", 1}, {"last_id", 1}});
   CHECK(drained.code == 0);
   CHECK(json::parse(drained.out) ==
         json{{"delivered", 1}, {"dead", 0}, {"remaining", 0}, {"requests", 1}});
-  REQUIRE(desk.server.events().size() == 1);
-  CHECK(json::parse(desk.server.events()[0]) == json::parse(seed)[0]);
+  REQUIRE(app.server.events().size() == 1);
+  CHECK(json::parse(app.server.events()[0]) == json::parse(seed)[0]);
 }
 
 TEST_CASE("enqueue takes an object, an array and NDJSON, from a file or standard input") {
-  const Desk desk;
-  std::ofstream{desk.folder.file("events.json")} << "\xEF\xBB\xBF [" << event("1") << ",\n"
-                                                 << event("2") << " ] \n";
-  CHECK(desk.run({"enqueue", desk.folder.file("events.json")}).out ==
-        "2 events enqueued: 1 to 2\n");
-  CHECK(desk.run({"enqueue", "-"}, event("3")).out == "1 event enqueued: 3\n");
-  CHECK(desk.run({"enqueue"}, event("4") + "\n\n" + event("5") + "\r\n").out ==
-        "2 events enqueued: 4 to 5\n");
-  CHECK(desk.open()
+  const NewApp app;
+  std::ofstream{app.folder.file("events.json")} << "\xEF\xBB\xBF [" << support::payload_of("1")
+                                                << ",\n"
+                                                << support::payload_of("2") << " ] \n";
+  CHECK(app.run({"enqueue", app.folder.file("events.json")}).out == "2 events enqueued: 1 to 2\n");
+  CHECK(app.run({"enqueue", "-"}, support::payload_of("3")).out == "1 event enqueued: 3\n");
+  CHECK(app.run({"enqueue"}, support::payload_of("4") + "\n\n" + support::payload_of("5") + "\r\n")
+            .out == "2 events enqueued: 4 to 5\n");
+  CHECK(app.open()
             .execAndGet("select group_concat(payload ->> '$.user_id', '') from outbox_events")
             .getString() == "12345");
 }
@@ -97,7 +93,7 @@ TEST_CASE("bad input names element and field, exits 2 and stores nothing") {
     std::string input;
     const char* error;
   };
-  const std::string good = event("u");
+  const std::string good = support::payload_of("u");
   const Row rows[] = {
       {"[" + good + R"(,{"event":"invite_sent","user_id":"u","timestamp":"2024-10-20T15:51:35Z"}])",
        "outbox: events[1].event_name: required (\"event\" is no field of the Track API)\n"},
@@ -124,28 +120,29 @@ TEST_CASE("bad input names element and field, exits 2 and stores nothing") {
        "outbox: events[0].properties.invitee_email: must have one @ with something on both "
        "sides\n"},
   };
-  const Desk desk;
+  const NewApp app;
   for (const Row& row : rows) {
     CAPTURE(row.input);
-    const Finished finished = desk.run({"enqueue"}, row.input);
+    const Finished finished = app.run({"enqueue"}, row.input);
     CHECK(finished.code == 2);
     CHECK(finished.out.empty());
     CHECK(finished.err == row.error);
   }
-  CHECK(desk.open().execAndGet("select count(*) from outbox_events").getInt() == 0);
+  CHECK(app.open().execAndGet("select count(*) from outbox_events").getInt() == 0);
 }
 
 TEST_CASE("enqueue knows dedupe, ordering, delay and a dry run") {
-  const Desk desk;
-  CHECK(desk.run({"enqueue", "--dedupe-key", "k"}, event("1")).code == 0);
-  CHECK(desk.run({"enqueue", "--dedupe-key", "k"}, event("2")).out ==
+  const NewApp app;
+  CHECK(app.run({"enqueue", "--dedupe-key", "k"}, support::payload_of("1")).code == 0);
+  CHECK(app.run({"enqueue", "--dedupe-key", "k"}, support::payload_of("2")).out ==
         "0 events enqueued: event 1 has this dedupe key\n");
-  CHECK(desk.run({"enqueue", "--ordering-key", "o", "--delay", "1h", "--destination", "other"},
-                 event("3"))
+  CHECK(app.run({"enqueue", "--ordering-key", "o", "--delay", "1h", "--destination", "other"},
+                support::payload_of("3"))
             .code == 0);
-  CHECK(desk.run({"enqueue", "--dry-run"}, event("4")).out == "would enqueue 1 event\n");
-  CHECK(desk.run({"enqueue", "--delay", "soon"}, event("5")).code == 2);
-  SQLite::Database db = desk.open();
+  CHECK(app.run({"enqueue", "--dry-run"}, support::payload_of("4")).out ==
+        "would enqueue 1 event\n");
+  CHECK(app.run({"enqueue", "--delay", "soon"}, support::payload_of("5")).code == 2);
+  SQLite::Database db = app.open();
   CHECK(db.execAndGet("select count(*) from outbox_events").getInt() == 2);
   CHECK(db.execAndGet("select count(*) from outbox_events where ordering_key = 'o' and"
                       " destination = 'other' and due_at_ms > enqueued_at_ms + 3500000")
@@ -157,13 +154,13 @@ TEST_CASE("only migrate and enqueue --create make a database, and for their owne
   const std::string db = folder.file("new.db");
   for (const char* command : {"status", "drain", "enqueue"}) {
     CAPTURE(command);
-    const Finished finished = cli({command, "--db", db}, {}, event("u"));
+    const Finished finished = cli({command, "--db", db}, {}, support::payload_of("u"));
     CHECK(finished.code == 2);
     CHECK(finished.err.find("no database at ") != std::string::npos);
   }
   CHECK(std::filesystem::is_empty(folder.path()));
 
-  CHECK(cli({"enqueue", "--create", "--db", db}, {}, event("u")).code == 0);
+  CHECK(cli({"enqueue", "--create", "--db", db}, {}, support::payload_of("u")).code == 0);
   struct stat facts {};
   REQUIRE(stat(db.c_str(), &facts) == 0);
   CHECK((facts.st_mode & 0777U) == 0600U);
@@ -174,7 +171,7 @@ TEST_CASE("a database without the schema, or with a newer one, exits 6") {
   const std::string db = folder.file("app.db");
   SQLite::Database{db, SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE}.exec("create table own (x)");
   CHECK(cli({"status", "--db", db}).code == 6);
-  CHECK(cli({"enqueue", "--db", db}, {}, event("u")).code == 6);
+  CHECK(cli({"enqueue", "--db", db}, {}, support::payload_of("u")).code == 6);
   CHECK(cli({"drain", "--db", db}).code == 6);
   CHECK(cli({"migrate", "--check", "--db", db}).code == 6);
   CHECK(cli({"migrate", "--db", db}).code == 0);
@@ -189,13 +186,13 @@ TEST_CASE("a database without the schema, or with a newer one, exits 6") {
 }
 
 TEST_CASE("status tells the whole queue as JSON") {
-  const Desk desk;
-  desk.run({"enqueue"}, event("1") + event("2"));
-  desk.run({"enqueue", "--delay", "1h"}, event("3"));
-  desk.run({"drain"});
-  desk.run({"enqueue", "--destination", "typo"}, event("4"));
+  const NewApp app;
+  app.run({"enqueue"}, support::payload_of("1") + support::payload_of("2"));
+  app.run({"enqueue", "--delay", "1h"}, support::payload_of("3"));
+  app.run({"drain"});
+  app.run({"enqueue", "--destination", "typo"}, support::payload_of("4"));
 
-  const Finished finished = desk.run({"status", "--json"});
+  const Finished finished = app.run({"status", "--json"});
   CHECK(finished.code == 0);
   const json status = json::parse(finished.out);
 
@@ -220,88 +217,86 @@ TEST_CASE("status tells the whole queue as JSON") {
   CHECK(track.at("hold") == nullptr);
   CHECK(track.at("dispatcher") == nullptr);
   CHECK(status["destinations"][1].at("was_ever_served") == false);
-  CHECK(json::parse(desk.run({"status", "--json", "--destination", "typo"}).out).at("pending") ==
-        1);
+  CHECK(json::parse(app.run({"status", "--json", "--destination", "typo"}).out).at("pending") == 1);
 }
 
 TEST_CASE("status on a screen names the hold, the pause and a destination that nobody serves") {
-  const Desk desk;
-  desk.run({"enqueue"}, event("1"));
-  CHECK(desk.run({"status"}).out.find("! no dispatcher has ever served track") !=
-        std::string::npos);
-  auto* const server = const_cast<TrackServer*>(&desk.server);
+  const NewApp app;
+  app.run({"enqueue"}, support::payload_of("1"));
+  CHECK(app.run({"status"}).out.find("! no dispatcher has ever served track") != std::string::npos);
+  auto* const server = const_cast<TrackServer*>(&app.server);
   server->misbehave({.status = 503});
-  CHECK(desk.run({"drain", "--timeout", "1s"}).code == 1);
-  SQLite::Database db = desk.open();
+  CHECK(app.run({"drain", "--timeout", "1s"}).code == 1);
+  SQLite::Database db = app.open();
   outbox::pause(db, "track", {.reason = "maintenance\x1b[2J"});
 
-  const std::string screen = desk.run({"status", "--utc"}).out;
+  const std::string screen = app.run({"status", "--utc"}).out;
 
   CHECK(screen.find("hold   track: HTTP 503") != std::string::npos);
   CHECK(screen.find("pause  track: since ") != std::string::npos);
   CHECK(screen.find('\x1b') == std::string::npos);
-  const json hold = json::parse(desk.run({"status", "--json"}).out)["destinations"][0]["hold"];
+  const json hold = json::parse(app.run({"status", "--json"}).out)["destinations"][0]["hold"];
   CHECK(hold.at("reason").get<std::string>().rfind("HTTP 503", 0) == 0);
   CHECK(hold.at("since").get<std::string>().size() == 24);
   CHECK(hold.at("until").get<std::string>().back() == 'Z');
 }
 
 TEST_CASE("drain says what became of it by its exit code") {
-  const Desk desk;
-  auto* const server = const_cast<TrackServer*>(&desk.server);
-  CHECK(desk.run({"drain"}).code == 0);  // nothing is due
-  desk.run({"enqueue"}, event("1"));
+  const NewApp app;
+  auto* const server = const_cast<TrackServer*>(&app.server);
+  CHECK(app.run({"drain"}).code == 0);  // nothing is due
+  app.run({"enqueue"}, support::payload_of("1"));
 
   SUBCASE("1 when the endpoint does not take it in time") {
     server->misbehave({.status = 500});
-    const Finished finished = desk.run({"drain", "--timeout", "1s", "--json"});
+    const Finished finished = app.run({"drain", "--timeout", "1s", "--json"});
     CHECK(finished.code == 1);
     CHECK(json::parse(finished.out).at("remaining") == 1);
     CHECK(finished.err.find("HTTP 500") != std::string::npos);
   }
   SUBCASE("4 when it refuses the credentials, and no event suffers") {
     server->set_token("another");
-    CHECK(desk.run({"drain"}).code == 4);
-    CHECK(desk.open()
+    CHECK(app.run({"drain"}).code == 4);
+    CHECK(app.open()
               .execAndGet("select count(*) from outbox_event_states where state = 'pending'"
                           " and refusals + solo_failures = 0")
               .getInt() == 1);
   }
   SUBCASE("4 without any credentials, before any request") {
-    const std::vector<std::string> drain = {"drain", "--db", desk.db, "--url", desk.server.url()};
+    const std::vector<std::string> drain = {"drain", "--db", app.db, "--url", app.server.url()};
     CHECK(cli(drain).code == 4);
     CHECK(cli(drain, {{"OUTBOX_TOKEN", ""}}).code == 4);
-    CHECK(desk.run({"drain", "--token-file", desk.folder.file("none")}).code == 4);
-    CHECK(desk.server.request_count() == 0);
+    CHECK(app.run({"drain", "--token-file", app.folder.file("none")}).code == 4);
+    CHECK(app.server.request_count() == 0);
     std::vector<std::string> without = drain;
     without.insert(without.end(), {"--auth", "none"});
     CHECK(cli(without).code == 4);  // the endpoint's answer
-    CHECK(desk.server.request_count() > 0);
+    CHECK(app.server.request_count() > 0);
   }
   SUBCASE("1 while the destination is paused") {
-    SQLite::Database db = desk.open();
+    SQLite::Database db = app.open();
     outbox::pause(db, "track", {.reason = "why"});
-    CHECK(desk.run({"drain"}).code == 1);
-    CHECK(desk.server.request_count() == 0);
+    CHECK(app.run({"drain"}).code == 1);
+    CHECK(app.server.request_count() == 0);
   }
   SUBCASE("2 for a URL that would show the token to others") {
-    CHECK(desk.run({"drain", "--url", "http://example.com/"}).code == 2);
-    CHECK(desk.run({"drain", "--url", "nonsense"}).code == 2);
+    CHECK(app.run({"drain", "--url", "http://example.com/"}).code == 2);
+    CHECK(app.run({"drain", "--url", "nonsense"}).code == 2);
   }
   SUBCASE("0 for a dry run, which sends nothing") {
-    CHECK(desk.run({"drain", "--dry-run"}).out == "would send 1 event of track\n");
-    CHECK(desk.server.request_count() == 0);
+    CHECK(app.run({"drain", "--dry-run"}).out == "would send 1 event of track\n");
+    CHECK(app.server.request_count() == 0);
   }
 }
 
 TEST_CASE("drain finds a refused event among its neighbours, and delivers those") {
-  Desk desk;
+  NewApp app;
   std::string events;
-  for (int i = 0; i < 50; ++i) events += event("user-" + std::to_string(i)) + "\n";
-  REQUIRE(desk.run({"enqueue"}, events).code == 0);
-  desk.server.misbehave({.status = 422, .only_with = "user-31"});
+  for (int i = 0; i < 50; ++i) events += support::payload_of("user-" + std::to_string(i)) + "\n";
+  REQUIRE(app.run({"enqueue"}, events).code == 0);
+  app.server.misbehave({.status = 422, .only_with = "user-31"});
 
-  const Finished drained = desk.run({"drain", "--json"});
+  const Finished drained = app.run({"drain", "--json"});
   const json report = json::parse(drained.out);
   CHECK(drained.code == 7);
   CHECK(report.at("delivered") == 49);
@@ -309,87 +304,87 @@ TEST_CASE("drain finds a refused event among its neighbours, and delivers those"
   CHECK(report.at("remaining") == 0);
   CHECK(report.at("requests") <= 14);
   CHECK(drained.err == "! 1 is dead:  outbox list --state dead\n");
-  const json dead = json::parse(desk.run({"list", "--state", "dead", "--json"}).out);
+  const json dead = json::parse(app.run({"list", "--state", "dead", "--json"}).out);
   CHECK(dead.at("user_id") == "user-31");
   CHECK(dead.at("last_error") == "refused: HTTP 422: misbehaves as asked");
-  CHECK(desk.run({"batches"}).out.find("refused → halved: HTTP 422") != std::string::npos);
-  CHECK(desk.run({"show", "32"}).out.find("refused alone: HTTP 422") != std::string::npos);
+  CHECK(app.run({"batches"}).out.find("refused → halved: HTTP 422") != std::string::npos);
+  CHECK(app.run({"show", "32"}).out.find("refused alone: HTTP 422") != std::string::npos);
 }
 
 TEST_CASE("an event that is refused while nothing else is accepted is not dead, and drain fails") {
-  Desk desk;
-  REQUIRE(desk.run({"enqueue"}, event("user-1")).code == 0);
-  desk.server.misbehave({.status = 400});
-  const Finished drained = desk.run({"drain", "--json"});
+  NewApp app;
+  REQUIRE(app.run({"enqueue"}, support::payload_of("user-1")).code == 0);
+  app.server.misbehave({.status = 400});
+  const Finished drained = app.run({"drain", "--json"});
   CHECK(drained.code == 1);
   CHECK(json::parse(drained.out) ==
         json{{"delivered", 0}, {"dead", 0}, {"remaining", 1}, {"requests", 1}});
   CHECK(drained.err.find("outbox list --state retrying") != std::string::npos);
-  const json explained = json::parse(desk.run({"explain", "1", "--json"}).out);
+  const json explained = json::parse(app.run({"explain", "1", "--json"}).out);
   CHECK(explained.at("waiting_for") == "retry");
   CHECK(explained.at("state") == "retrying");
 }
 
-TEST_CASE("an event that is older than the patience that was given dies as expired") {
-  Desk desk;
-  REQUIRE(desk.run({"enqueue"}, event("user-1") + "\n" + event("user-2")).code == 0);
-  desk.open().exec(
+TEST_CASE("an event that is older than the long_enough that was given dies as expired") {
+  NewApp app;
+  REQUIRE(app.run({"enqueue"}, support::payload_of("user-1") + "\n" + support::payload_of("user-2"))
+              .code == 0);
+  app.open().exec(
       "update outbox_events set enqueued_at_ms = 1000 where id = 1;"
       "update outbox_queue set enqueued_at_ms = 1000 where event = 1");
-  const Finished drained = desk.run({"drain", "--json", "--give-up-after", "7d"});
+  const Finished drained = app.run({"drain", "--json", "--give-up-after", "7d"});
   CHECK(json::parse(drained.out) ==
         json{{"delivered", 1}, {"dead", 1}, {"remaining", 0}, {"requests", 1}});
-  CHECK(desk.server.event_count() == 1);
-  CHECK(desk.run({"drain", "--give-up-after", "soon"}).code == 2);
+  CHECK(app.server.event_count() == 1);
+  CHECK(app.run({"drain", "--give-up-after", "soon"}).code == 2);
 }
 
 TEST_CASE("drain reads the token from a file, and can send it as a key") {
-  const Desk desk;
-  std::ofstream{desk.folder.file("token")} << "from-file\n";
-  desk.run({"enqueue"}, event("1"));
-  CHECK(
-      desk.run({"drain", "--token-file", desk.folder.file("token"), "--auth", "x-api-key"}).code ==
-      0);
-  CHECK(desk.server.requests().at(0).api_key == "from-file");
+  const NewApp app;
+  std::ofstream{app.folder.file("token")} << "from-file\n";
+  app.run({"enqueue"}, support::payload_of("1"));
+  CHECK(app.run({"drain", "--token-file", app.folder.file("token"), "--auth", "x-api-key"}).code ==
+        0);
+  CHECK(app.server.requests().at(0).api_key == "from-file");
 }
 
 TEST_CASE("drain beside a dispatcher waits for it and reports what it did") {
-  const Desk desk;
-  auto* const server = const_cast<TrackServer*>(&desk.server);
+  const NewApp app;
+  auto* const server = const_cast<TrackServer*>(&app.server);
   server->misbehave({.status = 503});
   outbox::Dispatcher dispatcher{
-      desk.db,
-      outbox::track_api({.credentials = outbox::bearer("t"), .url = desk.server.url()}),
+      app.db,
+      outbox::track_api({.credentials = outbox::bearer("t"), .url = app.server.url()}),
       {.backoff_min = std::chrono::minutes{10}}};
-  desk.run({"enqueue"}, event("1") + event("2") + event("3"));
+  app.run({"enqueue"},
+          support::payload_of("1") + support::payload_of("2") + support::payload_of("3"));
   dispatcher.notify();
-  REQUIRE(desk.server.wait_for_requests(1, std::chrono::seconds{30}));
+  REQUIRE(app.server.wait_for_requests(1, std::chrono::seconds{30}));
   server->behave();
 
-  const Finished finished = desk.run({"drain", "--json"});
+  const Finished finished = app.run({"drain", "--json"});
 
   CHECK(finished.code == 0);
   CHECK(finished.err.find("dispatches track: waits for it") != std::string::npos);
   CHECK(json::parse(finished.out).at("delivered") == 3);
   CHECK(json::parse(finished.out).at("remaining") == 0);
-  CHECK(desk.server.event_count() == 3);
+  CHECK(app.server.event_count() == 3);
 }
 
 TEST_CASE("a mistyped destination, a full pipe and an empty variable are told from success") {
-  const Desk desk;
-  desk.run({"enqueue"}, event("1"));
-  const Finished mistyped = desk.run({"status", "--destination", "trak"});
+  const NewApp app;
+  app.run({"enqueue"}, support::payload_of("1"));
+  const Finished mistyped = app.run({"status", "--destination", "trak"});
   CHECK(mistyped.code == 3);
   CHECK(mistyped.err.find("trak") != std::string::npos);
-  CHECK(
-      support::run({"/bin/sh", "-c", OUTBOX_CLI " status --db " + desk.db + " >/dev/full"}).code ==
-      1);
-  CHECK(desk.run({"drain", "--url", ""}).code == 2);
-  CHECK(desk.run({"drain", "--token-file", ""}).code == 2);
-  CHECK(desk.run({"enqueue", "--delay", "1000000000d"}, event("2")).code == 2);
+  CHECK(support::run({"/bin/sh", "-c", OUTBOX_CLI " status --db " + app.db + " >/dev/full"}).code ==
+        1);
+  CHECK(app.run({"drain", "--url", ""}).code == 2);
+  CHECK(app.run({"drain", "--token-file", ""}).code == 2);
+  CHECK(app.run({"enqueue", "--delay", "1000000000d"}, support::payload_of("2")).code == 2);
   CHECK(cli({"migrate", "--db", ":memory:"}).code == 2);
   CHECK(cli({"bad\x1b[2J"}).err == "outbox: no command bad\\x1B[2J; see `outbox help`\n");
-  CHECK(desk.server.request_count() == 0);
+  CHECK(app.server.request_count() == 0);
 }
 
 TEST_CASE("enqueue --create makes no database for events that it refuses") {
@@ -399,10 +394,10 @@ TEST_CASE("enqueue --create makes no database for events that it refuses") {
 }
 
 TEST_CASE("a busy database exits 5") {
-  const Desk desk;
-  SQLite::Database db = desk.open();
+  const NewApp app;
+  SQLite::Database db = app.open();
   db.exec("begin immediate");
-  CHECK(desk.run({"enqueue"}, event("1")).code == 5);
+  CHECK(app.run({"enqueue"}, support::payload_of("1")).code == 5);
 }
 
 TEST_CASE("bad usage exits 2, and help leads with an example") {
@@ -425,44 +420,44 @@ TEST_CASE("bad usage exits 2, and help leads with an example") {
 
 TEST_CASE("a file of another user is left alone unless that is allowed") {
   if (geteuid() != 0) return;  // only root can make such a file
-  const Desk desk;
-  REQUIRE(chown(desk.db.c_str(), 12345, 12345) == 0);
-  const Finished refused = desk.run({"status"});
+  const NewApp app;
+  REQUIRE(chown(app.db.c_str(), 12345, 12345) == 0);
+  const Finished refused = app.run({"status"});
   CHECK(refused.code == 2);
   CHECK(refused.err.find("sudo -u '#12345'") != std::string::npos);
-  CHECK(desk.run({"status", "--allow-other-user"}).code == 0);
+  CHECK(app.run({"status", "--allow-other-user"}).code == 0);
 }
 
 TEST_CASE("a token never appears in what the CLI prints or leaves in the database") {
-  const Desk desk;
+  const NewApp app;
   const std::string secret = "s3cr3t-canary";
-  desk.run({"enqueue"}, seed);
-  auto* const server = const_cast<TrackServer*>(&desk.server);
+  app.run({"enqueue"}, seed);
+  auto* const server = const_cast<TrackServer*>(&app.server);
   for (const int status : {200, 400, 401, 500, 302}) {
     server->misbehave(
         {.status = status,
          .body = R"({"success":false,"message":"no )" + secret + R"( for amy@achme.com"})"});
     const Finished finished =
-        cli({"drain", "--db", desk.db, "--url", desk.server.url(), "--timeout", "1s"},
+        cli({"drain", "--db", app.db, "--url", app.server.url(), "--timeout", "1s"},
             {{"OUTBOX_TOKEN", secret}});
     CHECK((finished.out + finished.err).find("amy@achme.com") == std::string::npos);
   }
-  SQLite::Database db = desk.open();
+  SQLite::Database db = app.open();
   CHECK(db.execAndGet("select count(*) from outbox_requests where reason like '%amy@achme%'")
             .getInt() == 0);
 }
 
 TEST_CASE("--to sends events to a webhook, signed, and not the Track API's token") {
-  const Desk desk;
+  const NewApp app;
   const support::WebhookReceiver hook;
-  const std::string key_file = desk.folder.file("webhook.key");
+  const std::string key_file = app.folder.file("webhook.key");
   std::ofstream{key_file} << "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
-  const std::string events = "[" + event("a") + "," + event("b") + "]";
-  REQUIRE(desk.run({"enqueue", "--destination", "hooks"}, events).code == 0);
+  const std::string events = "[" + support::payload_of("a") + "," + support::payload_of("b") + "]";
+  REQUIRE(app.run({"enqueue", "--destination", "hooks"}, events).code == 0);
 
   const Finished drained =
-      desk.run({"drain", "--destination", "hooks", "--to", hook.url(), "--format", "cloudevents",
-                "--source", "/shop", "--array", "--signing-key-file", key_file});
+      app.run({"drain", "--destination", "hooks", "--to", hook.url(), "--format", "cloudevents",
+               "--source", "/shop", "--array", "--signing-key-file", key_file});
 
   CHECK(drained.code == 0);
   REQUIRE(hook.requests().size() == 1);
@@ -470,7 +465,7 @@ TEST_CASE("--to sends events to a webhook, signed, and not the Track API's token
   CHECK(json::parse(hook.requests()[0].body)[0]["source"] == "/shop");
   CHECK_FALSE(hook.requests()[0].header("webhook-signature").empty());
   CHECK(hook.requests()[0].header("Authorization").empty());
-  CHECK(desk.server.request_count() == 0);
-  CHECK(desk.run({"doctor", "--online", "--destination", "hooks", "--to", hook.url()}).code == 0);
-  CHECK(desk.run({"drain", "--destination", "hooks", "--to", "ftp://127.0.0.1/"}).code == 2);
+  CHECK(app.server.request_count() == 0);
+  CHECK(app.run({"doctor", "--online", "--destination", "hooks", "--to", hook.url()}).code == 0);
+  CHECK(app.run({"drain", "--destination", "hooks", "--to", "ftp://127.0.0.1/"}).code == 2);
 }

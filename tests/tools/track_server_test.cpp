@@ -19,6 +19,7 @@
 #include <thread>
 #include <vector>
 
+#include "support/files.hpp"
 #include "track_client.hpp"
 #include "track_server/server.hpp"
 
@@ -50,10 +51,7 @@ class TemporaryFile {
   TemporaryFile& operator=(const TemporaryFile&) = delete;
 
   std::string path() const { return path_.string(); }
-  std::string content() const {
-    std::ifstream file{path_, std::ios::binary};
-    return {std::istreambuf_iterator<char>{file}, {}};
-  }
+  std::string content() const { return support::text_of(path_); }
 
  private:
   std::filesystem::path path_;

@@ -2,12 +2,13 @@
 
 #include <doctest/doctest.h>
 
+#include "core/decide/moment.hpp"
+
 using namespace outbox;
+using core::asked_at;
 using namespace std::chrono_literals;
 
 namespace {
-
-constexpr core::Instant now{1'800'000'000'000ms};
 
 core::ExplainFacts pending() {
   return {.event = {.event = {.id = 8812,
@@ -19,7 +20,7 @@ core::ExplainFacts pending() {
           .blocker = std::nullopt,
           .due_before = 12,
           .is_in_search = false,
-          .now = now};
+          .now = asked_at};
 }
 
 }  // namespace
@@ -33,18 +34,18 @@ TEST_CASE("the first thing that an event waits for is named") {
 
   facts.destination.hold = Hold{.kind = outbox::HoldKind::backing_off,
                                 .reason = "HTTP 503",
-                                .since = now - 5min,
-                                .until = now + 41s,
+                                .since = asked_at - 5min,
+                                .until = asked_at + 41s,
                                 .tries = 6};
   CHECK(core::explain(facts).waiting_for == outbox::WaitingFor::hold);
 
-  facts.destination.paused = Pause{.reason = "maintenance", .since = now - 1h};
+  facts.destination.paused = Pause{.reason = "maintenance", .since = asked_at - 1h};
   CHECK(core::explain(facts).waiting_for == outbox::WaitingFor::pause);
 
   facts.blocker = outbox::core::Blocker{.id = 8800};
   CHECK(core::explain(facts).waiting_for == outbox::WaitingFor::ordering_key);
 
-  facts.event.event.due_at = now + 2h;
+  facts.event.event.due_at = asked_at + 2h;
   CHECK(core::explain(facts).waiting_for == outbox::WaitingFor::schedule);
 }
 
@@ -52,8 +53,8 @@ TEST_CASE("a hold is told with its reason, its tries and the next one") {
   core::ExplainFacts facts = pending();
   facts.destination.hold = Hold{.kind = outbox::HoldKind::backing_off,
                                 .reason = "HTTP 503",
-                                .since = now - 5min,
-                                .until = now + 41s,
+                                .since = asked_at - 5min,
+                                .until = asked_at + 41s,
                                 .tries = 6};
   CHECK(
       core::explain(facts).text ==
@@ -63,7 +64,7 @@ TEST_CASE("a hold is told with its reason, its tries and the next one") {
 
 TEST_CASE("a settled event waits for nothing") {
   core::ExplainFacts facts = pending();
-  facts.event.event.settled_at = now - 3s;
+  facts.event.event.settled_at = asked_at - 3s;
   facts.event.event.state = outbox::EventState::delivered;
   CHECK_FALSE(core::explain(facts).waiting_for);
   CHECK(core::explain(facts).text == "8812 invite_sent was delivered 3 s ago.");
@@ -92,7 +93,7 @@ TEST_CASE("a suspect waits for its next try, and its neighbours for the search")
   facts.event.event.refusals = 1;
   facts.event.event.state = outbox::EventState::retrying;
   facts.event.event.last_error = "HTTP 400: no such plan";
-  facts.event.event.due_at = now + 30s;
+  facts.event.event.due_at = asked_at + 30s;
   CHECK(core::explain(facts).waiting_for == outbox::WaitingFor::retry);
   CHECK(core::explain(facts).text ==
         "8812 invite_sent is retrying: it was refused alone (HTTP 400: no such plan). It is tried "
@@ -105,7 +106,7 @@ TEST_CASE("an event at which the endpoint failed alone waits its time, whatever 
   facts.event.event.solo_failures = 2;
   facts.event.event.state = outbox::EventState::retrying;
   facts.event.event.last_error = "HTTP 500";
-  facts.event.event.due_at = now + 30s;
+  facts.event.event.due_at = asked_at + 30s;
   facts.due_before = 0;
   CHECK(core::explain(facts).text ==
         "8812 invite_sent is retrying: the endpoint failed at it alone (HTTP 500). It is tried "

@@ -4,29 +4,25 @@
 
 #include <cmath>
 
+#include "core/decide/moment.hpp"
+
 using namespace outbox::core;
 using namespace std::chrono_literals;
 
 namespace {
 
-constexpr Instant now{1'000'000ms};
 const RequestLimits one_connection{.batch_events = 100, .batch_bytes = 5'000, .connections = 1};
 const RequestLimits four_connections{.batch_events = 100, .batch_bytes = 5'000, .connections = 4};
 
 HoldState hold_until(Instant until) {
-  return {.kind = outbox::HoldKind::backing_off, .since = now - 1s, .until = until, .tries = 1};
-}
-
-DestinationState on_hold(HoldState hold) {
-  DestinationState state;
-  state.endpoint.hold = std::move(hold);
-  return state;
+  return {
+      .kind = outbox::HoldKind::backing_off, .since = asked_at - 1s, .until = until, .tries = 1};
 }
 
 }  // namespace
 
 TEST_CASE("a destination that nothing speaks against is sent to at full speed") {
-  const Intent intent = intend({}, four_connections, 0, {}, now);
+  const Intent intent = intend({}, four_connections, 0, {}, asked_at);
 
   CHECK(intent.may_send());
   CHECK(intent.requests_max == 4);
@@ -36,11 +32,11 @@ TEST_CASE("a destination that nothing speaks against is sent to at full speed") 
 }
 
 TEST_CASE("while a person has paused the destination nothing starts, whoever asks") {
-  DestinationState state = on_hold(hold_until(now));
+  DestinationState state = on_hold(hold_until(asked_at));
   state.is_paused = true;
   for (const Occasion& occasion :
        {Occasion{}, Occasion{.is_asked = true}, Occasion{.credential_is_renewed = true}}) {
-    CHECK_FALSE(intend(state, four_connections, 0, occasion, now).may_send());
+    CHECK_FALSE(intend(state, four_connections, 0, occasion, asked_at).may_send());
   }
 }
 
@@ -64,22 +60,22 @@ TEST_CASE("on hold one request of one event starts, when its time has come or so
   for (const Row& row : rows) {
     CAPTURE(row.until.count());
     CAPTURE(row.in_flight);
-    const DestinationState state = on_hold(hold_until(now + row.until));
-    const Intent intent = intend(state, four_connections, row.in_flight, row.occasion, now);
+    const DestinationState state = on_hold(hold_until(asked_at + row.until));
+    const Intent intent = intend(state, four_connections, row.in_flight, row.occasion, asked_at);
     CHECK(intent.requests_max == row.requests_max);
     if (row.requests_max > 0) CHECK(intent.limits.events_max == 1);
   }
 }
 
 TEST_CASE("a hold is over when its time has come, or when a clock jump has made it absurd") {
-  const HoldState hold{.since = now - 1s, .until = now + 10s};
-  CHECK(is_waiting(hold, now));
-  CHECK(is_waiting(hold, now + 9'999ms));
-  CHECK_FALSE(is_waiting(hold, now + 10s));
-  CHECK_FALSE(is_waiting(hold, now - 2s));
-  CHECK(is_waiting(HoldState{.since = now, .until = now + 24h}, now));
-  CHECK_FALSE(is_waiting(HoldState{.since = now, .until = now + 25h}, now));
-  CHECK_FALSE(is_waiting(std::nullopt, now));
+  const HoldState hold{.since = asked_at - 1s, .until = asked_at + 10s};
+  CHECK(is_waiting(hold, asked_at));
+  CHECK(is_waiting(hold, asked_at + 9'999ms));
+  CHECK_FALSE(is_waiting(hold, asked_at + 10s));
+  CHECK_FALSE(is_waiting(hold, asked_at - 2s));
+  CHECK(is_waiting(HoldState{.since = asked_at, .until = asked_at + 24h}, asked_at));
+  CHECK_FALSE(is_waiting(HoldState{.since = asked_at, .until = asked_at + 25h}, asked_at));
+  CHECK_FALSE(is_waiting(std::nullopt, asked_at));
 }
 
 TEST_CASE("what was learned about the endpoint limits each request, and never widens it") {
@@ -106,7 +102,7 @@ TEST_CASE("what was learned about the endpoint limits each request, and never wi
     state.endpoint.events_cap = row.events_cap;
     state.endpoint.bytes_cap = row.bytes_cap;
     state.endpoint.is_proven = row.is_proven;
-    const Intent intent = intend(state, four_connections, 0, {}, now);
+    const Intent intent = intend(state, four_connections, 0, {}, asked_at);
     CHECK(intent.requests_max == row.requests_max);
     CHECK(intent.limits.events_max == row.events_max);
     CHECK(intent.limits.bytes_max == row.bytes_max);
@@ -132,7 +128,7 @@ TEST_CASE("as many requests start as connections are free") {
     CAPTURE(row.in_flight);
     DestinationState state;
     state.endpoint.events_cap = row.events_cap;
-    const Intent intent = intend(state, row.limits, row.in_flight, {}, now);
+    const Intent intent = intend(state, row.limits, row.in_flight, {}, asked_at);
     CHECK(intent.requests_max == row.requests_max);
   }
 }
@@ -162,8 +158,8 @@ TEST_CASE("most tries on hold ask with other events than the first, near and far
       CAPTURE(kind);
       CAPTURE(row.tries);
       const DestinationState state =
-          on_hold({.kind = kind, .since = now - 1s, .until = now, .tries = row.tries});
-      const Intent intent = intend(state, one_connection, 0, {}, now);
+          on_hold({.kind = kind, .since = asked_at - 1s, .until = asked_at, .tries = row.tries});
+      const Intent intent = intend(state, one_connection, 0, {}, asked_at);
       REQUIRE(intent.probe.has_value() == row.probe.has_value());
       if (!row.probe) continue;
       CHECK(intent.probe->place == row.probe->place);

@@ -14,8 +14,8 @@ const Instant start{1'800'000'000'000ms};
 std::size_t started(RateLimit& rate, std::chrono::milliseconds step,
                     std::chrono::milliseconds time) {
   std::size_t count = 0;
-  for (Instant now = start; now < start + time; now += step) {
-    for (std::size_t left = rate.may_start(now); left > 0; --left, ++count) rate.start();
+  for (Instant at = start; at < start + time; at += step) {
+    for (std::size_t left = rate.may_start(at); left > 0; --left, ++count) rate.start();
   }
   return count;
 }

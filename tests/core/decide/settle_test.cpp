@@ -4,23 +4,24 @@
 
 #include <numeric>
 
+#include "core/decide/moment.hpp"
+
 using namespace outbox::core;
 using namespace std::chrono_literals;
 using outbox::Verdict;
 
 namespace {
 
-constexpr Instant now{1'000'000ms};
 const Policy policy{.backoff = {.min = 1s, .max = 600s}};
 const HoldState backing_off{.kind = outbox::HoldKind::backing_off,
                             .reason = "HTTP 503",
-                            .since = now - 5s,
-                            .until = now,
+                            .since = asked_at - 5s,
+                            .until = asked_at,
                             .tries = 3};
 
 SentBatch sent(Ids ids, Verdict verdict, std::string reason = {}) {
   return {.ids = std::move(ids),
-          .started = now,
+          .started = asked_at,
           .outcome = {.verdict = verdict,
                       .reason = std::move(reason),
                       .has_arrived = verdict != Verdict::unavailable}};
@@ -39,7 +40,7 @@ SentBatch part_of(std::int64_t search, Ids ids, Verdict verdict) {
 }
 
 Settlement settle_of(const DestinationState& before, std::vector<SentBatch> batches) {
-  return settle(before, std::move(batches), {}, policy, now, 0);
+  return settle(before, std::move(batches), {}, policy, asked_at, 0);
 }
 
 // Of all its requests.
@@ -49,12 +50,6 @@ Ids delivered_by(const Settlement& settlement) {
     ids.insert(ids.end(), request.delivered.begin(), request.delivered.end());
   }
   return ids;
-}
-
-DestinationState on_hold(const HoldState& hold) {
-  DestinationState state;
-  state.endpoint.hold = hold;
-  return state;
 }
 
 }  // namespace
@@ -99,17 +94,18 @@ TEST_CASE("trouble of the endpoint touches no event, and makes the destination w
     CHECK(settlement.suspects.empty());
     CHECK(settlement.failure == row.verdict);
     REQUIRE(settlement.endpoint.hold);
-    CHECK(
-        *settlement.endpoint.hold ==
-        HoldState{
-            .kind = row.kind, .reason = "why", .since = now, .until = now + row.wait, .tries = 1});
+    CHECK(*settlement.endpoint.hold == HoldState{.kind = row.kind,
+                                                 .reason = "why",
+                                                 .since = asked_at,
+                                                 .until = asked_at + row.wait,
+                                                 .tries = 1});
     CHECK(settlement.endpoint.events_cap == 1);
   }
 }
 
 TEST_CASE("failures one after the other wait longer, and remember since when") {
   DestinationState state;
-  Instant instant = now;
+  Instant instant = asked_at;
   std::chrono::milliseconds longest{0};
   for (int i = 0; i < 12; ++i) {
     state.endpoint =
@@ -117,7 +113,7 @@ TEST_CASE("failures one after the other wait longer, and remember since when") {
     longest = std::max(longest, state.endpoint.hold->until - instant);
     instant = state.endpoint.hold->until;
   }
-  CHECK(state.endpoint.hold->since == now);
+  CHECK(state.endpoint.hold->since == asked_at);
   CHECK(state.endpoint.hold->tries == 12);
   CHECK(longest == 450s);
 }
@@ -125,21 +121,21 @@ TEST_CASE("failures one after the other wait longer, and remember since when") {
 TEST_CASE("the endpoint is left alone for as long as it asks for") {
   SentBatch asked = sent({1}, Verdict::unavailable);
   asked.outcome.retry_after = 3h;
-  CHECK(settle_of({}, {asked}).endpoint.hold->until == now + 3h);
+  CHECK(settle_of({}, {asked}).endpoint.hold->until == asked_at + 3h);
   asked.outcome.retry_after = 1ms;
-  CHECK(settle_of({}, {asked}).endpoint.hold->until == now + 500ms);
+  CHECK(settle_of({}, {asked}).endpoint.hold->until == asked_at + 500ms);
 }
 
 TEST_CASE("refused credentials are tried again at once, and then slowly") {
   const Settlement first = settle_of({}, {sent({1}, Verdict::unauthorized)});
-  CHECK(first.endpoint.hold->until == now);
+  CHECK(first.endpoint.hold->until == asked_at);
   const Settlement second =
       settle_of(on_hold(*first.endpoint.hold), {sent({1}, Verdict::unauthorized)});
-  CHECK(second.endpoint.hold->until == now + 8s);
+  CHECK(second.endpoint.hold->until == asked_at + 8s);
   const Settlement after_outage =
       settle_of(on_hold(backing_off), {sent({1}, Verdict::unauthorized)});
-  CHECK(after_outage.endpoint.hold->until == now);
-  CHECK(after_outage.endpoint.hold->since == now);  // of this reason
+  CHECK(after_outage.endpoint.hold->until == asked_at);
+  CHECK(after_outage.endpoint.hold->since == asked_at);  // of this reason
 }
 
 TEST_CASE("each request of a round knows what it delivered itself") {
@@ -162,9 +158,9 @@ TEST_CASE("what a round set aside leaves the searches that it was in") {
   DestinationState state;
   state.searches = {{7, Search::parse("5|6-8")}};
 
-  const Settlement settlement =
-      settle(state, {part_of(7, {5}, Verdict::delivered)},
-             {.dead = {{6, "expired"}}, .searches = {{7, Search::parse("5|7-8")}}}, policy, now, 0);
+  const Settlement settlement = settle(
+      state, {part_of(7, {5}, Verdict::delivered)},
+      {.dead = {{6, "expired"}}, .searches = {{7, Search::parse("5|7-8")}}}, policy, asked_at, 0);
 
   REQUIRE(settlement.searches.size() == 1);
   CHECK(settlement.searches[0].search.text() == "7-8");
@@ -216,7 +212,7 @@ TEST_CASE("an event refused alone is a suspect, with a wait of its own, and not 
   REQUIRE(settlement.suspects.size() == 1);
   CHECK(settlement.suspects[0].id == 5);
   CHECK(settlement.suspects[0].suspicion.refusals == 1);
-  CHECK(settlement.suspects[0].due == now + 500ms);
+  CHECK(settlement.suspects[0].due == asked_at + 500ms);
   CHECK(settlement.suspects[0].reason == "HTTP 400");
   CHECK(settlement.endpoint.suspects == 1);
   CHECK_FALSE(settlement.endpoint.hold);
@@ -310,13 +306,13 @@ TEST_CASE("a request that was under way when the hold began is no try of its own
   CHECK(settle_of(on_hold(backing_off), {late}).endpoint.hold->tries == 4);
 }
 
-TEST_CASE("a hold that began in the future begins now: a clock was set back") {
+TEST_CASE("a hold that began in the future begins asked_at: a clock was set back") {
   HoldState future = backing_off;
-  future.since = now + 1h;
-  future.until = now + 2h;
+  future.since = asked_at + 1h;
+  future.until = asked_at + 2h;
   const auto hold = settle_of(on_hold(future), {sent({1}, Verdict::unavailable)}).endpoint.hold;
-  CHECK(hold->since == now);
-  CHECK(hold->until > now);
+  CHECK(hold->since == asked_at);
+  CHECK(hold->until > asked_at);
 }
 
 TEST_CASE("ten suspects with nothing accepted between them speak against the endpoint") {
@@ -511,10 +507,10 @@ TEST_CASE("a cornered suspect dies after five refusals over three minutes, ten i
     const Suspicion suspicion{.request = 25,
                               .since = 20,
                               .refusals = row.refusals,
-                              .suspected_at_ms = unix_ms(now - row.suspected_for),
+                              .suspected_at_ms = unix_ms(asked_at - row.suspected_for),
                               .is_cornered = row.is_cornered};
     const Settlement settlement =
-        settle(state, {sent_alone(5, Verdict::refused, suspicion)}, {}, with, now, 0);
+        settle(state, {sent_alone(5, Verdict::refused, suspicion)}, {}, with, asked_at, 0);
     CHECK(settlement.dead.size() == (row.dies ? 1 : 0));
     if (row.dies) {
       CHECK(settlement.dead[0].reason == "refused 5 times while nothing else could be sent: why");
@@ -611,7 +607,7 @@ TEST_CASE("a mixed outcome of many events is settled in one walk") {
 
 TEST_CASE("an event that cannot be sent dies with its reason and without a hold") {
   const Settlement settlement =
-      settle({}, {}, {.dead = {{7, "unsendable"}}, .searches = {}}, policy, now, 0);
+      settle({}, {}, {.dead = {{7, "unsendable"}}, .searches = {}}, policy, asked_at, 0);
   REQUIRE(settlement.dead.size() == 1);
   CHECK(settlement.dead[0].id == 7);
   CHECK_FALSE(settlement.changes_endpoint);

@@ -10,10 +10,10 @@ using support::answer_of;
 
 namespace {
 
-constexpr Instant now{std::chrono::milliseconds{1'800'000'000'000}};
+constexpr Instant asked_at{std::chrono::milliseconds{1'800'000'000'000}};
 
 outbox::Outcome judge(const Answer& answer, std::span<const outbox::StatusMeaning> meanings = {}) {
-  return outbox::core::judge(answer, now, meanings);
+  return outbox::core::judge(answer, asked_at, meanings);
 }
 
 }  // namespace
@@ -184,7 +184,7 @@ TEST_CASE("where the endpoint answers for each event, each has its verdict") {
 
 TEST_CASE("where bodies are ignored, a 2xx is a yes but for an HTML document") {
   const auto verdict = [](std::string body) {
-    return outbox::core::judge(answer_of(200, std::move(body)), now, {}, AnswerBodies::ignored)
+    return outbox::core::judge(answer_of(200, std::move(body)), asked_at, {}, AnswerBodies::ignored)
         .verdict;
   };
   CHECK(verdict("") == Verdict::delivered);

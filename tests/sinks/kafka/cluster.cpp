@@ -48,7 +48,7 @@ void read_partition(rd_kafka_t* client, const std::string& topic, int partition,
       RD_KAFKA_OFFSET_BEGINNING;
   rd_kafka_assign(client, assigned);
   rd_kafka_topic_partition_list_destroy(assigned);
-  const auto end = std::chrono::steady_clock::now() + support::patience;
+  const auto end = std::chrono::steady_clock::now() + support::long_enough;
   for (bool is_at_end = false; !is_at_end;) {
     if (std::chrono::steady_clock::now() > end) throw std::runtime_error{"no end of " + topic};
     rd_kafka_message_t* const message = rd_kafka_consumer_poll(client, 100);
@@ -127,7 +127,7 @@ outbox::Batch batch_of(int count) {
 outbox::Outcome outcome_of(outbox::Sink& sink, outbox::Batch batch) {
   constexpr std::uint64_t token = 7;
   sink.submit(token, std::move(batch));
-  const auto end = std::chrono::steady_clock::now() + 2 * support::patience;
+  const auto end = std::chrono::steady_clock::now() + 2 * support::long_enough;
   while (std::chrono::steady_clock::now() < end) {
     for (outbox::Sink::Reply& reply : sink.collect(std::chrono::seconds{1})) {
       if (reply.token == token) return std::move(reply.outcome);

@@ -12,6 +12,7 @@
 #include "outbox/sink.hpp"
 #include "sinks/kafka/cluster.hpp"
 #include "sinks/kafka_message.hpp"
+#include "support/files.hpp"
 
 using outbox::KafkaOptions;
 using outbox::MessageHeaders;
@@ -137,13 +138,9 @@ TEST_CASE("a Kafka message can carry the attributes of CloudEvents") {
 }
 
 TEST_CASE("the options of docs/relay.md are those that are compiled here, and are taken") {
-  const auto text_of = [](const char* name) {
-    std::ifstream file{std::string{OUTBOX_SOURCE_DIR} + "/" + name};
-    return std::string{std::istreambuf_iterator<char>{file}, {}};
-  };
-  const std::string example = text_of("tests/examples/kafka_relay.hpp");
+  const std::string example = support::source_text("tests/examples/kafka_relay.hpp");
   const std::string block = "```cpp\n" + example.substr(example.find("\n\n") + 2) + "```\n";
-  CHECK(text_of("docs/relay.md").find(block) != std::string::npos);
+  CHECK(support::source_text("docs/relay.md").find(block) != std::string::npos);
   CHECK(events_to_kafka().sink().name() ==
         "kafka://kafka-1.example:9093,kafka-2.example:9093 outbox.event.{destination}");
 }

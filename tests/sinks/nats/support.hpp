@@ -42,7 +42,7 @@ inline outbox::DeliverReport deliver(AppDatabase& app, const outbox::NatsOptions
   const outbox::testing::ManualClock clock;
   outbox::DispatcherOptions dispatching = to_events();
   dispatching.clock = clock.function();
-  return outbox::deliver_once(app.path(), outbox::nats_jetstream(options), dispatching, patience);
+  return outbox::deliver_once(app.path(), outbox::nats_jetstream(options), dispatching, long_enough);
 }
 
 }  // namespace support

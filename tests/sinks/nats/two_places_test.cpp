@@ -6,25 +6,16 @@
 #include <iterator>
 
 #include "sinks/nats/support.hpp"
+#include "support/files.hpp"
 #include "support/process.hpp"
 #include "track_server/server.hpp"
 
 using namespace support;
 
-namespace {
-
-std::string text_of(const std::string& name) {
-  std::ifstream stream{std::string{OUTBOX_SOURCE_DIR} + "/" + name};
-  REQUIRE(stream);
-  return {std::istreambuf_iterator<char>{stream}, {}};
-}
-
-}  // namespace
-
 TEST_CASE("what docs/relay.md shows is in the example server, which is compiled and run here") {
-  const std::string page = text_of("docs/relay.md");
-  const std::string example = text_of("tools/examples/two_places/invite.cpp") +
-                              text_of("tools/examples/two_places/main.cpp");
+  const std::string page = source_text("docs/relay.md");
+  const std::string example = source_text("tools/examples/two_places/invite.cpp") +
+                              source_text("tools/examples/two_places/main.cpp");
   const std::string fence = "```cpp\n";
   int blocks = 0;
   for (std::size_t at = page.find(fence); at != std::string::npos; at = page.find(fence, at)) {

@@ -63,7 +63,7 @@ Ids ids_of(const outbox::storage::Take& take) {
 }
 
 // All that a dispatcher does, with what each of its statements needs.
-void dispatch(sqlite3* db) {
+void do_dispatcher_work(sqlite3* db) {
   outbox::storage::Store store{db, "track"};
   outbox::storage::Claims claims;
   store.serve({.endpoint = "endpoint", .scrubs = true}, now);
@@ -161,7 +161,7 @@ TEST_CASE("every statement of the life of an event finds its rows, with and with
   std::set<std::string> statements;
   {
     Trace trace{app.db().getHandle()};
-    dispatch(app.db().getHandle());
+    do_dispatcher_work(app.db().getHandle());
     enqueue(app.db().getHandle());
     statements = std::move(trace.statements);
   }
