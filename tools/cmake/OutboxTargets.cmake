@@ -31,7 +31,8 @@ function(outbox_add_relay name)
     VERSION ${PROJECT_VERSION}
     SOVERSION ${OUTBOX_SOVERSION}
     CXX_VISIBILITY_PRESET hidden
-    VISIBILITY_INLINES_HIDDEN ON)
+    VISIBILITY_INLINES_HIDDEN ON
+    UNITY_BUILD OFF)  # the clients' headers do not stand beside each other
   target_include_directories(outbox_${name} PRIVATE ${PROJECT_SOURCE_DIR}/lib)
   target_link_libraries(outbox_${name} PUBLIC outbox PRIVATE ${arg_CLIENT})
   set_property(GLOBAL APPEND PROPERTY OUTBOX_RELAYS ${name})
@@ -69,4 +70,10 @@ function(outbox_share_headers target headers)
   target_precompile_headers(${target} REUSE_FROM ${headers})
   target_compile_definitions(${target} PRIVATE
     $<TARGET_PROPERTY:SQLiteCpp,INTERFACE_COMPILE_DEFINITIONS>)
+endfunction()
+
+# Each file alone would compile the same inline code of nlohmann/json, CLI11 or doctest again, which takes longer
+# than its own. So names in anonymous namespaces must differ within a target.
+function(outbox_compile_together target)
+  set_target_properties(${target} PROPERTIES UNITY_BUILD ${OUTBOX_COMPILE_TOGETHER} UNITY_BUILD_BATCH_SIZE 8)
 endfunction()
