@@ -4,7 +4,7 @@ at a time, builds that file, and runs the tests and the simulation until somethi
     mutate.py --count 200 [--seed 7] [--minutes 20]
 
 Drawn at random of all that could be changed. What no compiler accepts is not counted. Prints what survived: to be
-read by a person, since some changes make no difference. The build must be there (OUTBOX_BUILD, the dev build)."""
+read by a person, since some changes make no difference. It makes a build of its own, file by file: build/mutation."""
 
 import argparse
 import glob
@@ -34,6 +34,7 @@ STAGES = [("core_tests", ["--abort-after=1"]),
               "dispatch/round_test.cpp", "guarantees/kinds_test.cpp", "storage/life/enqueue_options_test.cpp",
               "storage/life/enqueue_test.cpp", "storage/people/browse_test.cpp"))]),
           ("simulation", ["lives", "--seeds", "40", "--steps", "100"])]
+BUILD = "build/mutation"
 SECONDS_MAX = 90  # a loop that does not end is seen, too
 
 
@@ -60,7 +61,9 @@ class Builder:
     def __init__(self, folder):
         self.folder = folder
         self.root = os.getcwd()
-        with open(f"{common.BUILD}/compile_commands.json") as file:
+        subprocess.run(["cmake", "--preset", "dev", "-B", BUILD, "-DOUTBOX_COMPILE_TOGETHER=OFF"], check=True)
+        subprocess.run(["cmake", "--build", BUILD, "--target", "outbox_tests", "simulation"], check=True)
+        with open(f"{BUILD}/compile_commands.json") as file:
             self.commands = {entry["file"]: entry for entry in json.load(file) if "/outbox.dir/" in entry["command"]}
         self.links = {name: self.link_of(name) for name in ("outbox_tests", "simulation")}
         # Without the tests of the other rooms it is linked in no time.
@@ -68,7 +71,7 @@ class Builder:
                                           self.links["outbox_tests"])
 
     def link_of(self, target):
-        text = subprocess.run(["ninja", "-C", common.BUILD, "-t", "commands", f"tests/{target}"], capture_output=True,
+        text = subprocess.run(["ninja", "-C", BUILD, "-t", "commands", f"tests/{target}"], capture_output=True,
                               text=True, check=True).stdout
         return next(line for line in reversed(text.splitlines()) if f" -o tests/{target} " in line)
 
@@ -87,7 +90,7 @@ class Builder:
         made = self.folder.file(name)
         command = re.sub(r" -o tests/\w+ ", f" -o {made} {self.folder.file('changed.o')} ", self.links[name], count=1)
         command = command.split(" && cd ")[0]
-        subprocess.run(command, cwd=common.BUILD, shell=True, capture_output=True, check=True)
+        subprocess.run(command, cwd=BUILD, shell=True, capture_output=True, check=True)
         return made
 
 
