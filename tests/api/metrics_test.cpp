@@ -9,6 +9,7 @@
 
 #include "support/database.hpp"
 #include "support/eventually.hpp"
+#include "support/track.hpp"
 #include "track_server/server.hpp"
 
 using namespace outbox;
@@ -26,8 +27,7 @@ TEST_CASE("a page has the queue, the file, and the histograms of the dispatchers
   support::AppDatabase app;
   app.enqueue_many(3);
   app.enqueue_many(2, {.destination = "crm"});
-  const Dispatcher dispatcher{
-      app.path(), track_api({.credentials = bearer("t0ken"), .url = server.url()}), {}};
+  const Dispatcher dispatcher{app.path(), support::endpoint_of(server), {}};
   REQUIRE(support::becomes_true([&] { return dispatcher.stats().delivered == 3; }));
 
   const std::string text = prometheus_text(app.db(), {.dispatchers = {&dispatcher}});
@@ -47,9 +47,8 @@ TEST_CASE("dispatchers that cannot be shown are refused by name") {
   track_server::TrackServer server;
   support::AppDatabase app;
   const auto dispatcher = [&] {
-    return std::make_unique<Dispatcher>(
-        app.path(), track_api({.credentials = bearer("t0ken"), .url = server.url()}),
-        DispatcherOptions{});
+    return std::make_unique<Dispatcher>(app.path(), support::endpoint_of(server),
+                                        DispatcherOptions{});
   };
   const auto first = dispatcher();
   const auto second = dispatcher();

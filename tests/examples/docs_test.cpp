@@ -6,7 +6,6 @@
 #include <cctype>
 #include <filesystem>
 #include <fstream>
-#include <iterator>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <regex>
@@ -16,6 +15,7 @@
 #include "support/database.hpp"
 #include "support/files.hpp"
 #include "support/process.hpp"
+#include "support/track.hpp"
 #include "track_server/server.hpp"
 
 using nlohmann::json;
@@ -64,8 +64,7 @@ std::set<std::string> anchors_of(const std::string& name) {
 
 std::vector<json> delivered_from(support::AppDatabase& app) {
   track_server::TrackServer server;
-  outbox::deliver_once(
-      app.path(), outbox::track_api({.credentials = outbox::bearer("t"), .url = server.url()}));
+  outbox::deliver_once(app.path(), support::endpoint_of(server));
   std::vector<json> events;
   for (const std::string& event : server.events()) events.push_back(json::parse(event));
   return events;

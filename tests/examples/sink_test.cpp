@@ -3,8 +3,6 @@
 #include <doctest/doctest.h>
 
 #include <filesystem>
-#include <fstream>
-#include <iterator>
 
 #include "examples/line_sink.hpp"
 #include "support/database.hpp"

@@ -5,9 +5,7 @@
 #include <doctest/doctest.h>
 
 #include <cstdlib>
-#include <fstream>
 #include <functional>
-#include <iterator>
 #include <set>
 
 #include "faults/allocations.hpp"

@@ -3,14 +3,12 @@
 #include <doctest/doctest.h>
 #include <unistd.h>
 
-#include <filesystem>
-#include <fstream>
-#include <iterator>
 #include <random>
 
 #include "guarantees/forgotten_person.hpp"
 #include "support/database.hpp"
 #include "support/eventually.hpp"
+#include "support/track.hpp"
 #include "track_server/server.hpp"
 
 using namespace forgotten;
@@ -79,10 +77,7 @@ TEST_CASE("an erasure while a dispatcher delivers leaves nothing behind either")
     CAPTURE(bytes);
     support::AppDatabase app;
     fill(app, bytes);
-    outbox::Dispatcher dispatcher{
-        app.path(),
-        outbox::track_api({.credentials = outbox::bearer("t"), .url = server.url()}),
-        {.batch_events = 2}};
+    outbox::Dispatcher dispatcher{app.path(), support::endpoint_of(server), {.batch_events = 2}};
     REQUIRE(support::becomes_true([&] { return dispatcher.stats().requests >= 3; }));
 
     outbox::EraseReport report;
@@ -103,9 +98,7 @@ TEST_CASE("a delivered event whose payload is scrubbed is not found in the files
   support::AppDatabase app;
   app.db().exec("pragma secure_delete = off");
   app.enqueue(invite(email, first_name, last_name, 20'000));
-  outbox::deliver_once(app.db(),
-                       outbox::track_api({.credentials = outbox::bearer("t"), .url = server.url()}),
-                       {.scrubs_delivered = true});
+  outbox::deliver_once(app.db(), support::endpoint_of(server), {.scrubs_delivered = true});
 
   CHECK(app.text("select payload from outbox_event_states where state = 'delivered'") == "{}");
   CHECK(app.text("pragma secure_delete") == "0");  // as the app had it
@@ -120,9 +113,7 @@ TEST_CASE("an erasure in a large table rewrites what surrounds the events, and l
   app.enqueue_many(20'000);
   for (int i = 0; i < 3; ++i) fill(app, 300);
   app.enqueue_many(20'000);
-  outbox::deliver_once(app.db(),
-                       outbox::track_api({.credentials = outbox::bearer("t"), .url = server.url()}),
-                       {.batch_events = 1'000});
+  outbox::deliver_once(app.db(), support::endpoint_of(server), {.batch_events = 1'000});
 
   const outbox::EraseReport report = outbox::erase(app.path(), outbox::Subject::email(email));
 
@@ -152,8 +143,7 @@ TEST_CASE("an erasure that cannot be complete says so, and can be repeated") {
   server.misbehave({.requests_max = 1, .latency = std::chrono::milliseconds{4'000}});
   support::AppDatabase app;
   app.enqueue(support::amy());
-  outbox::Dispatcher dispatcher{
-      app.path(), outbox::track_api({.credentials = outbox::bearer("t"), .url = server.url()})};
+  outbox::Dispatcher dispatcher{app.path(), support::endpoint_of(server)};
   REQUIRE(server.wait_for_requests(1, support::long_enough));
   SQLite::Database reader = app.connect();
   reader.exec("begin");

@@ -7,6 +7,7 @@
 #include <map>
 
 #include "support/database.hpp"
+#include "support/track.hpp"
 #include "track_server/server.hpp"
 
 using namespace outbox;
@@ -133,7 +134,7 @@ class Host {
 TEST_CASE("the host's hooks, pragmas, busy handler, transaction and rowid survive every call") {
   track_server::TrackServer server;
   Host host;
-  const Endpoint endpoint = track_api({.credentials = bearer("t"), .url = server.url()});
+  const Endpoint endpoint = support::endpoint_of(server);
   const auto in_transaction = [&](const std::function<void()>& action) {
     host.db().exec("begin immediate");
     host.check_unchanged_after("in a transaction", action);

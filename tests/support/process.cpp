@@ -11,10 +11,10 @@
 #include <csignal>
 #include <cstdlib>
 #include <fstream>
-#include <iterator>
 #include <stdexcept>
 
 #include "support/database.hpp"
+#include "support/files.hpp"
 
 namespace support {
 
@@ -51,11 +51,6 @@ pid_t spawn(const std::vector<std::string>& arguments, const Environment& enviro
 
 int code_of(int status) {
   return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
-}
-
-std::string text_of(const std::string& path) {
-  std::ifstream stream{path, std::ios::binary};
-  return {std::istreambuf_iterator<char>{stream}, {}};
 }
 
 int open_file(const std::string& path, int flags) {

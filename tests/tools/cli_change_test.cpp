@@ -6,6 +6,7 @@
 
 #include "support/database.hpp"
 #include "support/process.hpp"
+#include "support/track.hpp"
 #include "track_server/server.hpp"
 
 using nlohmann::json;
@@ -17,8 +18,7 @@ namespace {
 struct FiveEvents {
   FiveEvents() {
     app.enqueue(support::amy());
-    outbox::deliver_once(
-        app.db(), outbox::track_api({.credentials = outbox::bearer("t"), .url = server.url()}));
+    outbox::deliver_once(app.db(), support::endpoint_of(server));
     app.enqueue_many(3);
     app.enqueue(support::event_of("user-9"), {.destination = "crm"});
     app.db().exec(

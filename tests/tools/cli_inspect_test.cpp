@@ -8,6 +8,7 @@
 
 #include "support/database.hpp"
 #include "support/process.hpp"
+#include "support/track.hpp"
 #include "track_server/server.hpp"
 
 using nlohmann::json;
@@ -20,8 +21,7 @@ namespace {
 struct EachState {
   EachState() {
     app.enqueue(support::amy());
-    outbox::deliver_once(
-        app.db(), outbox::track_api({.credentials = outbox::bearer("t"), .url = server.url()}));
+    outbox::deliver_once(app.db(), support::endpoint_of(server));
     app.enqueue(support::event_of("user-2"));
     app.enqueue(support::event_of("user-3"),
                 {.not_before = std::chrono::system_clock::now() + std::chrono::hours{1}});

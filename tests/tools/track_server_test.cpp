@@ -8,9 +8,7 @@
 #include <chrono>
 #include <csignal>
 #include <filesystem>
-#include <fstream>
 #include <future>
-#include <iterator>
 #include <list>
 #include <memory>
 #include <mutex>

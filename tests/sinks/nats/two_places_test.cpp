@@ -3,7 +3,6 @@
 #include <doctest/doctest.h>
 
 #include <fstream>
-#include <iterator>
 
 #include "sinks/nats/support.hpp"
 #include "support/files.hpp"

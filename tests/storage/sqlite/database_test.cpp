@@ -9,6 +9,7 @@
 #include "storage/sqlite/statement.hpp"
 #include "support/database.hpp"
 #include "support/process.hpp"
+#include "support/track.hpp"
 #include "track_server/server.hpp"
 
 using namespace outbox;
@@ -110,7 +111,7 @@ TEST_CASE("a dispatcher beside an exclusive connection starts, waits, and says w
   app.db().exec("pragma locking_mode = exclusive");
   app.enqueue_many(2);
   track_server::TrackServer server;
-  Dispatcher dispatcher{app.path(), track_api({.credentials = bearer("t"), .url = server.url()})};
+  Dispatcher dispatcher{app.path(), support::endpoint_of(server)};
   CHECK(has(dispatcher.stats().database_trouble, "locking_mode=EXCLUSIVE"));
   app.db().exec("pragma locking_mode = normal; select count(*) from outbox_events");
   CHECK(server.wait_for_events(2, std::chrono::seconds{60}));
