@@ -209,3 +209,12 @@ TEST_CASE("of eight processes that migrate at once, one does it and none fails")
     CHECK(db.execAndGet("pragma integrity_check").getString() == "ok");
   }
 }
+
+TEST_CASE("whoever looks into a database that is not migrated is told so") {
+  SQLite::Database db{":memory:", SQLite::OPEN_READWRITE};
+  CHECK_THROWS_AS(outbox::status(db), outbox::schema_error);
+  CHECK_THROWS_AS(outbox::list_events(db, {}), outbox::schema_error);
+  CHECK_THROWS_AS(outbox::list_requests(db), outbox::schema_error);
+  CHECK_THROWS_AS(outbox::explain(db, 1), outbox::schema_error);
+  CHECK_THROWS_AS(outbox::diagnose(db), outbox::schema_error);
+}
