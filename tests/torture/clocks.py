@@ -7,6 +7,7 @@ the clock jumps during a wait too.
 Everything arrives soon after each jump: no wait may last longer because the clock says another year."""
 
 import argparse
+import contextlib
 import os
 import signal
 import subprocess
@@ -67,6 +68,9 @@ class Dispatcher:
     def end(self, how):
         self.process.send_signal(how)
         self.process.wait()
+        for left in (f"faketime_shm_{self.process.pid}", f"sem.faketime_sem_{self.process.pid}"):
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(f"/dev/shm/{left}")  # a killed process leaves faketime's
 
 
 def wait_for(condition, clock):

@@ -8,6 +8,7 @@ import json
 import os
 import random
 import shutil
+import signal
 import sqlite3
 import subprocess
 import sys
@@ -18,6 +19,7 @@ HOST = f"{BUILD}/tests/torture_host"
 CLI = f"{BUILD}/tools/outbox/outbox"
 TRACK_SERVER = f"{BUILD}/tools/track_server/track_server"
 SKIPPED = 77
+signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # a row that is ended takes its folders away
 BATCH = 10  # events a request, in torture_host
 
 

@@ -9,6 +9,7 @@ what arrived agree. An enqueue that said yes is there, one that said no is not."
 import argparse
 import concurrent.futures
 import itertools
+import os
 import re
 import shutil
 import subprocess
@@ -112,14 +113,16 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--count", default="400")
     parser.add_argument("--seed", type=int)
-    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--workers", type=int, help="8 a processor, when there is work: most of them wait for a lock")
     arguments = parser.parse_args()
     if shutil.which("strace") is None:
         common.skip("strace is not installed")
     seed, _ = common.seed_and_random(arguments)
     wanted = None if arguments.count == "all" else int(arguments.count)
-    with concurrent.futures.ProcessPoolExecutor(arguments.workers) as pool:
-        results = list(pool.map(work, range(arguments.workers), itertools.repeat(arguments.workers),
+    most = 8 * (os.cpu_count() or 1)
+    workers = arguments.workers or (most if wanted is None else max(2, min(most, wanted // 20)))
+    with concurrent.futures.ProcessPoolExecutor(workers) as pool:
+        results = list(pool.map(work, range(workers), itertools.repeat(workers),
                                 itertools.repeat(wanted), itertools.repeat(seed)))
     failures = [text for result in results for text in result[1]]
     common.finish(sum(result[0] for result in results), failures, seed,

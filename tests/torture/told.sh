@@ -22,7 +22,7 @@ case $what in
   cli_fuzz) command=("$tests/cli_fuzz" "$size") find='s/^([0-9]+).*/\1/p' ;;
   sanitizer)
     command=(bash -c "cmake --preset $size && cmake --build --preset $size --target outbox_tests &&
-      ctest --preset $size --parallel $(nproc) --no-tests=error --timeout 600")
+      ctest --preset $size --parallel $(nproc) --no-tests=error --timeout 1800")
     find='s/.*tests failed out of ([0-9]+).*/\1/p' ;;
   *) echo "told.sh: no program $what" >&2; exit 2 ;;
 esac
