@@ -10,8 +10,9 @@
 #
 # The rows are in tests/torture/rows.sh. Only loopback is used. The table goes to
 # build/torture-SIZE.tsv (or OUTBOX_TORTURE_TABLE), what the rows print to build/torture/ID.log. The exit
-# code is not 0 when a row failed or could not run. OUTBOX_PRESET (release) is what is attacked. Many rows
-# mostly wait: OUTBOX_TORTURE_ROWS (one more than there are processors) run at a time.
+# code is not 0 when a row failed or could not run. OUTBOX_PRESET (release) is what is attacked. Rows mostly wait,
+# the long ones most of all: OUTBOX_TORTURE_ROWS run at a time, else one more than there are processors, or
+# with --full three for each.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -20,7 +21,7 @@ for word in "$@"; do
   case "$word" in
     --quick | --full | --list) size=${word#--} ;;
     --again) again=1 ;;
-    -*) sed -n '2,14s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
+    -*) sed -n '2,15s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
     *) names+=("$word") ;;
   esac
 done
@@ -30,7 +31,8 @@ export OUTBOX_BUILD=build/$preset
 table=${OUTBOX_TORTURE_TABLE:-build/torture-$size.tsv}
 row_seconds_max=$([ "$size" = full ] && echo 7200 || echo 240)
 trap 'kill $(jobs -p) 2>/dev/null; exit 130' INT TERM
-rows_at_once=${OUTBOX_TORTURE_ROWS:-$(($(nproc) + 1))}
+usual_rows=$([ "$size" = full ] && echo $(($(nproc) * 3)) || echo $(($(nproc) + 1)))
+rows_at_once=${OUTBOX_TORTURE_ROWS:-$usual_rows}
 
 wanted() {  # id name
   [ ${#names[@]} -eq 0 ] && return 0

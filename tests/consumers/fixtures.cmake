@@ -3,11 +3,21 @@
 #   static   the library of this build, installed
 #   shared   the library as a host with another compiler builds it inside its own project, installed
 #
-# and a consumer of each by find_package, with each compiler; and hosts that build the library inside
-# their own project: OUTBOX_ALL_HOSTS=ON builds the library in four of them, else in two. All of it
-# stays below the build folder.
+# and consumers of each by find_package; and a host that builds the library inside its own project.
+# OUTBOX_ALL_CONSUMERS=ON builds consumers and hosts of both kinds with both compilers, else there is
+# one consumer of each kind, and one host. All of it stays below the build folder.
 
-set(compilers g++ clang++)
+option(OUTBOX_ALL_CONSUMERS "Test consumers and hosts of both kinds, with both compilers" OFF)
+set(pairs static-g++ shared-clang++)
+set(hosts shared-clang++)
+if(OUTBOX_ALL_CONSUMERS)
+  list(APPEND pairs static-clang++ shared-g++)
+  set(hosts ${pairs})
+endif()
+list(JOIN pairs " " words)
+list(JOIN hosts " " host_words)
+target_compile_definitions(outbox_tests PRIVATE
+  OUTBOX_CONSUMER_BUILDS="${words}" OUTBOX_HOST_BUILDS="${host_words}")
 set(consumers ${CMAKE_CURRENT_BINARY_DIR}/consumers)
 set(launcher)
 if(OUTBOX_CCACHE)
@@ -39,11 +49,6 @@ function(add_install name build)
       -P ${CMAKE_CURRENT_LIST_DIR}/install.cmake)
 endfunction()
 
-option(OUTBOX_ALL_HOSTS "Test the library inside hosts, shared and static, of each compiler" OFF)
-set(hosts shared-clang++ static-g++)
-if(OUTBOX_ALL_HOSTS)
-  list(APPEND hosts shared-g++ static-clang++)
-endif()
 foreach(host IN LISTS hosts)
   string(REGEX MATCH "^(shared|static)-(.+)$" parts ${host})
   set(compiler ${CMAKE_MATCH_2})
@@ -56,11 +61,11 @@ endforeach()
 
 add_install(static ${PROJECT_BINARY_DIR})
 add_install(shared ${consumers}/host-shared-clang++ consumers_host)
-foreach(kind static shared)
-  foreach(compiler IN LISTS compilers)
-    add_build(${kind}-${compiler} ${compiler} SOURCE find_package FIXTURE consumers NEEDS consumers_${kind}
-      OPTIONS -DCMAKE_PREFIX_PATH=${consumers}/${kind})
-  endforeach()
+foreach(pair IN LISTS pairs)
+  string(REGEX MATCH "^(shared|static)-(.+)$" parts ${pair})
+  set(kind ${CMAKE_MATCH_1})
+  add_build(${pair} ${CMAKE_MATCH_2} SOURCE find_package FIXTURE consumers NEEDS consumers_${kind}
+    OPTIONS -DCMAKE_PREFIX_PATH=${consumers}/${kind})
 endforeach()
 
 set_tests_properties(consumers/consumers PROPERTIES FIXTURES_REQUIRED

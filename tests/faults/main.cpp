@@ -106,7 +106,7 @@ TEST_CASE("migrate gets through or changes nothing") {
     };
     begin();
     const std::int64_t calls = fail_each(
-        lasts, stride(3), [&] { outbox::migrate(*db); },
+        lasts, stride(7), [&] { outbox::migrate(*db); },
         [&](bool has_thrown) {
           if (sqlite3_get_autocommit(db->getHandle()) == 0) {
             // An index that was made makes SQLite prepare ROLLBACK anew, and it has no memory.
@@ -195,7 +195,7 @@ TEST_CASE("looking and operating leave the host's connection, and change all or 
   for (const Lasts lasts : {Lasts::once, Lasts::for_ever}) {
     for (std::size_t i = 0; i < actions.size(); ++i) {
       CAPTURE(i);
-      calls += fail_each(lasts, stride(4), actions[i], [&](bool) {
+      calls += fail_each(lasts, stride(9), actions[i], [&](bool) {
         REQUIRE(sqlite3_get_autocommit(db.getHandle()) != 0);
         REQUIRE(number(db, "select count(*) from outbox_events") == users);
         REQUIRE(number(db, "select count(*) from outbox_queue") == users);
@@ -222,7 +222,7 @@ TEST_CASE("deliver_once loses nothing, and marks nothing that was not sent") {
       const auto enqueue = [&] { enqueue_two(db, users); };
       enqueue();
       const std::int64_t calls = fail_each(
-          lasts, stride(5),
+          lasts, stride(11),
           [&] { outbox::deliver_once({path}, outbox::track_api(receiver.api())); },
           [&](bool) {
             REQUIRE(sqlite3_get_autocommit(db.getHandle()) != 0);

@@ -6,11 +6,10 @@
 
 #include "simulation/outage.hpp"
 #include "simulation/world.hpp"
-#include "support/sanitized.hpp"
 
-TEST_CASE("hundreds of lives with every fault at once break no promise") {
-  const std::uint64_t seeds = support::is_sanitized ? 30 : 100;
-  for (std::uint64_t seed = 0; seed < seeds; ++seed) {
+// So few: `.ci/run` lives 200 others (row T-08), and a release 10,000.
+TEST_CASE("lives with every fault at once break no promise") {
+  for (std::uint64_t seed = 0; seed < 30; ++seed) {
     CAPTURE(seed);  // again: simulation lives --seed
     simulation::World world{seed};
     CHECK_NOTHROW(world.live(100));

@@ -68,7 +68,7 @@ NatsStored stored(natsMsg* message) {
 
 }  // namespace
 
-NatsServer::NatsServer(std::string config, bool starts) : port_{free_port()} {
+NatsProcess::NatsProcess(std::string config, bool starts) : port_{free_port()} {
   if (std::string_view{OUTBOX_NATS_SERVER}.empty()) {
     std::puts("skipped: nats-server is not installed (Debian: nats-server)");
     std::exit(0);
@@ -77,11 +77,11 @@ NatsServer::NatsServer(std::string config, bool starts) : port_{free_port()} {
   if (starts) start();
 }
 
-NatsServer::~NatsServer() {
+NatsProcess::~NatsProcess() {
   if (pid_ > 0) kill(SIGKILL);
 }
 
-void NatsServer::write_config(const std::string& config) {
+void NatsProcess::write_config(const std::string& config) {
   std::ofstream{folder_.file("nats.conf")}
       << "listen: \"127.0.0.1:" << port_ << "\"\nlog_file: \"" << folder_.file("nats.log")
       << "\"\njetstream { store_dir: \"" << folder_.file("jetstream")
@@ -89,11 +89,11 @@ void NatsServer::write_config(const std::string& config) {
       << config << "\n";
 }
 
-void NatsServer::configure(std::string config) {
+void NatsProcess::configure(std::string config) {
   write_config(config);
 }
 
-void NatsServer::start() {
+void NatsProcess::start() {
   const std::string file = folder_.file("nats.conf");
   // A test that is killed leaves no server behind.
   std::string words[] = {"setpriv", "--pdeathsig", "KILL", OUTBOX_NATS_SERVER, "-c", file};
@@ -108,7 +108,7 @@ void NatsServer::start() {
   }
 }
 
-bool NatsServer::takes_connections() const {
+bool NatsProcess::takes_connections() const {
   const int socket = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
   const sockaddr_in address = loopback(port_);
   char info[16] = {};
@@ -119,18 +119,18 @@ bool NatsServer::takes_connections() const {
   return is_there && std::strcmp(info, "INFO") == 0;
 }
 
-void NatsServer::kill(int signal) {
+void NatsProcess::kill(int signal) {
   ::kill(pid_, signal);
   int status = 0;
   waitpid(pid_, &status, 0);
   pid_ = -1;
 }
 
-void NatsServer::pause(int signal) {
+void NatsProcess::pause(int signal) {
   ::kill(pid_, signal);
 }
 
-void NatsServer::reload() {
+void NatsProcess::reload() {
   ::kill(pid_, SIGHUP);
 }
 
@@ -145,7 +145,7 @@ struct NatsReader::Client {
   jsCtx* jetstream = nullptr;
 };
 
-NatsReader::NatsReader(const NatsServer& server, const std::string& user,
+NatsReader::NatsReader(const NatsProcess& server, const std::string& user,
                        const std::string& password)
     : client_{std::make_unique<Client>()} {
   require(natsOptions_Create(&client_->options), "options");

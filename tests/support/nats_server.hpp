@@ -15,14 +15,14 @@
 
 namespace support {
 
-class NatsServer {
+class NatsProcess {
  public:
   /// `config` is added to the server's file, e.g. "max_payload: 1000". Starts it unless told not
   /// to.
-  explicit NatsServer(std::string config = {}, bool starts = true);
-  ~NatsServer();
-  NatsServer(const NatsServer&) = delete;
-  NatsServer& operator=(const NatsServer&) = delete;
+  explicit NatsProcess(std::string config = {}, bool starts = true);
+  ~NatsProcess();
+  NatsProcess(const NatsProcess&) = delete;
+  NatsProcess& operator=(const NatsProcess&) = delete;
 
   std::string url() const { return "nats://127.0.0.1:" + std::to_string(port_); }
   void start();                        // waits until it takes connections
@@ -56,7 +56,7 @@ struct NatsStreamLimits {
 class NatsReader {
  public:
   /// `user` and `password` may be empty.
-  explicit NatsReader(const NatsServer& server, const std::string& user = {},
+  explicit NatsReader(const NatsProcess& server, const std::string& user = {},
                       const std::string& password = {});
   ~NatsReader();
 

@@ -113,13 +113,13 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--count", default="400")
     parser.add_argument("--seed", type=int)
-    parser.add_argument("--workers", type=int, help="8 a processor, when there is work: most of them wait for a lock")
+    parser.add_argument("--workers", type=int, help="16 a processor, when there is work: most of them wait for a lock")
     arguments = parser.parse_args()
     if shutil.which("strace") is None:
         common.skip("strace is not installed")
     seed, _ = common.seed_and_random(arguments)
     wanted = None if arguments.count == "all" else int(arguments.count)
-    most = 8 * (os.cpu_count() or 1)
+    most = 16 * (os.cpu_count() or 1)
     workers = arguments.workers or (most if wanted is None else max(2, min(most, wanted // 20)))
     with concurrent.futures.ProcessPoolExecutor(workers) as pool:
         results = list(pool.map(work, range(workers), itertools.repeat(workers),

@@ -75,5 +75,5 @@ endfunction()
 # Each file alone would compile the same inline code of nlohmann/json, CLI11 or doctest again, which takes longer
 # than its own. So names in anonymous namespaces must differ within a target.
 function(outbox_compile_together target)
-  set_target_properties(${target} PROPERTIES UNITY_BUILD ${OUTBOX_COMPILE_TOGETHER} UNITY_BUILD_BATCH_SIZE 16)
+  set_target_properties(${target} PROPERTIES UNITY_BUILD ${OUTBOX_COMPILE_TOGETHER} UNITY_BUILD_BATCH_SIZE 32)
 endfunction()

@@ -18,6 +18,7 @@
 
 using kafka_test::batch_of;
 using kafka_test::Cluster;
+using kafka_test::events_topic;
 using kafka_test::outcome_of;
 using outbox::KafkaOptions;
 using outbox::Outcome;
@@ -27,8 +28,6 @@ using std::chrono::milliseconds;
 using std::chrono::seconds;
 
 namespace {
-
-constexpr const char* topic = "outbox.event.events";
 
 KafkaOptions options_for(const Cluster& cluster, milliseconds timeout = seconds{25}) {
   return {.brokers = cluster.brokers(), .delivery_timeout = timeout};
@@ -68,7 +67,7 @@ bool mentions(const Outcome& outcome, const char* part) {
 
 TEST_CASE("Kafka has each event of a batch as a message, with its key and headers") {
   Cluster cluster{3};
-  cluster.create(topic);
+  cluster.create(events_topic);
   KafkaSink sink{options_for(cluster)};
   outbox::Batch batch = batch_of(100);
   batch.events[5].ordering_key = "order-5";
@@ -79,7 +78,7 @@ TEST_CASE("Kafka has each event of a batch as a message, with its key and header
   CHECK(outcome.verdict == Verdict::delivered);
   CHECK(outcome.events.empty());
   CHECK(outcome.response_id == "outbox.event.events[0]@0");
-  const auto stored = cluster.read(topic);
+  const auto stored = cluster.read(events_topic);
   REQUIRE(stored.size() == 100);
   CHECK(stored[5].key == "order-5");
   CHECK(stored[5].value == R"({"n":5})");
@@ -92,7 +91,7 @@ TEST_CASE("Kafka has each event of a batch as a message, with its key and header
 
 TEST_CASE("the order per key is kept over batches that Kafka has to try again") {
   Cluster cluster{3};
-  cluster.create(topic, 4);
+  cluster.create(events_topic, 4);
   KafkaSink sink{careful_options_for(cluster)};
   for (int round = 0; round < 10; ++round) {
     outbox::Batch batch = batch_of(100);
@@ -106,7 +105,7 @@ TEST_CASE("the order per key is kept over batches that Kafka has to try again") 
   }
   std::map<std::string, int> last;
   std::map<std::string, int> partition;
-  const auto stored = cluster.read(topic, 4);
+  const auto stored = cluster.read(events_topic, 4);
   REQUIRE(stored.size() == 1'000);
   for (const auto& message : stored) {
     const int number = std::stoi(message.headers.at("id"));
@@ -119,18 +118,18 @@ TEST_CASE("the order per key is kept over batches that Kafka has to try again") 
 
 TEST_CASE("what Kafka can try again is delivered in the end") {
   Cluster cluster;
-  cluster.create(topic);
+  cluster.create(events_topic);
   KafkaSink sink{careful_options_for(cluster)};
   cluster.fail_next({RD_KAFKA_RESP_ERR_NOT_ENOUGH_REPLICAS,
                      RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION,
                      RD_KAFKA_RESP_ERR_REQUEST_TIMED_OUT});
   CHECK(outcome_of(sink, batch_of(10)).verdict == Verdict::delivered);
-  CHECK(cluster.read(topic).size() == 10);
+  CHECK(cluster.read(events_topic).size() == 10);
 }
 
 TEST_CASE("what Kafka refuses in one request does not hinder the rest of the batch") {
   Cluster cluster;
-  cluster.create(topic, 4);
+  cluster.create(events_topic, 4);
   KafkaSink sink{options_for(cluster)};
   outbox::Batch batch = batch_of(100);
   for (auto& event : batch.events) event.ordering_key = event.event_id;
@@ -145,7 +144,7 @@ TEST_CASE("what Kafka refuses in one request does not hinder the rest of the bat
   CHECK(refused >= 1);
   CHECK(refused < 100);
   CHECK(count_of(outcome, Verdict::delivered) == 100 - refused);
-  const auto stored = cluster.read(topic, 4);
+  const auto stored = cluster.read(events_topic, 4);
   CHECK(stored.size() == 100 - refused);
   std::set<std::string> ids;
   for (const auto& message : stored) ids.insert(message.headers.at("id"));
@@ -157,7 +156,7 @@ TEST_CASE("what Kafka refuses in one request does not hinder the rest of the bat
 
 TEST_CASE("a message that is too large for the client is refused, and the others are sent") {
   Cluster cluster;
-  cluster.create(topic);
+  cluster.create(events_topic);
   KafkaOptions options = options_for(cluster);
   options.settings["message.max.bytes"] = "1000";
   KafkaSink sink{options};
@@ -176,7 +175,7 @@ TEST_CASE("a message that is too large for the client is refused, and the others
 
 TEST_CASE("what is too large for the broker is refused because of its size") {
   Cluster cluster;
-  cluster.create(topic);
+  cluster.create(events_topic);
   KafkaSink sink{options_for(cluster)};
   cluster.fail_next({RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE});
   const Outcome outcome = outcome_of(sink, batch_of(1));
@@ -187,7 +186,7 @@ TEST_CASE("what is too large for the broker is refused because of its size") {
 
 TEST_CASE("a topic that may not be written to is unauthorized, and is written to once it may") {
   Cluster cluster;
-  cluster.create(topic);
+  cluster.create(events_topic);
   KafkaSink sink{options_for(cluster)};
   cluster.fail_next({RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED});
   const Outcome outcome = outcome_of(sink, batch_of(3));
@@ -200,7 +199,8 @@ TEST_CASE("a topic that may not be written to is unauthorized, and is written to
 
 TEST_CASE("a topic that the brokers do not know is misconfigured") {
   Cluster cluster;
-  cluster.set_topic_error(topic, RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART);  // else the mock has it
+  cluster.set_topic_error(events_topic,
+                          RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART);  // else the mock has it
   KafkaOptions options = options_for(cluster);
   options.settings["topic.metadata.propagation.max.ms"] = "500";
   KafkaSink sink{options};
@@ -211,8 +211,8 @@ TEST_CASE("a topic that the brokers do not know is misconfigured") {
 
 TEST_CASE("why nobody took a batch is what the brokers say of the topic") {
   Cluster cluster;
-  cluster.create(topic);
-  cluster.set_topic_error(topic, RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED);
+  cluster.create(events_topic);
+  cluster.set_topic_error(events_topic, RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED);
   KafkaSink sink{options_for(cluster, seconds{1})};
   const Outcome outcome = outcome_in_the_end(sink, 3, Verdict::unauthorized);
   CHECK(mentions(outcome, "TOPIC_AUTHORIZATION_FAILED"));
@@ -221,7 +221,7 @@ TEST_CASE("why nobody took a batch is what the brokers say of the topic") {
 
 TEST_CASE("brokers that are down are unavailable, and have the batch soon after they are up") {
   Cluster cluster{3};
-  cluster.create(topic);
+  cluster.create(events_topic);
   KafkaSink sink{options_for(cluster, seconds{2})};
   outcome_in_the_end(sink, 1, Verdict::delivered);
   cluster.down();
@@ -258,7 +258,7 @@ TEST_CASE("a broker that nobody listens for is unavailable, and says so without 
 
 TEST_CASE("an answer that comes too late has failed, and may have arrived") {
   Cluster cluster;
-  cluster.create(topic);
+  cluster.create(events_topic);
   KafkaSink sink{options_for(cluster, seconds{1})};
   outcome_in_the_end(sink, 1, Verdict::delivered);
   cluster.delay(60'000);
@@ -269,7 +269,7 @@ TEST_CASE("an answer that comes too late has failed, and may have arrived") {
 
 TEST_CASE("after a fatal error the batch has failed, and the next one has a new producer") {
   Cluster cluster;
-  cluster.create(topic);
+  cluster.create(events_topic);
   KafkaSink sink{careful_options_for(cluster)};
   REQUIRE(outcome_of(sink, batch_of(1)).verdict == Verdict::delivered);
   cluster.fail_next({RD_KAFKA_RESP_ERR_OUT_OF_ORDER_SEQUENCE_NUMBER});
@@ -316,7 +316,7 @@ TEST_CASE("a password that the brokers refuse is unauthorized, and is read again
 
 TEST_CASE("what the Kafka sink has forgotten is not sent later") {
   Cluster cluster;
-  cluster.create(topic);
+  cluster.create(events_topic);
   KafkaSink sink{options_for(cluster)};
   REQUIRE(outcome_of(sink, batch_of(1)).verdict == Verdict::delivered);
   cluster.down();
@@ -324,7 +324,7 @@ TEST_CASE("what the Kafka sink has forgotten is not sent later") {
   sink.abort();
   cluster.up();
   CHECK(outcome_of(sink, batch_of(1)).verdict == Verdict::delivered);
-  CHECK(cluster.read(topic).size() == 2);
+  CHECK(cluster.read(events_topic).size() == 2);
 }
 
 TEST_CASE("waiting for Kafka ends when the sink is woken, and when what is watched is readable") {
@@ -345,7 +345,7 @@ TEST_CASE("waiting for Kafka ends when the sink is woken, and when what is watch
 
 TEST_CASE("a forked child leaves the producer of its parent alone") {
   Cluster cluster;
-  cluster.create(topic);
+  cluster.create(events_topic);
   auto sink = std::make_unique<KafkaSink>(options_for(cluster));
   REQUIRE(outcome_of(*sink, batch_of(1)).verdict == Verdict::delivered);
   const pid_t child = fork();

@@ -14,6 +14,9 @@
 
 namespace kafka_test {
 
+/// Of the destination "events": outbox.event.{destination}.
+inline constexpr const char* events_topic = "outbox.event.events";
+
 /// A message as a consumer sees it.
 struct Stored {
   int partition = 0;

@@ -10,10 +10,9 @@
 #include "support/eventually.hpp"
 
 using kafka_test::Cluster;
+using kafka_test::events_topic;
 
 namespace {
-
-constexpr const char* topic = "outbox.event.events";
 
 outbox::Endpoint endpoint_for(const Cluster& cluster) {
   return outbox::kafka({.brokers = cluster.brokers(), .delivery_timeout = std::chrono::seconds{2}});
@@ -25,7 +24,7 @@ const outbox::DispatcherOptions relay = {.destination = "events"};
 
 TEST_CASE("events of any shape go from the app's transaction to Kafka, in commit order") {
   Cluster cluster{3};
-  cluster.create(topic);
+  cluster.create(events_topic);
   support::AppDatabase app;
   app.enqueue_many(50, {.destination = "events", .ordering_key = "one"});
   app.db().exec(
@@ -36,7 +35,7 @@ TEST_CASE("events of any shape go from the app's transaction to Kafka, in commit
 
   CHECK(report.delivered == 51);
   CHECK(app.count("state = 'delivered'") == 51);
-  const auto stored = cluster.read(topic);
+  const auto stored = cluster.read(events_topic);
   REQUIRE(stored.size() == 51);
   std::size_t next = 0;
   std::set<std::string> ids;
@@ -56,7 +55,7 @@ TEST_CASE("events of any shape go from the app's transaction to Kafka, in commit
 
 TEST_CASE("events stay pending, without blame, while Kafka is down") {
   Cluster cluster;
-  cluster.create(topic);
+  cluster.create(events_topic);
   cluster.down();
   support::AppDatabase app;
   app.enqueue_many(5, {.destination = "events"});
@@ -68,12 +67,12 @@ TEST_CASE("events stay pending, without blame, while Kafka is down") {
   CHECK(app.count("state = 'pending' and refusals = 0 and solo_failures = 0") == 5);
   cluster.up();
   CHECK(outbox::deliver_once(app.path(), endpoint_for(cluster), relay).delivered == 5);
-  CHECK(cluster.read(topic).size() == 5);
+  CHECK(cluster.read(events_topic).size() == 5);
 }
 
 TEST_CASE("a partition's batch that Kafka refuses once costs no event its life") {
   Cluster cluster;
-  cluster.create(topic, 4);
+  cluster.create(events_topic, 4);
   support::AppDatabase app;
   for (int i = 0; i < 40; ++i) {
     app.enqueue(support::event_of("u"),
@@ -89,5 +88,5 @@ TEST_CASE("a partition's batch that Kafka refuses once costs no event its life")
   dispatcher.stop();
 
   CHECK(app.count("state = 'dead'") == 0);
-  CHECK(cluster.read(topic, 4).size() == 80);
+  CHECK(cluster.read(events_topic, 4).size() == 80);
 }

@@ -13,8 +13,8 @@ using namespace support;
 
 namespace {
 
-struct Desk {
-  Desk() {
+struct CliDesk {
+  CliDesk() {
     enqueue_numbers(app, 3);
     reader.make_stream("OUT", "outbox.>");
   }
@@ -24,7 +24,7 @@ struct Desk {
     return run(arguments, {{"OUTBOX_TOKEN", "for-another-endpoint"}});
   }
 
-  NatsServer server;
+  NatsProcess server;
   NatsReader reader{server};
   AppDatabase app;
 };
@@ -32,7 +32,7 @@ struct Desk {
 }  // namespace
 
 TEST_CASE("drain relays, and the token of the Track API goes nowhere") {
-  Desk desk;
+  CliDesk desk;
   const Finished done = desk.cli({"drain", "--destination", "events", "--to", desk.server.url(),
                                   "--stream", "OUT", "--format", "cloudevents", "--source", "/a"});
   CHECK(done.code == 0);
@@ -41,7 +41,7 @@ TEST_CASE("drain relays, and the token of the Track API goes nowhere") {
 }
 
 TEST_CASE("drain without the credential that was named sends nothing, and ends with 4") {
-  Desk desk;
+  CliDesk desk;
   const Finished done = desk.cli({"drain", "--destination", "events", "--to", desk.server.url(),
                                   "--creds-file", desk.app.folder().file("no such file")});
   CHECK(done.code == 4);
@@ -51,7 +51,7 @@ TEST_CASE("drain without the credential that was named sends nothing, and ends w
 }
 
 TEST_CASE("run relays what a section of its file says") {
-  Desk desk;
+  CliDesk desk;
   std::ofstream{desk.app.folder().file("outbox.toml")} << "[events]\nto = \"" << desk.server.url()
                                                        << "\"\nsubject = \"outbox.all\"\n";
   Process service{{OUTBOX_CLI, "run", "--db", desk.app.path(), "--config",
@@ -62,7 +62,7 @@ TEST_CASE("run relays what a section of its file says") {
 }
 
 TEST_CASE("doctor connects, and says what is wrong") {
-  Desk desk;
+  CliDesk desk;
   const auto connection = [&](const std::vector<std::string>& more) {
     std::vector<std::string> arguments = {"doctor", "--online", "--json"};
     arguments.insert(arguments.end(), more.begin(), more.end());
@@ -81,7 +81,7 @@ TEST_CASE("doctor connects, and says what is wrong") {
 }
 
 TEST_CASE("an address that is none is said before anything is sent") {
-  Desk desk;
+  CliDesk desk;
   const auto said = [&](const std::string& to) {
     const Finished done = desk.cli({"drain", "--destination", "events", "--to", to});
     CHECK(done.code == 2);

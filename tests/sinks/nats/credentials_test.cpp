@@ -57,7 +57,7 @@ struct Certificates {
 }  // namespace
 
 TEST_CASE("a token is asked for, and one that is read again is sent again") {
-  NatsServer server{"authorization { token: right }"};
+  NatsProcess server{"authorization { token: right }"};
   NatsOptions options = nats_options(server);
   CHECK(connection_problem(options) != "");
   options.credentials = nats_token(given("wr0ng"));
@@ -68,7 +68,7 @@ TEST_CASE("a token is asked for, and one that is read again is sent again") {
 }
 
 TEST_CASE("creds of an operator's user: the server's nonce is signed, the seed stays here") {
-  NatsServer server{jwt::server_config()};
+  NatsProcess server{jwt::server_config()};
   AppDatabase app;
   std::ofstream{app.folder().file("app.creds")} << jwt::creds();
   NatsOptions options = nats_options(server);
@@ -84,7 +84,7 @@ TEST_CASE("creds of an operator's user: the server's nonce is signed, the seed s
 
 TEST_CASE("TLS: the server's certificate is verified, and the client's own is shown") {
   const Certificates certificates;
-  NatsServer server{certificates.config()};
+  NatsProcess server{certificates.config()};
   NatsOptions options = nats_options(server);
   options.url.replace(0, 4, "tls");
   options.connect_timeout = std::chrono::seconds{20};
@@ -106,9 +106,9 @@ TEST_CASE("TLS: the server's certificate is verified, and the client's own is sh
 
 TEST_CASE("a server that wants TLS is not spoken to without, nor the other way round") {
   const Certificates certificates;
-  NatsServer secure{certificates.config()};
+  NatsProcess secure{certificates.config()};
   CHECK(connection_problem(nats_options(secure)) != "");
-  NatsServer plain;
+  NatsProcess plain;
   NatsOptions options = nats_options(plain);
   options.url.replace(0, 4, "tls");
   CHECK(connection_problem(options).find("could not connect") != std::string::npos);

@@ -43,11 +43,11 @@ void check_each_once(const std::vector<NatsStored>& messages, int count, int key
   CHECK(out_of_order == 0);
 }
 
-struct Desk {
-  Desk() { NatsReader{server}.make_stream("OUT", "outbox.>"); }
+struct OutageDesk {
+  OutageDesk() { NatsReader{server}.make_stream("OUT", "outbox.>"); }
   std::vector<NatsStored> read() { return NatsReader{server}.read("OUT"); }
 
-  NatsServer server;
+  NatsProcess server;
   AppDatabase app;
 };
 
@@ -55,7 +55,7 @@ struct Desk {
 
 TEST_CASE(
     "a server that stands still is not waited for, and gets everything once when it goes on") {
-  Desk desk;
+  OutageDesk desk;
   enqueue_numbers(desk.app, 100, "made", 7);
   NatsOptions options = nats_options(desk.server);
   options.ack_timeout = 300ms;
@@ -72,7 +72,7 @@ TEST_CASE(
 }
 
 TEST_CASE("a server that stops beneath a connection: no acknowledgement is no loss and no copy") {
-  Desk desk;
+  OutageDesk desk;
   NatsOptions options = nats_options(desk.server);
   options.ack_timeout = 300ms;
   Dispatcher dispatcher{desk.app.path(), nats_jetstream(options), to_events()};
@@ -100,7 +100,7 @@ TEST_CASE("a server that stops beneath a connection: no acknowledgement is no lo
 }
 
 TEST_CASE("stopping does not wait for a server that stands still") {
-  Desk desk;
+  OutageDesk desk;
   Dispatcher dispatcher{desk.app.path(), nats_jetstream(nats_options(desk.server)), to_events()};
   enqueue_numbers(desk.app, 1);
   CHECK(becomes_true([&] { return dispatcher.stats().delivered == 1; }));
@@ -113,7 +113,7 @@ TEST_CASE("stopping does not wait for a server that stands still") {
 }
 
 TEST_CASE("a server that is back before the next batch is connected to without a hold") {
-  Desk desk;
+  OutageDesk desk;
   std::vector<std::string> outcomes;
   DispatcherOptions dispatching = to_events();
   dispatching.observer = [&](const Notice& notice) {
@@ -131,7 +131,7 @@ TEST_CASE("a server that is back before the next batch is connected to without a
 }
 
 TEST_CASE("a server that comes up an hour later gets everything, in order") {
-  NatsServer server{"", false};
+  NatsProcess server{"", false};
   AppDatabase app;
   outbox::testing::ManualClock clock;
   enqueue_numbers(app, 300, "made", 7);
@@ -161,7 +161,7 @@ TEST_CASE("a server that is killed at random holds each event once, in the order
   const int events = is_long ? 200'000 : 6'000;
   const int kills = is_long ? 10 : 3;
   constexpr int keys = 50;
-  Desk desk;
+  OutageDesk desk;
   enqueue_numbers(desk.app, events, "made", keys);
   NatsOptions options = nats_options(desk.server);
   options.ack_timeout = 60s;

@@ -44,11 +44,11 @@ NatsCredentials app_user(const std::string& password) {
   return nats_user("app", from_callback([password] { return password; }));
 }
 
-struct Desk {
-  explicit Desk(const std::string& subject = "outbox.>", NatsStreamLimits limits = {}) {
+struct SinkDesk {
+  explicit SinkDesk(const std::string& subject = "outbox.>", NatsStreamLimits limits = {}) {
     reader.make_stream("OUT", subject, limits);
   }
-  NatsServer server;
+  NatsProcess server;
   NatsReader reader{server};
   AppDatabase app;
 };
@@ -56,7 +56,7 @@ struct Desk {
 }  // namespace
 
 TEST_CASE("events arrive in order, byte for byte, with their ids, keys and headers") {
-  Desk desk;
+  SinkDesk desk;
   const std::string payload = "{ \"n\" : 1.10, \"text\" : \"\xC3\xA4\" }";
   SQLite::Transaction transaction{desk.app.db()};
   const std::string id = enqueue(desk.app.db(), Payload{.text = payload},
@@ -89,7 +89,7 @@ TEST_CASE("events arrive in order, byte for byte, with their ids, keys and heade
 }
 
 TEST_CASE("CloudEvents are headers, and the body stays") {
-  Desk desk;
+  SinkDesk desk;
   enqueue_numbers(desk.app, 1);
   NatsOptions options = nats_options(desk.server);
   options.format = MessageFormat::cloudevents_binary;
@@ -102,7 +102,7 @@ TEST_CASE("CloudEvents are headers, and the body stays") {
 }
 
 TEST_CASE("what is sent again is known to the server, and stored once") {
-  Desk desk;
+  SinkDesk desk;
   enqueue_numbers(desk.app, 50);
   CHECK(deliver(desk.app, nats_options(desk.server)).delivered == 50);
   CHECK(requeue(desk.app.db(), Selection::all(), {.reason = "test"}) == 50);
@@ -111,7 +111,7 @@ TEST_CASE("what is sent again is known to the server, and stored once") {
 }
 
 TEST_CASE("nobody listens: unavailable") {
-  NatsServer server{"", false};
+  NatsProcess server{"", false};
   AppDatabase app;
   enqueue_numbers(app, 3);
   deliver(app, nats_options(server));
@@ -121,8 +121,8 @@ TEST_CASE("nobody listens: unavailable") {
 }
 
 TEST_CASE("of several servers the first that answers is taken") {
-  Desk desk;
-  NatsServer dead{"", false};
+  SinkDesk desk;
+  NatsProcess dead{"", false};
   enqueue_numbers(desk.app, 3);
   NatsOptions options = nats_options(desk.server);
   options.url = dead.url() + "," + desk.server.url();
@@ -130,7 +130,7 @@ TEST_CASE("of several servers the first that answers is taken") {
 }
 
 TEST_CASE("no stream takes the subject: misconfigured") {
-  Desk desk{"other.>"};
+  SinkDesk desk{"other.>"};
   enqueue_numbers(desk.app, 3);
   deliver(desk.app, nats_options(desk.server));
   CHECK(last_word(desk.app).find("misconfigured: NATS: no stream takes the subject") == 0);
@@ -138,7 +138,7 @@ TEST_CASE("no stream takes the subject: misconfigured") {
 }
 
 TEST_CASE("another stream than the expected one takes it: misconfigured") {
-  Desk desk;
+  SinkDesk desk;
   enqueue_numbers(desk.app, 3);
   NatsOptions options = nats_options(desk.server);
   options.stream = "ELSE";
@@ -151,7 +151,7 @@ TEST_CASE("another stream than the expected one takes it: misconfigured") {
 }
 
 TEST_CASE("JetStream is not enabled for the account: misconfigured") {
-  NatsServer server{"accounts: { A: { users: [ {user: app, password: right} ] } }"};
+  NatsProcess server{"accounts: { A: { users: [ {user: app, password: right} ] } }"};
   AppDatabase app;
   enqueue_numbers(app, 3);
   NatsOptions options = nats_options(server);
@@ -163,7 +163,7 @@ TEST_CASE("JetStream is not enabled for the account: misconfigured") {
 }
 
 TEST_CASE("a message above the stream's size is refused by itself, the others pass") {
-  Desk desk{"outbox.>", {.message_bytes_max = 1'000}};
+  SinkDesk desk{"outbox.>", {.message_bytes_max = 1'000}};
   enqueue_numbers(desk.app, 5);
   add_payload(desk.app, 2'000);
   enqueue_numbers(desk.app, 5);
@@ -173,7 +173,7 @@ TEST_CASE("a message above the stream's size is refused by itself, the others pa
 }
 
 TEST_CASE("a message above the server's max_payload is refused by itself, the others pass") {
-  NatsServer server{"max_payload: 10000"};
+  NatsProcess server{"max_payload: 10000"};
   NatsReader reader{server};
   reader.make_stream("OUT", "outbox.>");
   AppDatabase app;
@@ -185,7 +185,7 @@ TEST_CASE("a message above the server's max_payload is refused by itself, the ot
 }
 
 TEST_CASE("a full stream that refuses what is new: what fits is delivered, the rest waits") {
-  Desk desk{"outbox.>", {.messages_max = 7}};
+  SinkDesk desk{"outbox.>", {.messages_max = 7}};
   enqueue_numbers(desk.app, 20);
   const auto report = deliver(desk.app, nats_options(desk.server));
   CHECK(report.delivered == 7);
@@ -195,7 +195,7 @@ TEST_CASE("a full stream that refuses what is new: what fits is delivered, the r
 }
 
 TEST_CASE("a subject that is not permitted is unauthorized, long before its message times out") {
-  NatsServer server{with_users};
+  NatsProcess server{with_users};
   NatsReader reader{server, "admin", "admin"};
   reader.make_stream("OUT", "outbox.>");
   AppDatabase app;
@@ -213,7 +213,7 @@ TEST_CASE("a subject that is not permitted is unauthorized, long before its mess
 }
 
 TEST_CASE("a wrong password is unauthorized, and the right one ends the wait") {
-  NatsServer server{with_users};
+  NatsProcess server{with_users};
   NatsReader reader{server, "admin", "admin"};
   reader.make_stream("OUT", "outbox.>");
   AppDatabase app;
@@ -239,7 +239,7 @@ TEST_CASE("a wrong password is unauthorized, and the right one ends the wait") {
 }
 
 TEST_CASE("a token or a password that cannot be read sends nothing") {
-  Desk desk;
+  SinkDesk desk;
   enqueue_numbers(desk.app, 3);
   NatsOptions options = nats_options(desk.server);
   options.credentials = nats_token(from_file(desk.app.folder().file("no such file")));
@@ -250,7 +250,7 @@ TEST_CASE("a token or a password that cannot be read sends nothing") {
 }
 
 TEST_CASE("a stream is made only when asked for, and one that is there stays as it is") {
-  NatsServer server;
+  NatsProcess server;
   NatsReader reader{server};
   AppDatabase app;
   enqueue_numbers(app, 3);
@@ -270,7 +270,7 @@ TEST_CASE("a stream is made only when asked for, and one that is there stays as 
 TEST_CASE("a client's threads leave the host's signals alone") {
   struct sigaction before {};
   sigaction(SIGPIPE, nullptr, &before);
-  Desk desk;
+  SinkDesk desk;
   enqueue_numbers(desk.app, 1);
   deliver(desk.app, nats_options(desk.server));
   struct sigaction after {};

@@ -27,7 +27,7 @@ inline void enqueue_numbers(AppDatabase& app, int count, const std::string& kind
   transaction.commit();
 }
 
-inline outbox::NatsOptions nats_options(const NatsServer& server) {
+inline outbox::NatsOptions nats_options(const NatsProcess& server) {
   return {.url = server.url(), .ack_timeout = std::chrono::seconds{10}};
 }
 
@@ -42,7 +42,8 @@ inline outbox::DeliverReport deliver(AppDatabase& app, const outbox::NatsOptions
   const outbox::testing::ManualClock clock;
   outbox::DispatcherOptions dispatching = to_events();
   dispatching.clock = clock.function();
-  return outbox::deliver_once(app.path(), outbox::nats_jetstream(options), dispatching, long_enough);
+  return outbox::deliver_once(app.path(), outbox::nats_jetstream(options), dispatching,
+                              long_enough);
 }
 
 }  // namespace support

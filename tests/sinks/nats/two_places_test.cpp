@@ -32,7 +32,7 @@ TEST_CASE("what docs/relay.md shows is in the example server, which is compiled 
 }
 
 TEST_CASE("the example server tells ThriveStack and JetStream of the same invitations") {
-  NatsServer nats;
+  NatsProcess nats;
   track_server::TrackServer track;
   const TemporaryFolder folder;
   std::ofstream{folder.file("token")} << "t0ken\n";
