@@ -77,7 +77,10 @@ class Attack:
         said = common.read_ledger(ledger)
         if scenario == "prune":  # all of it arrived when the template was made
             bodies.update({user: [b""] for user in said["ok"] if user not in bodies})
-        wrong += common.judge(database, said, bodies, settled, common.BATCH * 2, gone)
+        # Who never hears an answer sends again at each end of its hold, which is 20 ms at most in torture_host.
+        is_deaf = call == "recvfrom" and lasts
+        duplicates_max = 2000 // 20 * common.BATCH if is_deaf else common.BATCH * 2
+        wrong += common.judge(database, said, bodies, settled, duplicates_max, gone)
         if scenario == "erase" and not wrong:
             wrong += worker.traces(database, gone[0])
         if not wrong:
