@@ -195,8 +195,10 @@ void migrate(const std::string& path) {
   outbox::migrate(db);
 }
 
+// An error may quote what is in a damaged file: its reader takes a carriage return for an end, too.
 std::string one_line(std::string text) {
-  std::replace(text.begin(), text.end(), '\n', ' ');
+  std::replace_if(
+      text.begin(), text.end(), [](unsigned char c) { return c < ' '; }, ' ');
   return text;
 }
 
