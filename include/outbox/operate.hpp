@@ -188,7 +188,8 @@ OUTBOX_API EraseReport erase(const DatabaseFile& database, const Subject& subjec
                              std::chrono::milliseconds patience = std::chrono::seconds{5});
 
 struct RepairReport {
-  std::int64_t queued = 0;     ///< Events that were in the log alone, and are in the queue now.
+  /// Events that were in the log alone, or waited for one that is gone: they will be delivered.
+  std::int64_t queued = 0;
   std::int64_t unqueued = 0;   ///< Rows of the queue whose event is not in the log: removed.
   std::int64_t recounted = 0;  ///< Destinations whose counter of delivered events was set right.
 };

@@ -224,6 +224,9 @@ std::optional<ActiveDispatcher> active_dispatcher(const std::string& database_pa
   }
 
   ActiveDispatcher found;
+  // Before the text is read: what is said is then as new as `last_round`, or newer.
+  struct stat facts {};
+  const bool has_facts = fstat(file.get(), &facts) == 0;
   std::int64_t since_ms = 0;
   std::istringstream owner{read_text(file.get())};
   owner >> found.pid >> since_ms >> found.host;
@@ -232,8 +235,7 @@ std::optional<ActiveDispatcher> active_dispatcher(const std::string& database_pa
     std::getline(owner.ignore(), found.database_trouble);
   }
   found.since = core::instant_of(since_ms);
-  struct stat facts {};
-  if (fstat(file.get(), &facts) == 0) {
+  if (has_facts) {
     found.last_round = std::chrono::system_clock::time_point{
         std::chrono::seconds{facts.st_mtim.tv_sec} +
         std::chrono::duration_cast<std::chrono::system_clock::duration>(

@@ -209,8 +209,14 @@ void Worker::pause_for(milliseconds wait) {
   } catch (const std::exception& error) {  // no memory for an answer, a database in trouble
     note_trouble(error.what(), false);
     std::this_thread::sleep_for(std::min(poll_with_traffic, left_until(deadline)));
+  } catch (...) {  // a sink of the host's may throw anything
+    note_trouble("the sink has thrown what is no std::exception", false);
+    std::this_thread::sleep_for(std::min(poll_with_traffic, left_until(deadline)));
   }
-  endpoint_.sink().watch(-1);
+  try {
+    endpoint_.sink().watch(-1);
+  } catch (...) {  // its next wait may end early, and finds nothing to do
+  }
 }
 
 // The WAL is watched only here, and only while nothing is looked at: hints that nobody takes away

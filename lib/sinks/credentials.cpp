@@ -10,6 +10,7 @@
 #include <chrono>
 #include <cstdlib>
 #include <memory>
+#include <mutex>
 #include <stdexcept>
 #include <system_error>
 #include <utility>
@@ -49,11 +50,13 @@ std::string problem_of(AuthScheme scheme, const std::string& secret) {
 }
 
 // A file that is read again when its identity, size or time of change differ, and after a refusal.
+// Several endpoints may share it, each with a thread of its own.
 class SecretFile {
  public:
   explicit SecretFile(std::string path) : path_{std::move(path)} {}
 
   std::string secret() {
+    const std::scoped_lock lock{mutex_};
     const struct stat now = facts();
     if (!secret_.empty() && is_same(now, seen_)) return secret_;
     seen_ = now;  // as it was before reading: a change meanwhile is seen as one
@@ -62,8 +65,17 @@ class SecretFile {
     return secret_;
   }
 
-  void forget() { secret_.clear(); }
-  bool has_changed() const { return !is_same(facts(), seen_); }
+  void forget() {
+    const std::scoped_lock lock{mutex_};
+    secret_.clear();
+    refused_ = seen_;
+  }
+
+  // Since the last refusal, not the last look: another endpoint may have read it again.
+  bool has_changed() const {
+    const std::scoped_lock lock{mutex_};
+    return !is_same(facts(), refused_);
+  }
 
  private:
   // All zero when there is no such file.
@@ -110,18 +122,21 @@ class SecretFile {
     return CredentialProblem{text};
   }
 
-  std::string path_;
+  const std::string path_;
+  mutable std::mutex mutex_;
   std::string secret_;
   struct stat seen_ {};
+  struct stat refused_ {};
 };
 
-// A secret that is asked for anew before it expires.
+// A secret that is asked for anew before it expires. Several endpoints may share it.
 class ShortLivedSecret {
  public:
   explicit ShortLivedSecret(std::function<ShortLived()> callback)
       : callback_{std::move(callback)} {}
 
   std::string secret() {
+    const std::scoped_lock lock{mutex_};
     const auto now = std::chrono::steady_clock::now();
     if (secret_.empty() || now >= renew_at_) {
       secret_.clear();
@@ -134,12 +149,16 @@ class ShortLivedSecret {
     return secret_;
   }
 
-  void forget() { secret_.clear(); }
+  void forget() {
+    const std::scoped_lock lock{mutex_};
+    secret_.clear();
+  }
 
  private:
   static constexpr std::chrono::seconds longest_lifetime = std::chrono::hours{24 * 365};
 
   std::function<ShortLived()> callback_;
+  std::mutex mutex_;
   std::string secret_;
   std::chrono::steady_clock::time_point renew_at_ = {};
 };

@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <fstream>
 #include <mutex>
+#include <thread>
 
 #include "support/database.hpp"
 #include "support/eventually.hpp"
@@ -44,7 +45,38 @@ void remove_database(const std::string& path) {
   for (const char* suffix : {"", "-wal", "-shm"}) fs::remove(path + suffix);
 }
 
+// A host's own sink may throw anything, and does.
+class RudeSink final : public Sink {
+ public:
+  std::string name() const override { return "rude"; }
+  void submit(std::uint64_t token, Batch) override {
+    replies_.push_back({token, {.verdict = Verdict::delivered}});
+  }
+  std::vector<Reply> collect(std::chrono::milliseconds time_max) override {
+    if (++collects_ % 2 == 0) throw 1;
+    if (replies_.empty()) std::this_thread::sleep_for(std::min(time_max, 1ms));
+    return std::exchange(replies_, {});
+  }
+  void watch(int) override { throw 2; }
+  void wake() noexcept override {}
+  void abort() noexcept override { replies_.clear(); }
+
+ private:
+  std::vector<Reply> replies_;
+  int collects_ = 0;
+};
+
 }  // namespace
+
+TEST_CASE("a sink that throws what is no std::exception does not end the process") {
+  const support::TemporaryFolder folder;
+  SQLite::Database db = host(folder.file("app.db"));
+  Dispatcher dispatcher{folder.file("app.db"), Endpoint{std::make_unique<RudeSink>()}};
+  for (const char* user : {"ann", "bob", "cid"}) {
+    enqueue_one(db, user);
+    CHECK(becomes_true([&] { return count(db, "state = 'pending'") == 0; }));
+  }
+}
 
 TEST_CASE("on a full disk nothing is sent again and again, and nothing is lost") {
   const support::SmallDisk disk;

@@ -5,6 +5,7 @@
 
 #include <cstdlib>
 #include <fstream>
+#include <thread>
 
 #include "support/database.hpp"
 
@@ -148,6 +149,43 @@ TEST_CASE("a token file is read again after a refusal, and a change of it is not
   write(path, "second-one");
   CHECK(sinks::is_renewed(credentials.source));
   CHECK(header_line(credentials) == "Authorization: Bearer second-one");
+}
+
+TEST_CASE("a changed token file ends the wait of each endpoint that shares it") {
+  support::TemporaryFolder folder;
+  const std::string path = folder.file("token");
+  write(path, "first");
+  const Credentials mine = bearer_from_file(path);
+  const Credentials yours = mine;
+  for (const Credentials* each : {&mine, &yours}) {
+    CHECK(header_line(*each) == "Authorization: Bearer first");
+    sinks::note_refusal(each->source);
+  }
+
+  write(path, "second-one");
+  CHECK(header_line(mine) == "Authorization: Bearer second-one");
+  CHECK(sinks::is_renewed(yours.source));
+}
+
+// The thread sanitizer sees an access without a lock.
+TEST_CASE("endpoints that share a secret may ask for it and refuse it at the same time") {
+  support::TemporaryFolder folder;
+  write(folder.file("token"), "t0ken");
+  const auto renewed = [] { return ShortLived{"t0ken", std::chrono::seconds{60}}; };
+  for (const Credentials& shared :
+       {bearer_from_file(folder.file("token")), bearer(from_short_lived(renewed))}) {
+    const auto use = [&shared] {
+      const Credentials own = shared;
+      for (int i = 0; i < 500; ++i) {
+        CHECK(header_line(own) == "Authorization: Bearer t0ken");
+        sinks::note_refusal(own.source);
+        sinks::is_renewed(own.source);
+      }
+    };
+    std::thread other{use};
+    use();
+    other.join();
+  }
 }
 
 TEST_CASE("what a host's own functions throw about a refusal goes no further") {

@@ -35,12 +35,12 @@ class Tail {
   Tail(SQLite::Database& db, const Globals& globals) : db_{db}, globals_{globals} {}
 
   void print_last(std::int64_t count) {
+    version_ = version();  // before the list: a commit in between is looked at
     auto requests = outbox::list_requests(
         db_, globals_.destination, static_cast<std::size_t>(std::max<std::int64_t>(count, 1)));
     if (!requests.empty()) last_request_ = requests.front().id;
     requests.resize(std::min(requests.size(), static_cast<std::size_t>(count)));
     for (auto request = requests.rbegin(); request != requests.rend(); ++request) print(*request);
-    version_ = version();
     std::cout.flush();
   }
 

@@ -129,7 +129,8 @@ void DestinationRow::free_held_keys() {
   keys.bind(1, name_);
   std::vector<std::string> held;
   while (keys.step()) held.push_back(keys.text(0));
-  for (const std::string& key : held) free_next_of_key(db_, name_, key);
+  NextOfKey next{db_, name_};
+  for (const std::string& key : held) next.free(key);
 }
 
 void DestinationRow::pause_foreign(core::Instant now) {

@@ -14,6 +14,7 @@
 #include "core/event/queued_event.hpp"
 #include "storage/life/claims.hpp"
 #include "storage/life/destination_row.hpp"
+#include "storage/life/queue_row.hpp"
 #include "storage/life/request_log.hpp"
 #include "storage/sqlite/statement.hpp"
 
@@ -87,6 +88,7 @@ class Ledger {
   Statement search_;
   Statement leave_search_;
   Statement end_search_;
+  NextOfKey next_of_key_;
 };
 
 }  // namespace outbox::storage

@@ -43,7 +43,8 @@ core::Ids unqueued(sqlite3* db) {
   const Ranges delivered = delivered_ranges(db);
   Statement rows{db,
                  "select id from main.outbox_events"
-                 " where id not in (select event from main.outbox_queue)",
+                 " where id > 0"  // an erasure that was interrupted leaves filling rows below
+                 " and id not in (select event from main.outbox_queue)",
                  compare_action};
   core::Ids missing;
   while (rows.step()) {
@@ -74,7 +75,11 @@ std::int64_t log_gap(sqlite3* db) {
 
 std::int64_t queue_missing(sqlite3* db, const std::string& destination) {
   const std::int64_t gap = log_gap(db);
-  const core::Ids missing = gap == 0 ? core::Ids{} : unqueued(db);
+  Statement seen{db, "select 1 from main.outbox_destinations where name = ?1 and log_gap = ?2",
+                 compare_action};
+  // A gap that was looked into before says nothing new, and a large log is long to read.
+  const bool is_known = gap == 0 || seen.bind(1, destination).bind(2, gap).step();
+  const core::Ids missing = is_known ? core::Ids{} : unqueued(db);
   queue_events(db, missing);
   const auto queued = static_cast<std::int64_t>(missing.size());
   Statement{db, "update main.outbox_destinations set log_gap = ?2 where name = ?1", compare_action}

@@ -146,6 +146,10 @@ std::int64_t Queue::add_at_once(Taking& taking, std::int64_t after) {
     const std::int64_t id = at_once_.integer(0);
     add_followers(taking, id);
     if (taking.is_full()) return after;
+    if (taking.claims.contains(id)) {  // in flight, as above
+      after = id;
+      continue;
+    }
     if (++taking.looks > looks_max) {
       taking.take.has_more = true;
       return after;

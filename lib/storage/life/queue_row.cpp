@@ -1,6 +1,6 @@
 #include "storage/life/queue_row.hpp"
 
-#include "storage/sqlite/statement.hpp"
+#include <utility>
 
 namespace outbox::storage {
 
@@ -27,25 +27,33 @@ std::optional<core::QueuedEvent> find_queued(sqlite3* db, std::int64_t id) {
                            .ordering_key = row.text(4)};
 }
 
+NextOfKey::NextOfKey(sqlite3* db, std::string destination)
+    : destination_{std::move(destination)},
+      free_{db,
+            "update main.outbox_queue set state = 0 where destination = ?1"
+            " and ordering_key = ?2 and state < 4 and state = 1"
+            " and event = (select min(event) from main.outbox_queue"
+            " where destination = ?1 and ordering_key = ?2 and state < 4)"
+            " and not exists (select 1 from main.outbox_destinations d, main.outbox_queue b"
+            " where d.name = ?1 and d.block_on_dead and b.destination = ?1"
+            " and b.ordering_key = ?2 and b.state = 4 and b.event < outbox_queue.event)"
+            " returning event",
+            "let an event of a key go", Use::often} {}
+
+std::optional<std::int64_t> NextOfKey::free(const std::string& key) {
+  if (key.empty()) return std::nullopt;
+  const ResetAtEnd end{free_};
+  std::optional<std::int64_t> freed;
+  if (free_.bind(1, std::string_view{destination_}).bind(2, std::string_view{key}).step()) {
+    freed = free_.integer(0);
+  }
+  free_.run();
+  return freed;
+}
+
 std::optional<std::int64_t> free_next_of_key(sqlite3* db, const std::string& destination,
                                              const std::string& key) {
-  if (key.empty()) return std::nullopt;
-  Statement free{db,
-                 "update main.outbox_queue set state = 0 where destination = ?1"
-                 " and ordering_key = ?2 and state < 4 and state = 1"
-                 " and event = (select min(event) from main.outbox_queue"
-                 " where destination = ?1 and ordering_key = ?2 and state < 4)"
-                 " and not exists (select 1 from main.outbox_destinations d, main.outbox_queue b"
-                 " where d.name = ?1 and d.block_on_dead and b.destination = ?1"
-                 " and b.ordering_key = ?2 and b.state = 4 and b.event < outbox_queue.event)"
-                 " returning event",
-                 "let an event of a key go"};
-  std::optional<std::int64_t> freed;
-  if (free.bind(1, std::string_view{destination}).bind(2, std::string_view{key}).step()) {
-    freed = free.integer(0);
-  }
-  free.run();
-  return freed;
+  return NextOfKey{db, destination}.free(key);
 }
 
 }  // namespace outbox::storage

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "core/event/queued_event.hpp"
+#include "storage/sqlite/statement.hpp"
 
 struct sqlite3;
 
@@ -19,12 +20,24 @@ namespace outbox::storage {
 /// ordering key it reads the suspects. Throws: `database_error`.
 std::optional<core::QueuedEvent> find_queued(sqlite3* db, std::int64_t id);
 
-/// Makes the first undelivered event of `key` ready if it waits: what it waited for has left.
+/// Makes the first undelivered event of a key ready if it waits: what it waited for has left.
 /// Called in the same transaction by whatever takes an event with a key away or lets it go: nothing
-/// else wakes a waiting event. Calling it once too often changes nothing. Returns the event that it
-/// made ready; none: there was none.
+/// else wakes a waiting event. Calling it once too often changes nothing.
 ///
-/// Requires: a write transaction is open. Throws: `database_error`.
+/// Requires: a write transaction is open. Throws: `database_error`. Threads: its connection's.
+class NextOfKey {
+ public:
+  NextOfKey(sqlite3* db, std::string destination);
+
+  /// Returns the event that it made ready; none: there was none.
+  std::optional<std::int64_t> free(const std::string& key);
+
+ private:
+  std::string destination_;
+  Statement free_;
+};
+
+/// The same for one key.
 std::optional<std::int64_t> free_next_of_key(sqlite3* db, const std::string& destination,
                                              const std::string& key);
 

@@ -110,9 +110,20 @@ Finding look_at_plans(sqlite3* db) {
 struct Differences {
   core::Ids missing = {};                              // in the log alone
   std::int64_t orphans = 0;                            // in the queue alone
+  std::int64_t stranded = 0;                           // wait for an event that is not there
   std::int64_t altered = 0;                            // in both, and not the same
   std::map<std::string, std::int64_t> delivered = {};  // by how much the counters are too low
 };
+
+// Of the waiting events `q`, those before which nothing of their key is left.
+const std::string is_stranded =
+    "q.state = 1 and not exists (select 1 from main.outbox_queue b"
+    " where b.destination = q.destination and b.ordering_key = q.ordering_key and b.state < 4"
+    " and b.event < q.event and b.event in (select id from main.outbox_events))"
+    " and not exists (select 1 from main.outbox_destinations d, main.outbox_queue b"
+    " where d.name = q.destination and d.block_on_dead and b.destination = q.destination"
+    " and b.ordering_key = q.ordering_key and b.state = 4 and b.event < q.event"
+    " and b.event in (select id from main.outbox_events))";
 
 Differences compare(sqlite3* db) {
   Differences found{.missing = unqueued(db)};
@@ -121,6 +132,10 @@ Differences compare(sqlite3* db) {
                                 " where event not in (select id from main.outbox_events)",
                                 diagnose_action)
                       .value_or(0);
+  found.stranded =
+      query_integer(db, ("select count(*) from main.outbox_queue q where " + is_stranded).c_str(),
+                    diagnose_action)
+          .value_or(0);
   found.altered = query_integer(db,
                                 "select count(*) from main.outbox_queue q join main.outbox_events e"
                                 " on e.id = q.event where e.destination <> q.destination"
@@ -130,7 +145,7 @@ Differences compare(sqlite3* db) {
   Statement rows{db,
                  "with counted (name, delivered) as materialized ("
                  " select destination, count(*) from main.outbox_events"
-                 " where id not in (select event from main.outbox_queue) group by 1)"
+                 " where id > 0 and id not in (select event from main.outbox_queue) group by 1)"
                  " select d.name, coalesce(c.delivered, 0) - d.delivered"
                  " from main.outbox_destinations d left join counted c on c.name = d.name",
                  diagnose_action};
@@ -161,6 +176,13 @@ Finding look_at_queue(const Differences& found) {
     return {"queue", Level::problem,
             std::to_string(found.orphans) +
                 " rows of the queue have no event in the log: somebody deleted those",
+            true};
+  }
+  if (found.stranded > 0) {
+    return {"queue", Level::problem,
+            events_text(found.stranded) +
+                " waiting for an earlier one of their ordering key, which is not there: somebody "
+                "changed rows by hand",
             true};
   }
   if (found.altered > 0) {
@@ -202,6 +224,8 @@ void apply(sqlite3* db, const Differences& found) {
   execute(db,
           "delete from main.outbox_queue where event not in (select id from main.outbox_events)",
           "repair");
+  execute(db, ("update main.outbox_queue as q set state = 0 where " + is_stranded).c_str(),
+          "repair");
   Statement count{db,
                   "update main.outbox_destinations set delivered = delivered + ?2 where name = ?1",
                   "repair"};
@@ -232,12 +256,13 @@ RepairReport repair(sqlite3* db, const ChangeNote& note, Mode mode) {
   while_busy([db] { require_schema(db); });
   Differences found;
   const auto report = [&found] {
-    return RepairReport{.queued = static_cast<std::int64_t>(found.missing.size()),
+    return RepairReport{.queued = static_cast<std::int64_t>(found.missing.size()) + found.stranded,
                         .unqueued = found.orphans,
                         .recounted = static_cast<std::int64_t>(found.delivered.size())};
   };
   const auto is_well = [&found] {
-    return found.missing.empty() && found.orphans == 0 && found.delivered.empty();
+    return found.missing.empty() && found.orphans == 0 && found.stranded == 0 &&
+           found.delivered.empty();
   };
   while_busy([&] { found = compare(db); });
   if (mode == Mode::dry_run || is_well()) return report();

@@ -110,6 +110,14 @@ MoveReport move_events(sqlite3* db, const std::string& from, const std::string& 
               move_action}
         .bind(1, std::string_view{from})
         .run();
+    // What stays has nobody left who would let it go: those before it in its key, and its search,
+    // are elsewhere. The next take finds again who must wait.
+    Statement{db,
+              "update main.outbox_queue set state = 0, refusals = null, solo_failures = null,"
+              " refused_in = null, search = null where destination = ?1 and state in (1, 2)",
+              move_action}
+        .bind(1, std::string_view{from})
+        .run();
     report.is_removed = remove_if_empty(db, from, to);
     if (report.is_removed && report.events == 0) {
       write_audit(

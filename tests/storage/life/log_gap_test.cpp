@@ -101,6 +101,35 @@ TEST_CASE("the log is read only when something has changed since it was read las
   }
 }
 
+TEST_CASE("a gap that was looked into is not again, whatever else the dispatcher has to note") {
+  Table table;
+  table.app.db().exec("begin");
+  for (int i = 0; i < 2'000; ++i) table.add();
+  table.app.db().exec("commit");
+  table.deliver(2'000);
+  table.add();
+  table.person.exec(
+      "delete from outbox_queue where event > 2000; delete from outbox_events where id > 2000");
+  serve(table);
+
+  const std::int64_t steps = support::steps_of(
+      table.handle(), [&] { table.store.serve({.endpoint = "another"}, Table::now); });
+
+  CHECK(steps < 1'000);
+}
+
+TEST_CASE("rows with which an erasure has filled the log are no missing events") {
+  Table table;
+  table.add();
+  switch_triggers(table.app.db(), false);
+  table.app.db().exec(
+      "pragma ignore_check_constraints = on;"
+      "insert into outbox_events (id, payload) values (-3, '{}'), (-2, '{}')");
+  switch_triggers(table.app.db(), true);
+
+  CHECK(outbox::storage::unqueued(table.handle()).empty());
+}
+
 TEST_CASE("enqueue with triggers off is complete, and needs no dispatcher to find it") {
   Table table;
   SQLite::Database& db = table.app.db();

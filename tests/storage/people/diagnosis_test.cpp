@@ -54,6 +54,8 @@ TEST_CASE("each kind of damage is named") {
        "1 event in the log, neither queued nor delivered, the first is 4"},
       {"insert into outbox_queue (destination, event, enqueued_at_ms) values ('track', 99, 1)",
        "queue", Finding::Level::problem, true, "have no event in the log"},
+      {"update outbox_queue set state = 1, ordering_key = 'k' where event = 4", "queue",
+       Finding::Level::problem, true, "1 event waiting for an earlier one of their ordering key"},
       {"update outbox_queue set destination = 'other' where event = 4", "queue",
        Finding::Level::problem, false, "another destination or ordering key"},
       {"update outbox_destinations set delivered = 5", "counters", Finding::Level::problem, true,
@@ -103,6 +105,24 @@ TEST_CASE("a repair does what it says, once, and a dry run nothing") {
   }
   CHECK(desk.app.text("select group_concat(event) from outbox_queue") == "4,5");
   CHECK(desk.app.text("select action || actor || reason from outbox_audit") == "repairanndoctor");
+}
+
+TEST_CASE("a repair lets go what waits for an event that is not there") {
+  support::AppDatabase app;
+  for (int i = 0; i < 3; ++i) app.enqueue(support::event_of("u"), {.ordering_key = "key"});
+  app.db().exec(
+      "update outbox_queue set state = 1 where event > 1;"
+      "delete from outbox_events where id = 1");
+
+  const auto dry = outbox::repair(app.db(), {}, outbox::Mode::dry_run);
+  const auto report = outbox::repair(app.db());
+
+  for (const outbox::RepairReport& each : {dry, report}) {
+    CHECK(each.queued == 1);
+    CHECK(each.unqueued == 1);
+  }
+  CHECK(app.text("select group_concat(event || ' ' || state) from outbox_queue") == "2 0,3 1");
+  CHECK(findings(app)["queue"].level == Finding::Level::good);
 }
 
 TEST_CASE("events are listed page by page, from either end") {

@@ -73,6 +73,24 @@ TEST_CASE("what the other destination has already is left where it is") {
   CHECK(states(app, "from") == "1 pending ready");
 }
 
+TEST_CASE("what is left where it is waits for nobody who has gone") {
+  support::AppDatabase app;
+  app.enqueue(support::event_of("u"), {.destination = "from", .ordering_key = "key"});
+  app.enqueue(support::event_of("u"),
+              {.destination = "from", .ordering_key = "key", .dedupe_key = "k"});
+  app.enqueue(support::event_of("u"), {.destination = "from", .dedupe_key = "searched"});
+  app.enqueue(support::event_of("u"), {.destination = "to", .dedupe_key = "k"});
+  app.enqueue(support::event_of("u"), {.destination = "to", .dedupe_key = "searched"});
+  app.db().exec(
+      "insert into outbox_destinations (name) values ('from');"
+      "update outbox_queue set state = 1 where event = 2;"
+      "update outbox_queue set state = 2, search = 1 where event = 3");
+
+  CHECK(outbox::move_events(app.db(), "from", "to").duplicates == 2);
+
+  CHECK(states(app, "from") == "2 pending ready, 3 pending ready");
+}
+
 TEST_CASE("nothing is moved from under a dispatcher that may have it under way") {
   support::AppDatabase app;
   app.enqueue(support::event_of("u"), {.destination = "from"});

@@ -24,7 +24,7 @@ const std::map<std::string, const char*> reads_a_range = {
     {"select coalesce((select seq from main.sqlite_sequence", "a count of the queue, by its pages"},
     {"select delivered_ids from main.outbox_requests where",
      "only when the log and the queue differ"},
-    {"select id from main.outbox_events where id not in", "the same"},
+    {"select id from main.outbox_events where id > 0 and id not in", "the same"},
     {"select id, started_at_ms + took_ms, delivered_ids from",
      "the oldest requests, up to the first that is young"},
     {"select destination, state, sum(due_at_ms", "status counts what is undelivered"},
