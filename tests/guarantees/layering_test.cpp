@@ -112,6 +112,7 @@ TEST_CASE("SQLite is for storage alone, curl for sinks, and threads are for disp
       {"thread", {"dispatch", "api/dispatcher.cpp", "api/operate.cpp"}},  // the last one sleeps
       {"mutex",
        {"dispatch", "api/dispatcher.cpp", "sinks/url.cpp", "testing",  // starts libcurl once
+        "sinks/credentials.cpp",                                       // endpoints share a secret
         "sinks/nats_flights.hpp", "sinks/nats_flights.cpp",  // what the client's threads leave
         "sinks/nats_connection.cpp"}},
       {"condition_variable", {"dispatch", "testing"}},
