@@ -99,7 +99,7 @@ natsStatus sign(char**, unsigned char** signature, int* length, const char* nonc
   return nats_Sign(static_cast<const NatsSecret*>(closure)->seed.c_str(), nonce, signature, length);
 }
 
-void require(natsStatus status) {
+void must(natsStatus status) {
   if (status == NATS_NO_MEMORY) throw std::bad_alloc{};
   if (status != NATS_OK) {
     throw NatsTrouble{meaning_of_connection(status, natsStatus_GetText(status))};
@@ -113,14 +113,14 @@ using Options = std::unique_ptr<natsOptions, DestroyOptions>;
 
 void set_tls(natsOptions* to, const NatsServer& server, const NatsOptions& options) {
   if (!server.is_tls) return;
-  require(natsOptions_SetSecure(to, true));
-  require(natsOptions_SetExpectedHostname(to, server.host.c_str()));
+  must(natsOptions_SetSecure(to, true));
+  must(natsOptions_SetExpectedHostname(to, server.host.c_str()));
   if (!options.ca_file.empty()) {
-    require(natsOptions_LoadCATrustedCertificates(to, options.ca_file.c_str()));
+    must(natsOptions_LoadCATrustedCertificates(to, options.ca_file.c_str()));
   }
   if (!options.certificate_file.empty()) {
-    require(natsOptions_LoadCertificatesChain(to, options.certificate_file.c_str(),
-                                              options.key_file.c_str()));
+    must(natsOptions_LoadCertificatesChain(to, options.certificate_file.c_str(),
+                                           options.key_file.c_str()));
   }
 }
 
@@ -129,41 +129,40 @@ void set_secret(natsOptions* to, const NatsOptions& options, NatsSecret& secret)
     case NatsCredentials::Kind::none:
       return;
     case NatsCredentials::Kind::token:
-      return require(natsOptions_SetToken(to, secret.password.c_str()));
+      return must(natsOptions_SetToken(to, secret.password.c_str()));
     case NatsCredentials::Kind::password:
-      return require(natsOptions_SetUserInfo(to, secret.user.c_str(), secret.password.c_str()));
+      return must(natsOptions_SetUserInfo(to, secret.user.c_str(), secret.password.c_str()));
     case NatsCredentials::Kind::creds:
-      return require(natsOptions_SetUserCredentialsCallbacks(to, give_jwt, &secret, sign, &secret));
+      return must(natsOptions_SetUserCredentialsCallbacks(to, give_jwt, &secret, sign, &secret));
   }
 }
 
 Options client_options(const NatsServer& server, const NatsOptions& options, NatsSecret& secret,
                        void* closure) {
   natsOptions* made = nullptr;
-  require(natsOptions_Create(&made));
+  must(natsOptions_Create(&made));
   Options to{made};
-  require(natsOptions_SetURL(made, server.url.c_str()));
-  require(natsOptions_SetName(made, "outbox"));
-  require(natsOptions_SetTimeout(made, options.connect_timeout.count()));
+  must(natsOptions_SetURL(made, server.url.c_str()));
+  must(natsOptions_SetName(made, "outbox"));
+  must(natsOptions_SetTimeout(made, options.connect_timeout.count()));
   // Without: what is published meanwhile goes to a buffer that may be thrown away.
-  require(natsOptions_SetAllowReconnect(made, false));
-  require(natsOptions_SetWriteDeadline(
+  must(natsOptions_SetAllowReconnect(made, false));
+  must(natsOptions_SetWriteDeadline(
       made, std::min<milliseconds>(write_timeout_max, options.ack_timeout).count()));
-  require(natsOptions_SetErrorHandler(made, on_error, closure));
-  require(natsOptions_SetClosedCB(made, on_closed, closure));
+  must(natsOptions_SetErrorHandler(made, on_error, closure));
+  must(natsOptions_SetClosedCB(made, on_closed, closure));
   set_tls(made, server, options);
   set_secret(made, options, secret);
   return to;
 }
 
-struct DestroyMessage {
-  void operator()(natsMsg* message) const { natsMsg_Destroy(message); }
-};
-using Message = std::unique_ptr<natsMsg, DestroyMessage>;
-
 }  // namespace
 
 struct NatsConnection::Client {
+  struct DestroyMessage {
+    void operator()(natsMsg* message) const { natsMsg_Destroy(message); }
+  };
+  using Message = std::unique_ptr<natsMsg, DestroyMessage>;
   struct Added {
     Message message;
     const char* id;
@@ -187,14 +186,14 @@ NatsConnection::NatsConnection(const NatsServer& server, const NatsOptions& opti
   Client& client = *client_;
   client.secret = std::move(secret);
   const Options made = client_options(server, options, client.secret, name_.closure());
-  require(natsConnection_Connect(&client.connection, made.get()));
+  must(natsConnection_Connect(&client.connection, made.get()));
   client.secret = {};
   jsOptions jetstream;
   jsOptions_Init(&jetstream);
   jetstream.Wait = options.connect_timeout.count();
   jetstream.PublishAsync.AckHandler = on_answer;
   jetstream.PublishAsync.AckHandlerClosure = name_.closure();
-  require(natsConnection_JetStream(&client.jetstream, client.connection, &jetstream));
+  must(natsConnection_JetStream(&client.jetstream, client.connection, &jetstream));
   client.stream = options.stream;
   jsPubOptions_Init(&client.publishing);
   // Without it a message that a broken connection has lost is never reported.
@@ -213,11 +212,11 @@ void NatsConnection::add(const NatsMessage& message) {
   natsMsg* made = nullptr;
   natsStatus status = natsMsg_Create(&made, message.subject.c_str(), nullptr, message.body.data(),
                                      static_cast<int>(message.body.size()));
-  Message owned{made};
+  Client::Message owned{made};
   for (const auto& [name, value] : message.headers) {
     if (status == NATS_OK) status = natsMsgHeader_Set(made, name.c_str(), value.c_str());
   }
-  if (status != NATS_OK) require(status);
+  if (status != NATS_OK) must(status);
   client_->added.push_back({std::move(owned), message.id});
 }
 

@@ -9,7 +9,6 @@
 #include "support/database.hpp"
 #include "support/eventually.hpp"
 #include "support/process.hpp"
-#include "support/sanitized.hpp"
 #include "support/track.hpp"
 #include "track_server/server.hpp"
 
@@ -18,8 +17,9 @@ using support::becomes_true;
 using support::endpoint_of;
 using track_server::TrackServer;
 
-TEST_CASE("1,000 stops at random instants hang nowhere and lose nothing") {
-  const std::size_t count = support::is_sanitized ? 200 : 1'000;
+// So few: row T-15 of the torture suite stops 10,000 times.
+TEST_CASE("200 stops at random instants hang nowhere and lose nothing") {
+  const std::size_t count = 200;
   const liveness::StopsResult result = liveness::stop_often(count, 1);
   CHECK(result.stop_ms.size() == count);
   CHECK(result.lost == 0);

@@ -195,7 +195,7 @@ TEST_CASE("looking and operating leave the host's connection, and change all or 
   for (const Lasts lasts : {Lasts::once, Lasts::for_ever}) {
     for (std::size_t i = 0; i < actions.size(); ++i) {
       CAPTURE(i);
-      calls += fail_each(lasts, stride(9), actions[i], [&](bool) {
+      calls += fail_each(lasts, stride(19), actions[i], [&](bool) {
         REQUIRE(sqlite3_get_autocommit(db.getHandle()) != 0);
         REQUIRE(number(db, "select count(*) from outbox_events") == users);
         REQUIRE(number(db, "select count(*) from outbox_queue") == users);
@@ -222,7 +222,7 @@ TEST_CASE("deliver_once loses nothing, and marks nothing that was not sent") {
       const auto enqueue = [&] { enqueue_two(db, users); };
       enqueue();
       const std::int64_t calls = fail_each(
-          lasts, stride(11),
+          lasts, stride(23),
           [&] { outbox::deliver_once({path}, outbox::track_api(receiver.api())); },
           [&](bool) {
             REQUIRE(sqlite3_get_autocommit(db.getHandle()) != 0);

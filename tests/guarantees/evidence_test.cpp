@@ -192,7 +192,7 @@ TEST_CASE("an API that refuses everything for a while buries ten events at most"
   for (const std::size_t keys : {0U, 1U, 3U, 40U}) {
     rows.push_back({1h, 1, keys});
     if (keys == 0 || keys == 3) rows.push_back({7 * 24h, 1, keys});
-    rows.push_back({10min, 600, keys});
+    if (keys == 0 || keys == 40) rows.push_back({10min, 600, keys});
   }
   // By hand, since it takes minutes: an hour at 1,000 events a second.
   if (std::getenv("OUTBOX_LONG_TESTS") != nullptr) rows = {{1h, 60'000, 0}, {1h, 60'000, 40}};

@@ -31,8 +31,8 @@ function(outbox_add_relay name)
     VERSION ${PROJECT_VERSION}
     SOVERSION ${OUTBOX_SOVERSION}
     CXX_VISIBILITY_PRESET hidden
-    VISIBILITY_INLINES_HIDDEN ON
-    UNITY_BUILD OFF)  # the clients' headers do not stand beside each other
+    VISIBILITY_INLINES_HIDDEN ON)
+  outbox_compile_together_in_debug(outbox_${name})
   target_include_directories(outbox_${name} PRIVATE ${PROJECT_SOURCE_DIR}/lib)
   target_link_libraries(outbox_${name} PUBLIC outbox PRIVATE ${arg_CLIENT})
   set_property(GLOBAL APPEND PROPERTY OUTBOX_RELAYS ${name})
@@ -70,6 +70,15 @@ function(outbox_share_headers target headers)
   target_precompile_headers(${target} REUSE_FROM ${headers})
   target_compile_definitions(${target} PRIVATE
     $<TARGET_PROPERTY:SQLiteCpp,INTERFACE_COMPILE_DEFINITIONS>)
+endfunction()
+
+# Of a library. Optimised, file by file: a program that links the archive gets only the files that it needs.
+function(outbox_compile_together_in_debug target)
+  if(CMAKE_BUILD_TYPE STREQUAL "Debug")
+    outbox_compile_together(${target})
+  else()
+    set_target_properties(${target} PROPERTIES UNITY_BUILD OFF)
+  endif()
 endfunction()
 
 # Each file alone would compile the same inline code of nlohmann/json, CLI11 or doctest again, which takes longer
