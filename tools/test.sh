@@ -27,6 +27,6 @@ for preset in "${presets[@]}"; do
 done
 for preset in "${presets[@]}"; do
   echo "== $preset: test"
-  # Twice the cores: half of the time of most tests is spent waiting for a disk or a socket.
-  ctest --preset "$preset" --parallel "$((2 * $(nproc)))" --no-tests=error --timeout 240
+  # Three times the cores: most of the time of most tests is spent waiting for a disk or a socket.
+  ctest --preset "$preset" --parallel "$((3 * $(nproc)))" --no-tests=error --timeout 240
 done
