@@ -26,8 +26,9 @@ struct TracedEvent {
   std::chrono::system_clock::time_point enqueued_at = {};
 };
 
-/// Something that happened. Never holds a payload, an e-mail address, a token, or words of the
-/// endpoint, which may quote any of them: those are in the request log.
+/// Something that happened. Never holds a payload, an e-mail address, a token, or words of an HTTP
+/// endpoint, which may quote any of them: those are in the request log. A relay's server is quoted
+/// with what it says of an error, and a sink of the host's with its `reason`, addresses masked.
 struct Notice {
   enum class Kind {
     request,  ///< A request has ended: `events`, `status`, `verdict`, `took`.

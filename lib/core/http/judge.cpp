@@ -126,8 +126,12 @@ Outcome judge_answered(const Answer& answer, std::span<const StatusMeaning> mean
     outcome.reason += ", but its body was cut";
     return outcome;
   }
-  outcome.response_id = kept(body.response_id, answer.secrets, response_id_bytes_max);
-  outcome.warnings = kept(body.warnings, answer.secrets, warnings_bytes_max);
+  // What is said of a credential may quote it.
+  const bool is_told = answer.status != 401 && answer.status != 403 && answer.status != 407;
+  if (is_told) {
+    outcome.response_id = kept(body.response_id, answer.secrets, response_id_bytes_max);
+    outcome.warnings = kept(body.warnings, answer.secrets, warnings_bytes_max);
+  }
   if (is_success && body.success == false && outcome.verdict == Verdict::delivered) {
     outcome.verdict = Verdict::refused;
   }
@@ -138,8 +142,6 @@ Outcome judge_answered(const Answer& answer, std::span<const StatusMeaning> mean
     }
     return outcome;
   }
-  // What is said of a credential may quote it.
-  const bool is_told = outcome.verdict != Verdict::unauthorized;
   outcome.reason = with_detail(
       status_text, is_told ? kept(body.message, answer.secrets, error_bytes_max) : std::string{});
   return outcome;

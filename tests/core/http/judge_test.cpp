@@ -101,8 +101,11 @@ TEST_CASE("warnings nested beyond reason are passed over") {
 
 TEST_CASE("what is said of a credential is not kept: it may quote it") {
   for (const int status : {401, 403, 407}) {
-    CHECK(judge(answer_of(status, R"({"message":"invalid token s3cret"})")).reason ==
-          "HTTP " + std::to_string(status));
+    const auto outcome = judge(answer_of(
+        status, R"({"message":"invalid token s3cret","warnings":["w"],"response_id":"r"})"));
+    CHECK(outcome.reason == "HTTP " + std::to_string(status));
+    CHECK(outcome.warnings.empty());
+    CHECK(outcome.response_id.empty());
   }
 }
 
