@@ -128,6 +128,8 @@ void NatsProcess::kill(int signal) {
 
 void NatsProcess::pause(int signal) {
   ::kill(pid_, signal);
+  // It stands still when the last of its threads does; until then one may still greet a client.
+  if (signal == SIGSTOP) ::waitpid(pid_, nullptr, WUNTRACED);
 }
 
 void NatsProcess::reload() {
