@@ -11,6 +11,7 @@
 #include <cstdlib>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <stdexcept>
 #include <system_error>
 #include <utility>
@@ -74,7 +75,7 @@ class SecretFile {
   // Since the last refusal, not the last look: another endpoint may have read it again.
   bool has_changed() const {
     const std::scoped_lock lock{mutex_};
-    return !is_same(facts(), refused_);
+    return !is_same(facts(), refused_.value_or(seen_));
   }
 
  private:
@@ -126,7 +127,7 @@ class SecretFile {
   mutable std::mutex mutex_;
   std::string secret_;
   struct stat seen_ {};
-  struct stat refused_ {};
+  std::optional<struct stat> refused_ = {};
 };
 
 // A secret that is asked for anew before it expires. Several endpoints may share it.

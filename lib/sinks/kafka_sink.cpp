@@ -119,6 +119,7 @@ void KafkaSink::give_up_late(Time now) {
 void KafkaSink::answer(const std::vector<KafkaFlight>& flights, Time now) {
   std::optional<KafkaMeaning> cause;
   std::string asked;  // brokers that do not answer are not waited for again
+  bool is_refused = !flights.empty() && producer_->is_refused();
   for (const KafkaFlight& flight : flights) {
     const bool is_silent = has_silence(flight);
     if (is_silent && flight.topic != asked) {
@@ -126,8 +127,9 @@ void KafkaSink::answer(const std::vector<KafkaFlight>& flights, Time now) {
       cause = producer_->cause_of_silence(asked, cause_time_max);
     }
     replies_.push_back({flight.token, outcome_of(flight, is_silent ? cause : std::nullopt, now)});
+    is_refused |= replies_.back().outcome.verdict == Verdict::unauthorized;
   }
-  if (!flights.empty() && producer_->is_refused()) note_refusal(options_.credentials.password);
+  if (is_refused) note_refusal(options_.credentials.password);
 }
 
 // What it has not reported may have arrived.

@@ -127,7 +127,8 @@ Outcome judge_answered(const Answer& answer, std::span<const StatusMeaning> mean
     return outcome;
   }
   // What is said of a credential may quote it.
-  const bool is_told = answer.status != 401 && answer.status != 403 && answer.status != 407;
+  const bool is_told = outcome.verdict != Verdict::unauthorized && answer.status != 401 &&
+                       answer.status != 403 && answer.status != 407;
   if (is_told) {
     outcome.response_id = kept(body.response_id, answer.secrets, response_id_bytes_max);
     outcome.warnings = kept(body.warnings, answer.secrets, warnings_bytes_max);

@@ -109,6 +109,14 @@ TEST_CASE("what is said of a credential is not kept: it may quote it") {
   }
 }
 
+TEST_CASE("nor where meanings say that a status is about the credential") {
+  const outbox::StatusMeaning meanings[] = {{419, Verdict::unauthorized}};
+  const auto outcome =
+      judge(answer_of(419, R"({"message":"s3cret expired","warnings":["w"]})"), {}, meanings);
+  CHECK(outcome.reason == "HTTP 419");
+  CHECK(outcome.warnings.empty());
+}
+
 TEST_CASE("text that is no JSON after a 2xx is delivered with a warning") {
   CHECK(judge(answer_of(200, "OK")).warnings == "the answer's body is no JSON object");
   CHECK(judge(answer_of(200, " ")).warnings.empty());
