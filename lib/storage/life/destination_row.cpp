@@ -129,8 +129,8 @@ void DestinationRow::free_held_keys() {
   keys.bind(1, name_);
   std::vector<std::string> held;
   while (keys.step()) held.push_back(keys.text(0));
-  NextOfKey next{db_, name_};
-  for (const std::string& key : held) next.free(key);
+  NextOfKey next{db_};
+  for (const std::string& key : held) next.free(name_, key);
 }
 
 void DestinationRow::pause_foreign(core::Instant now) {

@@ -92,7 +92,7 @@ Ledger::Ledger(sqlite3* db, std::string destination, DestinationRow& row,
                   "update main.outbox_queue set state = 0, search = null where destination = ?1"
                   " and state = 2 and due_at_ms = 0 and search = ?2",
                   record_action, Use::often},
-      next_of_key_{db, destination_} {}
+      next_of_key_{db} {}
 
 Recorded Ledger::record(const Changes& changes, Claims& claims, core::Instant now) {
   if (changes.is_empty()) return {};
@@ -128,7 +128,7 @@ std::optional<Recorded> Ledger::try_record(const Changes& changes, Claims& claim
   }
   for (const core::OpenSearch& search : settlement.searches) change_search(recording, search);
   for (const std::string& key : recording.keys) {
-    if (const auto freed = next_of_key_.free(key)) claims.look_from(*freed);
+    if (const auto freed = next_of_key_.free(destination_, key)) claims.look_from(*freed);
   }
   log_.forget_old(requests);
   if (!settlement.is_empty()) {

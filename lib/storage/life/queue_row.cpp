@@ -1,7 +1,5 @@
 #include "storage/life/queue_row.hpp"
 
-#include <utility>
-
 namespace outbox::storage {
 
 // An event that is ready, waits or was never touched has its own due time or 0; one that is in a
@@ -27,9 +25,8 @@ std::optional<core::QueuedEvent> find_queued(sqlite3* db, std::int64_t id) {
                            .ordering_key = row.text(4)};
 }
 
-NextOfKey::NextOfKey(sqlite3* db, std::string destination)
-    : destination_{std::move(destination)},
-      free_{db,
+NextOfKey::NextOfKey(sqlite3* db)
+    : free_{db,
             "update main.outbox_queue set state = 0 where destination = ?1"
             " and ordering_key = ?2 and state < 4 and state = 1"
             " and event = (select min(event) from main.outbox_queue"
@@ -40,20 +37,16 @@ NextOfKey::NextOfKey(sqlite3* db, std::string destination)
             " returning event",
             "let an event of a key go", Use::often} {}
 
-std::optional<std::int64_t> NextOfKey::free(const std::string& key) {
+std::optional<std::int64_t> NextOfKey::free(const std::string& destination,
+                                            const std::string& key) {
   if (key.empty()) return std::nullopt;
   const ResetAtEnd end{free_};
   std::optional<std::int64_t> freed;
-  if (free_.bind(1, std::string_view{destination_}).bind(2, std::string_view{key}).step()) {
+  if (free_.bind(1, std::string_view{destination}).bind(2, std::string_view{key}).step()) {
     freed = free_.integer(0);
   }
   free_.run();
   return freed;
-}
-
-std::optional<std::int64_t> free_next_of_key(sqlite3* db, const std::string& destination,
-                                             const std::string& key) {
-  return NextOfKey{db, destination}.free(key);
 }
 
 }  // namespace outbox::storage

@@ -27,18 +27,13 @@ std::optional<core::QueuedEvent> find_queued(sqlite3* db, std::int64_t id);
 /// Requires: a write transaction is open. Throws: `database_error`. Threads: its connection's.
 class NextOfKey {
  public:
-  NextOfKey(sqlite3* db, std::string destination);
+  explicit NextOfKey(sqlite3* db);
 
-  /// Returns the event that it made ready; none: there was none.
-  std::optional<std::int64_t> free(const std::string& key);
+  /// Returns the event that it made ready; none: there was none, or `key` is empty.
+  std::optional<std::int64_t> free(const std::string& destination, const std::string& key);
 
  private:
-  std::string destination_;
   Statement free_;
 };
-
-/// The same for one key.
-std::optional<std::int64_t> free_next_of_key(sqlite3* db, const std::string& destination,
-                                             const std::string& key);
 
 }  // namespace outbox::storage

@@ -103,6 +103,7 @@ Tally remove_rows(sqlite3* db, const std::vector<EventRow>& rows) {
                        "delete from main.outbox_queue where destination = ?1 and state = ?2"
                        " and due_at_ms = ?3 and event = ?4",
                        action};
+  NextOfKey next{db};
   Tally tally;
   for (const EventRow& row : rows) {
     Moved& moved = tally[row.destination];
@@ -118,7 +119,7 @@ Tally remove_rows(sqlite3* db, const std::vector<EventRow>& rows) {
         .bind(3, row.queued->due_at_ms)
         .bind(4, row.id)
         .run();
-    free_next_of_key(db, row.destination, row.ordering_key);
+    next.free(row.destination, row.ordering_key);
   }
   return tally;
 }

@@ -113,8 +113,8 @@ MoveReport move_events(sqlite3* db, const std::string& from, const std::string& 
     // What stays has nobody left who would let it go: those before it in its key, and its search,
     // are elsewhere. The next take finds again who must wait.
     Statement{db,
-              "update main.outbox_queue set state = 0, refusals = null, solo_failures = null,"
-              " refused_in = null, search = null where destination = ?1 and state in (1, 2)",
+              "update main.outbox_queue set state = 0, search = null where destination = ?1"
+              " and state in (1, 2)",
               move_action}
         .bind(1, std::string_view{from})
         .run();

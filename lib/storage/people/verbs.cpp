@@ -55,6 +55,7 @@ Tally change_chunk(sqlite3* db, const Verb& verb, const EventStates& names, cons
                    std::string{verb.change} +
                        " where destination = ?1 and state = ?2 and due_at_ms = ?3 and event = ?4",
                    verb.action};
+  NextOfKey next{db};
   Tally tally;
   for (const EventRow& row : read_rows(db, Chosen{ids})) {
     if (!is_in(row, names, now)) continue;
@@ -64,7 +65,7 @@ Tally change_chunk(sqlite3* db, const Verb& verb, const EventStates& names, cons
         .bind(4, row.id);
     if (verb.keeps_reason) change.bind(5, core::unix_ms(now)).bind(6, std::string_view{reason});
     change.run();
-    free_next_of_key(db, row.destination, row.ordering_key);
+    next.free(row.destination, row.ordering_key);
     ++tally[row.destination].events;
   }
   return tally;

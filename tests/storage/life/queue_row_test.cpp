@@ -7,14 +7,14 @@
 using outbox::core::QueuedEvent;
 using outbox::core::QueueState;
 using outbox::storage::find_queued;
-using outbox::storage::free_next_of_key;
+using outbox::storage::NextOfKey;
 using support::Table;
 
 namespace {
 
 std::optional<std::int64_t> free(Table& table, const std::string& key,
                                  const std::string& destination = "track") {
-  return free_next_of_key(table.person.getHandle(), destination, key);
+  return NextOfKey{table.person.getHandle()}.free(destination, key);
 }
 
 }  // namespace

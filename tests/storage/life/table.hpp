@@ -103,7 +103,7 @@ class Table {
     person.exec("begin immediate");
     const auto row = outbox::storage::find_queued(person.getHandle(), id);
     change("state = 5, due_at_ms = 0", id);
-    if (row) outbox::storage::free_next_of_key(person.getHandle(), "track", row->ordering_key);
+    if (row) outbox::storage::NextOfKey{person.getHandle()}.free("track", row->ordering_key);
     person.exec("commit");
   }
 

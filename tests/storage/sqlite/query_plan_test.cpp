@@ -90,7 +90,7 @@ void do_dispatcher_work(sqlite3* db) {
   settlement.searches = {{1, {}}};
   store.ledger.record({settlement, {{.id = 4, .ordering_key = "key1"}}}, claims, now);
   outbox::storage::find_queued(db, 4'950);
-  outbox::storage::free_next_of_key(db, "track", "key1");
+  outbox::storage::NextOfKey{db}.free("track", "key1");
   store.old_requests.count(now + std::chrono::hours{1});
   store.prune(now + std::chrono::hours{1});
   outbox::storage::read_status(db, "", now);
