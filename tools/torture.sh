@@ -2,7 +2,7 @@
 # Attacks outbox from all sides, in rows, and writes a table of what it found.
 #
 #     tools/torture.sh                as --quick
-#     tools/torture.sh --quick        small counts, about 5 minutes once it is built
+#     tools/torture.sh --quick        small counts, some minutes once it is built
 #     tools/torture.sh --full         the counts of docs/guarantees.md: hours
 #     tools/torture.sh --full --again only the rows that the table does not say to have passed
 #     tools/torture.sh --full T-01    one row (or several), by id or by name

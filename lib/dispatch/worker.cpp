@@ -199,6 +199,10 @@ milliseconds Worker::recover(const char* what, bool is_busy) noexcept {
 // the WAL. Ends early when there is something to do.
 void Worker::pause_for(milliseconds wait) {
   const auto deadline = deadline_in(wait);
+  const auto rest = [&](const char* trouble) {
+    note_trouble(trouble, false);
+    std::this_thread::sleep_for(std::min(poll_with_traffic, left_until(deadline)));
+  };
   try {
     while (left_until(quiet_until_) > milliseconds{0} && !is_stopping_.load()) {
       round_.wait(left_until(quiet_until_));
@@ -207,11 +211,9 @@ void Worker::pause_for(milliseconds wait) {
     round_.wait(std::min(left_until(deadline), between_hints));
     wait_for_commit(deadline);
   } catch (const std::exception& error) {  // no memory for an answer, a database in trouble
-    note_trouble(error.what(), false);
-    std::this_thread::sleep_for(std::min(poll_with_traffic, left_until(deadline)));
+    rest(error.what());
   } catch (...) {  // a sink of the host's may throw anything
-    note_trouble("the sink has thrown what is no std::exception", false);
-    std::this_thread::sleep_for(std::min(poll_with_traffic, left_until(deadline)));
+    rest("an exception that is no std::exception");
   }
   try {
     endpoint_.sink().watch(-1);

@@ -59,7 +59,7 @@ class SecretFile {
   std::string secret() {
     const std::scoped_lock lock{mutex_};
     const struct stat now = facts();
-    if (!secret_.empty() && is_same(now, seen_)) return secret_;
+    if (!secret_.empty() && is_same(now, *seen_)) return secret_;
     seen_ = now;  // as it was before reading: a change meanwhile is seen as one
     secret_.clear();
     secret_ = read();
@@ -69,17 +69,19 @@ class SecretFile {
   void forget() {
     const std::scoped_lock lock{mutex_};
     secret_.clear();
-    refused_ = seen_;
+    refused_ = seen_ ? *seen_ : facts();  // refused before it was looked at: for another secret
   }
 
   // Since the last refusal, not the last look: another endpoint may have read it again.
   bool has_changed() const {
     const std::scoped_lock lock{mutex_};
-    return !is_same(facts(), refused_.value_or(seen_));
+    return !is_same(facts(), refused_ ? *refused_ : seen_.value_or(none));
   }
 
  private:
-  // All zero when there is no such file.
+  static constexpr struct stat none {};
+
+  // `none` when there is no such file.
   struct stat facts() const {
     struct stat found {};
     if (stat(path_.c_str(), &found) != 0) found = {};
@@ -126,7 +128,7 @@ class SecretFile {
   const std::string path_;
   mutable std::mutex mutex_;
   std::string secret_;
-  struct stat seen_ {};
+  std::optional<struct stat> seen_ = {};
   std::optional<struct stat> refused_ = {};
 };
 

@@ -151,6 +151,14 @@ TEST_CASE("a token file is read again after a refusal, and a change of it is not
   CHECK(header_line(credentials) == "Authorization: Bearer second-one");
 }
 
+TEST_CASE("a token file that was refused before anyone read it is not another one") {
+  support::TemporaryFolder folder;
+  write(folder.file("token"), "first");
+  const Credentials credentials = bearer_from_file(folder.file("token"));
+  sinks::note_refusal(credentials.source);  // together with one that could not be read
+  CHECK_FALSE(sinks::is_renewed(credentials.source));
+}
+
 TEST_CASE("a changed token file ends the wait of each endpoint that shares it") {
   support::TemporaryFolder folder;
   const std::string path = folder.file("token");

@@ -116,7 +116,7 @@ struct Differences {
 };
 
 // Of the waiting events `q`, those before which nothing of their key is left.
-const std::string is_stranded =
+constexpr auto is_stranded =
     "q.state = 1 and not exists (select 1 from main.outbox_queue b"
     " where b.destination = q.destination and b.ordering_key = q.ordering_key and b.state < 4"
     " and b.event < q.event and b.event in (select id from main.outbox_events))"
@@ -133,8 +133,10 @@ Differences compare(sqlite3* db) {
                                 diagnose_action)
                       .value_or(0);
   found.stranded =
-      query_integer(db, ("select count(*) from main.outbox_queue q where " + is_stranded).c_str(),
-                    diagnose_action)
+      query_integer(
+          db,
+          (std::string{"select count(*) from main.outbox_queue q where "} + is_stranded).c_str(),
+          diagnose_action)
           .value_or(0);
   found.altered = query_integer(db,
                                 "select count(*) from main.outbox_queue q join main.outbox_events e"
@@ -224,7 +226,8 @@ void apply(sqlite3* db, const Differences& found) {
   execute(db,
           "delete from main.outbox_queue where event not in (select id from main.outbox_events)",
           "repair");
-  execute(db, ("update main.outbox_queue as q set state = 0 where " + is_stranded).c_str(),
+  execute(db,
+          (std::string{"update main.outbox_queue as q set state = 0 where "} + is_stranded).c_str(),
           "repair");
   Statement count{db,
                   "update main.outbox_destinations set delivered = delivered + ?2 where name = ?1",
