@@ -10,9 +10,9 @@
 #include "dispatch/options.hpp"
 #include "dispatch/retention.hpp"
 #include "dispatch/round.hpp"
-#include "dispatch/sigpipe.hpp"
 #include "dispatch/system_clock.hpp"
 #include "outbox/dispatcher.hpp"
+#include "sinks/sigpipe.hpp"
 #include "storage/life/store.hpp"
 #include "storage/sqlite/database.hpp"
 
@@ -97,7 +97,7 @@ DeliverReport deliver(sqlite3* db, const Endpoint& endpoint, const DispatcherOpt
       return {.remaining = remaining_count(store, clock), .is_served_elsewhere = true};
     }
   }
-  const HeldSigpipe held;
+  const sinks::HeldSigpipe held;
   const storage::SecureDeletion secure{db};
   store.serve(serve_options_of(endpoint.sink(), options, storage::identity_of(path)), clock.now());
   const DeliverReport report = run_rounds(store, endpoint.sink(), clock, options, deadline, lock);

@@ -8,6 +8,7 @@
 #include "core/encoding.hpp"
 #include "core/event/limits.hpp"
 #include "core/event/text.hpp"
+#include "sinks/sigpipe.hpp"
 
 namespace outbox::sinks {
 
@@ -217,6 +218,7 @@ std::size_t HttpTransfer::on_header(char* data, std::size_t size, std::size_t co
 }
 
 std::string connection_problem(const HttpTarget& target) {
+  const HeldSigpipe held;
   start_curl();
   Sockets sockets;
   const HttpTransfer transfer{target, sockets};

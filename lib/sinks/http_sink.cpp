@@ -7,6 +7,7 @@
 
 #include "core/clock.hpp"
 #include "sinks/secret_source.hpp"
+#include "sinks/sigpipe.hpp"
 
 namespace outbox::sinks {
 
@@ -18,7 +19,10 @@ HttpSink::HttpSink(HttpService service) : service_{std::move(service)} {
 }
 
 HttpSink::~HttpSink() {
+  const HeldSigpipe held;  // this is the host's thread, and closing a TLS connection writes to it
   abort();
+  idle_.clear();
+  multi_.reset();
 }
 
 std::string HttpSink::name() const {

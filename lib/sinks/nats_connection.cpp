@@ -10,6 +10,7 @@
 #include <new>
 #include <utility>
 
+#include "sinks/nats_connect_limit.hpp"
 #include "sinks/nats_stream.hpp"
 
 namespace outbox::sinks {
@@ -34,6 +35,8 @@ static_assert(NATS_IO_ERROR == nats_status::io_error &&
 
 // A connection that takes nothing for so long is given up: whoever publishes waits for it.
 constexpr milliseconds write_timeout_max{5'000};
+// The client's own limit comes first, where it works.
+constexpr milliseconds connect_slack{1'000};
 // What else was published with a forbidden message is answered by then.
 constexpr milliseconds denied_grace{1'000};
 
@@ -106,6 +109,14 @@ void must(natsStatus status) {
   }
 }
 
+natsConnection* connect(natsOptions* with, milliseconds timeout) {
+  natsConnection* made = nullptr;
+  const NatsConnectLimit limit{timeout + connect_slack};
+  const natsStatus status = natsConnection_Connect(&made, with);
+  must(status != NATS_OK && limit.has_acted() ? NATS_TIMEOUT : status);
+  return made;
+}
+
 struct DestroyOptions {
   void operator()(natsOptions* options) const { natsOptions_Destroy(options); }
 };
@@ -147,6 +158,8 @@ Options client_options(const NatsServer& server, const NatsOptions& options, Nat
   must(natsOptions_SetTimeout(made, options.connect_timeout.count()));
   // Without: what is published meanwhile goes to a buffer that may be thrown away.
   must(natsOptions_SetAllowReconnect(made, false));
+  // The limit on connecting is for one server, and those to try are the caller's.
+  must(natsOptions_SetIgnoreDiscoveredServers(made, true));
   must(natsOptions_SetWriteDeadline(
       made, std::min<milliseconds>(write_timeout_max, options.ack_timeout).count()));
   must(natsOptions_SetErrorHandler(made, on_error, closure));
@@ -186,7 +199,7 @@ NatsConnection::NatsConnection(const NatsServer& server, const NatsOptions& opti
   Client& client = *client_;
   client.secret = std::move(secret);
   const Options made = client_options(server, options, client.secret, name_.closure());
-  must(natsConnection_Connect(&client.connection, made.get()));
+  client.connection = connect(made.get(), options.connect_timeout);
   client.secret = {};
   jsOptions jetstream;
   jsOptions_Init(&jetstream);

@@ -8,6 +8,7 @@
 #include "sinks/nats_message.hpp"
 #include "sinks/nats_outcome.hpp"
 #include "sinks/secret_source.hpp"
+#include "sinks/sigpipe.hpp"
 
 namespace outbox {
 
@@ -28,7 +29,10 @@ NatsSink::NatsSink(NatsOptions options)
   require_fit(options_);
 }
 
-NatsSink::~NatsSink() = default;
+NatsSink::~NatsSink() {
+  const HeldSigpipe held;  // this is the host's thread
+  connection_.reset();
+}
 
 std::string NatsSink::name() const {
   std::string name = options_.url + " " + options_.subject;
@@ -169,6 +173,7 @@ std::string connection_problem(const NatsOptions& options) {
   NatsOptions looking = options;
   looking.create_stream = {};  // a look makes nothing
   if (options.create_stream) looking.stream.clear();
+  const sinks::HeldSigpipe held;
   sinks::NatsSink sink{std::move(looking)};
   try {
     sink.connect_and_look();

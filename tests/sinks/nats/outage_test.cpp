@@ -2,7 +2,9 @@
 // order of each key stays.
 
 #include <doctest/doctest.h>
+#include <poll.h>
 #include <signal.h>
+#include <sys/socket.h>
 
 #include <cstdlib>
 #include <iostream>
@@ -10,6 +12,8 @@
 #include <thread>
 
 #include "sinks/nats/support.hpp"
+#include "sinks/nats_connect_limit.hpp"
+#include "support/scripted_server.hpp"
 
 using namespace outbox;
 using namespace std::chrono_literals;
@@ -43,6 +47,33 @@ void check_each_once(const std::vector<NatsStored>& messages, int count, int key
   CHECK(out_of_order == 0);
 }
 
+// A connection of this process, as libnats makes it or as others do.
+class Connection {
+ public:
+  Connection(const ScriptedServer& server, bool is_of_client)
+      : file_{socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)} {
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    const std::string port = server.url().substr(server.url().rfind(':') + 1);
+    address.sin_port = htons(static_cast<std::uint16_t>(std::stoi(port)));
+    REQUIRE(connect(file_, reinterpret_cast<sockaddr*>(&address), sizeof(address)) == 0);
+    const linger with_reset{.l_onoff = 1, .l_linger = 0};
+    if (is_of_client) setsockopt(file_, SOL_SOCKET, SO_LINGER, &with_reset, sizeof(with_reset));
+  }
+  ~Connection() { close(file_); }
+  Connection(const Connection&) = delete;
+  Connection& operator=(const Connection&) = delete;
+
+  bool is_shut_down() const {
+    pollfd look{.fd = file_, .events = POLLRDHUP, .revents = 0};
+    return poll(&look, 1, 0) > 0;
+  }
+
+ private:
+  int file_;
+};
+
 struct OutageDesk {
   OutageDesk() { NatsReader{server}.make_stream("OUT", "outbox.>"); }
   std::vector<NatsStored> read() { return NatsReader{server}.read("OUT"); }
@@ -69,6 +100,33 @@ TEST_CASE(
   CHECK(becomes_true([&] { return dispatcher.stats().delivered == 100; }));
   dispatcher.stop();
   check_each_once(desk.read(), 100, 7);
+}
+
+TEST_CASE("a server that greets and then says nothing is given up, with TLS and without") {
+  for (const std::string scheme : {"nats", "tls"}) {
+    CAPTURE(scheme);
+    const ScriptedServer server{[&](Peer& peer, int) {
+      peer.write(R"(INFO {"server_id":"a","version":"2.9.0","proto":1,"headers":true,)"
+                 R"("max_payload":1048576,"tls_required":)" +
+                 std::string{scheme == "tls" ? "true" : "false"} + "}\r\n");
+      peer.read_bytes(100'000);  // until the client goes, or for ten seconds
+    }};
+    const NatsOptions options{.url = scheme + server.url().substr(4, server.url().size() - 5),
+                              .connect_timeout = 100ms};
+    CHECK(connection_problem(options) == "NATS: could not connect: Timeout");
+  }
+}
+
+TEST_CASE("the limit on connecting ends the client's new connection, and no other of the process") {
+  const ScriptedServer server{[](Peer& peer, int) { peer.read_bytes(1); }};
+  const Connection of_the_host_before{server, true};
+  const sinks::NatsConnectLimit limit{300ms};
+  const Connection of_another_library{server, false};
+  const Connection fresh{server, true};
+  CHECK(becomes_true([&] { return limit.has_acted(); }));
+  CHECK(fresh.is_shut_down());
+  CHECK_FALSE(of_the_host_before.is_shut_down());
+  CHECK_FALSE(of_another_library.is_shut_down());
 }
 
 TEST_CASE("a server that stops beneath a connection: no acknowledgement is no loss and no copy") {

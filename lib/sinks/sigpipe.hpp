@@ -6,7 +6,7 @@
 #include <csignal>
 #include <ctime>
 
-namespace outbox::dispatch {
+namespace outbox::sinks {
 
 /// Holds SIGPIPE back on this thread for the length of a scope, and takes away what came meanwhile.
 class HeldSigpipe {
@@ -35,4 +35,4 @@ class HeldSigpipe {
   bool was_pending_ = false;
 };
 
-}  // namespace outbox::dispatch
+}  // namespace outbox::sinks

@@ -1,0 +1,45 @@
+#pragma once
+
+// libnats from before 2024 does not keep to its own time limit while it connects: where a server
+// greets and then says nothing, natsConnection_Connect never returns, keeps a processor busy, and
+// takes more and more memory (https://github.com/nats-io/nats.c/issues/706; Debian 12 has 3.4.1).
+// It does return once the connection is shut down.
+
+#include <chrono>
+#include <condition_variable>
+#include <mutex>
+#include <set>
+#include <thread>
+
+#include <sys/types.h>
+
+namespace outbox::sinks {
+
+/// While it lives: when `limit` has passed, the connection that the client library has opened since
+/// is shut down. Where two could be meant, since the host has just opened one to a NATS server
+/// itself, neither is touched until one of them is gone.
+/// Threads: makes one of its own, which inherits the caller's signal mask; none could be made:
+/// there is no limit.
+class NatsConnectLimit {
+ public:
+  explicit NatsConnectLimit(std::chrono::milliseconds limit) noexcept;
+  ~NatsConnectLimit();
+  NatsConnectLimit(const NatsConnectLimit&) = delete;
+  NatsConnectLimit& operator=(const NatsConnectLimit&) = delete;
+
+  /// A connection was shut down.
+  bool has_acted() const;
+
+ private:
+  void watch(std::chrono::milliseconds limit);
+  bool shut_down_the_new_one();
+
+  mutable std::mutex mutex_;
+  std::condition_variable changed_;
+  bool is_over_ = false;
+  bool has_acted_ = false;
+  std::set<ino_t> known_;  // sockets that were there before
+  std::thread thread_;
+};
+
+}  // namespace outbox::sinks
