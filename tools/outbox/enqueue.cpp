@@ -259,7 +259,8 @@ void add_enqueue(CLI::App& app, const Globals& globals, Action& action) {
   add("--ordering-key", flags->ordering_key,
       "Deliver events with the same key one after the other");
   add("--dedupe-key", flags->dedupe_key, "Store it only once; for a single event");
-  add("--delay", flags->delay, "Not before this time has passed: 30s, 5m, 2h, 7d");
+  add("--delay", flags->delay, "Not before this time has passed: 30s, 5m, 2h, 7d")
+      ->check(a_duration);
   add("--chunk-events", flags->chunk_events,
       "Commit after this many events, so that others need not wait: not all or nothing. From "
       "500 on it is rounded up to whole 500s")

@@ -13,22 +13,24 @@ outbox::EventState state_named(const std::string& name) {
     if (name == to_string(state)) return state;
   }
   throw std::invalid_argument{
-      "outbox: state: pending, scheduled, waiting, retrying, delivered, dead or discarded"};
+      "outbox: state: must be pending, scheduled, waiting, retrying, delivered, dead or discarded, "
+      "not " +
+      name.substr(0, 40)};
 }
 
 void add_filter_options(CLI::App& command, FilterFlags& flags, const FilterWords& words) {
   outbox::EventFilter& filter = flags.filter;
   const std::string instant = words.instant;
   const auto add = [&command](const char* name, std::string& value, const std::string& about) {
-    command.add_option(name, value, about)->check(not_empty);
+    return command.add_option(name, value, about)->check(not_empty);
   };
   if (words.states != nullptr) add("--state", flags.state, words.states);
   add("--event", filter.event_name, "The event's name, e.g. invite_sent");
   add("--user", filter.user_id, "Its user_id");
   add("--group", filter.group_id, "Its group_id");
   if (words.states != nullptr) add("--error", filter.error, "A part of its last error");
-  add("--since", flags.since, instant + " since: RFC 3339, or 30m, 2h, 7d ago");
-  add("--until", flags.until, instant + " before: in the same way");
+  add("--since", flags.since, instant + " since: RFC 3339, or 30m, 2h, 7d ago")->check(a_time);
+  add("--until", flags.until, instant + " before: in the same way")->check(a_time);
   add_limit(command, flags.limit, "At most this many");
   command.add_flag("--all", flags.all, "All of them");
 }

@@ -31,6 +31,19 @@ std::string without_prefix(std::string_view text) {
   return std::string{text.substr(text.rfind(prefix, 0) == 0 ? prefix.size() : 0)};
 }
 
+std::string in_terms_of_flags(std::string_view text) {
+  std::string problem = without_prefix(text);
+  const std::size_t end = problem.find_first_not_of("abcdefghijklmnopqrstuvwxyz_");
+  if (end == std::string::npos || problem[end] != ':') return problem;
+  std::string name = problem.substr(0, end);
+  // One flag sets these, as the sending needs them.
+  for (const char* one : {"timeout", "connect_timeout", "ack_timeout", "delivery_timeout"}) {
+    if (name == one) name = "request_timeout";
+  }
+  std::replace(name.begin(), name.end(), '_', '-');
+  return name + problem.substr(end);
+}
+
 std::string joined(const std::vector<std::string>& words, std::string_view separator) {
   std::string text;
   for (const std::string& word : words) {

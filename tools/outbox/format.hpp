@@ -29,8 +29,11 @@ std::string how_large(std::uint64_t bytes);
 std::chrono::milliseconds duration_of(const std::string& text);
 /// Without the library's "outbox: ", which a message of this program has already.
 std::string without_prefix(std::string_view text);
+/// "batch-events: …" for the library's "batch_events: …", as flags and files have it; else `text`.
+std::string in_terms_of_flags(std::string_view text);
 /// For `check`: the problem names the option, before anything is done.
 std::string a_duration(const std::string& value);
+std::string a_time(const std::string& value);
 
 /// An instant: RFC 3339, or a duration for this long ago. Throws: `Failure` with the usage code.
 Time time_of(const std::string& text);

@@ -83,7 +83,16 @@ ExitCode fail_of_sqlite(const Globals& globals, int code, const std::string& wha
   return fail(failed, place + without_prefix(what) + cause_of_trouble(globals));
 }
 
-ExitCode run(const Action& action, const Globals& globals) {
+// The library names its option: the flag that sets it, if the command has one.
+std::string with_flag(const CLI::App& app, const char* what) {
+  const std::string problem = in_terms_of_flags(what);
+  const std::string flag = "--" + problem.substr(0, problem.find(':'));
+  const auto chosen = app.get_subcommands();
+  const bool has_flag = !chosen.empty() && chosen[0]->get_option_no_throw(flag) != nullptr;
+  return has_flag ? "--" + problem : what;
+}
+
+ExitCode run(const CLI::App& app, const Action& action, const Globals& globals) {
   try {
     return action();
   } catch (const Failure& failure) {
@@ -95,7 +104,7 @@ ExitCode run(const Action& action, const Globals& globals) {
   } catch (const SQLite::Exception& error) {
     return fail_of_sqlite(globals, error.getErrorCode(), error.what());
   } catch (const std::invalid_argument& error) {
-    return fail(usage, error.what());
+    return fail(usage, with_flag(app, error.what()));
   } catch (const std::exception& error) {
     return fail(failed, error.what());
   }
@@ -142,7 +151,7 @@ int main(int argc, char** argv) {
   } catch (const CLI::ParseError& error) {
     return cli::fail_of_usage(app, error.what());
   }
-  const cli::ExitCode code = cli::run(action, globals);
+  const cli::ExitCode code = cli::run(app, action, globals);
   std::cout.flush();
   if (!std::cout) return cli::fail(cli::failed, "cannot write to standard output");
   return code;

@@ -92,11 +92,12 @@ ExitCode nudge(const Globals& globals) {
 }  // namespace
 
 void add_pause(CLI::App& app, const Globals& globals, Action& action) {
-  auto* const command = app.add_subcommand(
-      "pause",
-      "Send nothing to a destination until `resume`; every process obeys at once\n\n"
-      "  outbox pause --db app.db --reason 'their maintenance' --yes\n"
-      "  outbox pause --db app.db --destination crm --yes");
+  auto* const command =
+      app.add_subcommand("pause",
+                         "Send nothing to a destination until `resume`, from any process\n\n"
+                         "A request that is under way still ends.\n\n"
+                         "  outbox pause --db app.db --reason 'their maintenance' --yes\n"
+                         "  outbox pause --db app.db --destination crm --yes");
   const auto flags = std::make_shared<PauseFlags>();
   command->add_option("--reason", flags->reason, "Why, for people and the audit")->check(not_empty);
   add_new_flag(*command, flags->is_new);

@@ -43,7 +43,7 @@ auto of_section(const Served& one, const RunFlags& flags, Action action) {
     throw Failure{failure.code(), place() + failure.what()};
   } catch (const std::invalid_argument& error) {
     if (flags.config.empty()) throw;
-    throw Failure{usage, place() + without_prefix(error.what())};
+    throw Failure{usage, place() + in_terms_of_flags(error.what())};
   }
 }
 
@@ -75,18 +75,13 @@ class Service {
     SQLite::Database db = open_database(globals_, Access::write);
     std::vector<outbox::Endpoint> endpoints;
     std::vector<outbox::DispatcherOptions> options;
+    std::vector<std::optional<outbox::Hold>> holds;
     for (const Served& one : served) {
       Ready found = ready(db, one, flags_, globals_);
       endpoints.push_back(std::move(found.endpoint));
       options.push_back(dispatcher_options_of(one.sending, one.name));
       if (found.before.is_foreign) options.back().pauses_foreign_database = false;  // it was asked
-      // A hold that begins later is told by the dispatcher. Why is not for a log: it may quote
-      // people.
-      if (const auto& hold = found.before.hold) {
-        log_.say(one.name, "hold",
-                 std::string{"on hold since "} + when(hold->since, globals_) + ": " +
-                     to_string(hold->kind) + "; `outbox status` says why");
-      }
+      holds.push_back(std::move(found.before.hold));
       options.back().observer = [this](const outbox::Notice& notice) { tell(notice); };
     }
     for (std::size_t i = 0; i < served.size(); ++i) {
@@ -95,6 +90,7 @@ class Service {
                               outbox::DatabaseFile{globals_.db}, std::move(endpoints[i]),
                               std::move(options[i]));
                         })});
+      if (holds[i]) say_hold(served[i].name, *holds[i]);
     }
     write_metrics(db);
     notify_systemd("READY=1\nSTATUS=serves " + grouped(static_cast<std::int64_t>(lanes_.size())) +
@@ -130,6 +126,13 @@ class Service {
                 << std::flush;
     }
     log_.tell(notice);
+  }
+
+  // One that begins later is told by the dispatcher. Why is not for a log: it may quote people.
+  void say_hold(const std::string& name, const outbox::Hold& hold) {
+    log_.say(name, "hold",
+             "on hold since " + when(hold.since, globals_) + ": " + to_string(hold.kind) +
+                 "; `outbox status` says why");
   }
 
   static bool is_signalled(const sigset_t& signals) {

@@ -60,6 +60,9 @@ std::string hold_advice(const outbox::DestinationStatus& destination, const Glob
     case outbox::HoldKind::backing_off:
       break;
   }
+  if (!destination.dispatcher) {
+    return "the endpoint is in trouble. To try now:  " + hint(globals, "drain" + on);
+  }
   return "the endpoint is in trouble; it is tried again by itself. To try now:  " +
          hint(globals, "nudge" + on);
 }

@@ -152,18 +152,23 @@ std::chrono::milliseconds duration_of(const std::string& text) {
   throw Failure{usage, a_duration(text)};
 }
 
+std::string a_time(const std::string& value) {
+  using namespace std::chrono;
+  if (parsed_duration(value)) return "";
+  const auto instant = instant_of(value);
+  if (!instant) {
+    return "not a time: " + escaped(value) +
+           " (write 2026-11-23T10:00:00Z, 2026-11-23T11:00:00+01:00, or 2h for two hours ago)";
+  }
+  const bool is_in_range = *instant >= Instant{} && *instant < sys_days{year{10'000} / 1 / 1};
+  return is_in_range ? "" : "not a time of the years 1970 to 9999: " + escaped(value);
+}
+
 Time time_of(const std::string& text) {
   using namespace std::chrono;
+  if (const auto problem = a_time(text); !problem.empty()) throw Failure{usage, problem};
   if (const auto duration = parsed_duration(text)) return system_clock::now() - *duration;
   const auto instant = instant_of(text);
-  if (!instant) {
-    throw Failure{usage, "not a time: " + escaped(text) +
-                             " (write 2026-11-23T10:00:00Z, 2026-11-23T11:00:00+01:00, or 2h for "
-                             "two hours ago)"};
-  }
-  if (*instant < Instant{} || *instant >= sys_days{year{10'000} / 1 / 1}) {
-    throw Failure{usage, "not a time of the years 1970 to 9999: " + escaped(text)};
-  }
   // The clock counts nanoseconds, to the year 2262.
   return std::min(*instant, floor<milliseconds>(Time::max()));
 }

@@ -118,6 +118,19 @@ class Reading(CliTest):
             self.cli("erase", who, "", "--yes", code=2)
         self.assertEqual(self.sql("select count(*) from outbox_queue where state = 0"), [(3,)])
 
+    def test_a_bad_value_is_told_with_the_flag_that_has_it(self):
+        sending = ("drain", "--auth", "none", "--url", "http://127.0.0.1:9/")
+        for command, told in (
+                ((*sending, "--batch-events", "0"), "--batch-events: must be 1 to 1,000"),
+                ((*sending, "--batch-bytes", "1"), "--batch-bytes: must be 1,000 to 2,000,000"),
+                ((*sending, "--request-timeout", "0s"), "--request-timeout: must be 1 ms to 5 min"),
+                ((*sending, "--give-up-after", "0s"), "--give-up-after: must be at least 1 ms"),
+                (("enqueue", "--delay", "-5s"), "--delay: not a duration: -5s"),
+                (("list", "--since", "-5m"), "--since: not a time: -5m"),
+                (("list", "--state", "ded"), "--state: must be pending, scheduled, waiting")):
+            with self.subTest(command=command):
+                self.assertIn("outbox: " + told, self.cli(*command, code=2).err)
+
     def test_show_and_explain(self):
         self.cli("enqueue", "--ordering-key", "order-7", text=event("amy@achme.com"))
         (shown,) = self.json("show", "show", "5")
