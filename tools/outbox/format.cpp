@@ -36,7 +36,8 @@ std::string in_terms_of_flags(std::string_view text) {
   const std::size_t end = problem.find_first_not_of("abcdefghijklmnopqrstuvwxyz_");
   if (end == std::string::npos || problem[end] != ':') return problem;
   std::string name = problem.substr(0, end);
-  // One flag sets these, as the sending needs them.
+  if (name == "requests_per_second_max") name = "requests_per_second";
+  // One flag sets all of these.
   for (const char* one : {"timeout", "connect_timeout", "ack_timeout", "delivery_timeout"}) {
     if (name == one) name = "request_timeout";
   }
