@@ -105,7 +105,8 @@ struct MoveReport {
   std::int64_t events = 0;
   /// Left where they are: the other destination has an event with their dedupe key.
   std::int64_t duplicates = 0;
-  bool is_removed = false;  ///< `from` had nothing left and is forgotten; its counters went along.
+  /// `from` had nothing left, was not paused, and is forgotten; its counters went along.
+  bool is_removed = false;
 };
 
 /// Pending and dead events of `from` become events of `to`, with the same ids and payloads: for a

@@ -93,12 +93,7 @@ void World::enqueue_once() {
   event.ordering_key = {};
   event.dedupe_key = "once-" + std::to_string(pick(6));
   event.is_bad = chance(12);
-  const bool is_there =
-      std::any_of(model_.events.begin(), model_.events.end(), [&](const auto& entry) {
-        const Event& other = entry.second;
-        return other.destination == event.destination && other.dedupe_key == event.dedupe_key &&
-               !other.is_removed;
-      });
+  const bool is_there = has_dedupe_key(event.destination, event.dedupe_key);
   SQLite::Transaction transaction{app_.db(), SQLite::TransactionBehavior::IMMEDIATE};
   const outbox::Enqueued enqueued = outbox::enqueue(app_.db(), outbox::Payload{event.payload},
                                                     {.destination = name_of(event.destination),
@@ -109,6 +104,13 @@ void World::enqueue_once() {
   if (!is_there) use_our_time(event);
   transaction.commit();
   if (!is_there) add(std::move(event));
+}
+
+bool World::has_dedupe_key(std::size_t destination, const std::string& key) const {
+  return std::any_of(model_.events.begin(), model_.events.end(), [&](const auto& entry) {
+    const Event& event = entry.second;
+    return event.destination == destination && event.dedupe_key == key && !event.is_removed;
+  });
 }
 
 void World::insert_by_sql() {

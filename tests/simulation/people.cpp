@@ -1,6 +1,7 @@
 // What people do to the queue meanwhile.
 
 #include <algorithm>
+#include <utility>
 
 #include "simulation/world.hpp"
 
@@ -67,6 +68,40 @@ void World::requeue() {
   event.lone_refusals.clear();
   event.lone_failures.clear();
   event.first_doubt = 0;
+}
+
+// All that is still to be delivered, of a destination that is paused or has no dispatcher.
+void World::move_events() {
+  const std::size_t from = any_destination();
+  const std::size_t to = 1 - from;
+  Destination& left = model_.destinations[from];
+  Service& service = *services_[from];
+  if (!left.is_paused || !service.is_quiet() || service.may_concern(0)) service.crash();
+  model_.tell("move from", left.name);
+  const outbox::MoveReport report = outbox::move_events(app_.db(), left.name, name_of(to));
+  std::int64_t moved = 0;
+  std::int64_t duplicates = 0;
+  for (auto& [id, event] : model_.events) {
+    const bool is_to_deliver = event.destination == from && !event.is_removed &&
+                               !event.is_discarded && !event.is_delivered && !event.is_unqueued;
+    if (!is_to_deliver) continue;
+    if (!event.dedupe_key.empty() && has_dedupe_key(to, event.dedupe_key)) {
+      ++duplicates;
+      continue;
+    }
+    ++moved;
+    event.destination = to;
+    event.due_at_ms =
+        app_.number("select due_at_ms from outbox_queue where event = " + std::to_string(id));
+    event.lone_refusals.clear();
+    event.lone_failures.clear();
+    event.first_doubt = 0;
+  }
+  require(report.events == moved && report.duplicates == duplicates, "the wrong events were moved");
+  if (!report.is_removed) return;
+  model_.tell("  nothing is left there");
+  require(!left.is_paused, "a pause is lost");
+  model_.destinations[to].removed += std::exchange(left.removed, 0);
 }
 
 void World::erase() {

@@ -83,6 +83,7 @@ void World::step() {
   if (lot < 80) return retry();
   if (lot < 82) return requeue();
   if (lot < 83) return erase();
+  if (lot < 85 && chance(4)) return move_events();
   if (lot < 85)
     return services_[any_destination()]->prune(clock_.now() - milliseconds{pick(60'000)});
   if (is_calm_ && !chance(4)) return run_rounds();
@@ -206,7 +207,11 @@ void World::die_out() {
                            return service->endpoint().under_way() == 0;
                          });
     idle_rounds = is_idle ? idle_rounds + 1 : 0;
-    if (idle_rounds >= 6) wait_for_next();  // a round may only set rubbish aside
+    // A round may only set rubbish aside, or take an erased event out of a search.
+    if (idle_rounds >= 6) {
+      wait_for_next();
+      idle_rounds = 3;
+    }
     if (i % 40 != 39) continue;
     for (std::size_t destination = 0; destination < services_.size(); ++destination) {
       tidy_up(destination);

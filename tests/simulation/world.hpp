@@ -57,6 +57,8 @@ class World {
   void discard(Event& event);
   void retry();
   void requeue();
+  void move_events();
+  bool has_dedupe_key(std::size_t destination, const std::string& key) const;
   void erase();
   // the endpoint and the machine
   void run_rounds();

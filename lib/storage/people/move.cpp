@@ -65,9 +65,14 @@ Tally move_chunk(sqlite3* db, const std::string& from, const std::string& to,
   return tally;
 }
 
-// Its counters go along, so that those of the file still add up.
+// Its counters go along, so that those of the file still add up. A pause is kept, since a person
+// wants it, and since a dispatcher may stand by it that would miss its row.
 bool remove_if_empty(sqlite3* db, const std::string& from, const std::string& to) {
-  Statement any{db, "select 1 from main.outbox_events where destination = ?1 limit 1", move_action};
+  Statement any{db,
+                "select 1 where exists (select 1 from main.outbox_events where destination = ?1)"
+                " or exists (select 1 from main.outbox_destinations where name = ?1"
+                " and paused_at_ms is not null)",
+                move_action};
   if (any.bind(1, std::string_view{from}).step()) return false;
   make_destination(db, to, move_action);
   Statement{

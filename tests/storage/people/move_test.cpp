@@ -104,5 +104,17 @@ TEST_CASE("nothing is moved from under a dispatcher that may have it under way")
   CHECK_THROWS_AS(outbox::move_events(app.db(), "from", "to"), std::invalid_argument);
 
   lock.release();
-  CHECK(outbox::move_events(app.db(), "from", "to").events == 1);
+  const MoveReport report = outbox::move_events(app.db(), "from", "to");
+  CHECK(report.events == 1);
+  CHECK_FALSE(report.is_removed);
+}
+
+TEST_CASE("a paused destination is kept, with its pause and its counters") {
+  support::AppDatabase app;
+  app.enqueue(support::event_of("u"), {.destination = "from"});
+  outbox::pause(app.db(), "from", {.reason = "theirs"});
+  CHECK_FALSE(outbox::move_events(app.db(), "from", "to").is_removed);
+  CHECK(outbox::status(app.db(), "from").destinations.at(0).paused);
+  outbox::resume(app.db(), "from");
+  CHECK(outbox::move_events(app.db(), "from", "to").is_removed);
 }
