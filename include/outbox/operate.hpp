@@ -105,7 +105,7 @@ struct MoveReport {
   std::int64_t events = 0;
   /// Left where they are: the other destination has an event with their dedupe key.
   std::int64_t duplicates = 0;
-  /// `from` had nothing left, was not paused, and is forgotten; its counters went along.
+  /// `from` had nothing left, had no dispatcher, and is forgotten; its counters went along.
   bool is_removed = false;
 };
 

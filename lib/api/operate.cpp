@@ -99,8 +99,11 @@ MoveReport move_events(ConnectionRef connection, const std::string& from, const 
   core::require_destination_name(from);
   core::require_destination_name(to);
   if (from == to) throw std::invalid_argument{"outbox: move: to another destination than " + from};
+  const auto find_dispatcher = [&] {
+    return dispatch::active_dispatcher(storage::path_of(db), from);
+  };
   // A request under way would deliver to the one what is moved to the other.
-  const auto dispatcher = dispatch::active_dispatcher(storage::path_of(db), from);
+  const auto dispatcher = find_dispatcher();
   const Status now = status(connection, from);
   const bool is_paused = !now.destinations.empty() && now.destinations.front().paused;
   if (dispatcher && !is_paused) {
@@ -112,7 +115,8 @@ MoveReport move_events(ConnectionRef connection, const std::string& from, const 
     throw std::invalid_argument{"outbox: move: " + from +
                                 " still has requests under way: try again"};
   }
-  return storage::move_events(db, from, to, note, mode, progress);
+  return storage::move_events(db, from, to, note, mode, progress,
+                              [&] { return find_dispatcher().has_value(); });
 }
 
 std::int64_t prune(const DatabaseFile& database, const PruneOptions& options,

@@ -5,24 +5,28 @@
 // takes more and more memory (https://github.com/nats-io/nats.c/issues/706; Debian 12 has 3.4.1).
 // It does return once the connection is shut down.
 
+#include <sys/types.h>
+
 #include <chrono>
 #include <condition_variable>
 #include <mutex>
 #include <set>
+#include <string>
 #include <thread>
+#include <vector>
 
-#include <sys/types.h>
+#include "sinks/nats_options.hpp"
 
 namespace outbox::sinks {
 
-/// While it lives: when `limit` has passed, the connection that the client library has opened since
-/// is shut down. Where two could be meant, since the host has just opened one to a NATS server
-/// itself, neither is touched until one of them is gone.
-/// Threads: makes one of its own, which inherits the caller's signal mask; none could be made:
-/// there is no limit.
+/// While it lives: when `limit` has passed, the connection that the client library has opened to
+/// the server since is shut down. Where it cannot be told which one that is, since the host has
+/// just connected to the same server by the same library, none is touched until one of them is
+/// gone. Threads: makes one of its own, which inherits the caller's signal mask. If it cannot be
+/// made, there is no limit. One at a time: `NatsConnection` sees to that.
 class NatsConnectLimit {
  public:
-  explicit NatsConnectLimit(std::chrono::milliseconds limit) noexcept;
+  NatsConnectLimit(const NatsServer& server, std::chrono::milliseconds limit) noexcept;
   ~NatsConnectLimit();
   NatsConnectLimit(const NatsConnectLimit&) = delete;
   NatsConnectLimit& operator=(const NatsConnectLimit&) = delete;
@@ -38,7 +42,8 @@ class NatsConnectLimit {
   std::condition_variable changed_;
   bool is_over_ = false;
   bool has_acted_ = false;
-  std::set<ino_t> known_;  // sockets that were there before
+  std::vector<std::string> addresses_;  // of the server, as the system has them
+  std::set<ino_t> known_;               // connections that were there before
   std::thread thread_;
 };
 

@@ -37,6 +37,8 @@ static_assert(NATS_IO_ERROR == nats_status::io_error &&
 constexpr milliseconds write_timeout_max{5'000};
 // The client's own limit comes first, where it works.
 constexpr milliseconds connect_slack{1'000};
+// Others connect meanwhile. Not for ever: the child of a fork may find the lock taken by nobody.
+constexpr std::chrono::seconds others_connect_max{30};
 // What else was published with a forbidden message is answered by then.
 constexpr milliseconds denied_grace{1'000};
 
@@ -109,9 +111,13 @@ void must(natsStatus status) {
   }
 }
 
-natsConnection* connect(natsOptions* with, milliseconds timeout) {
+// One at a time, so that no other connection of ours is as new as the one that may have to be
+// ended.
+natsConnection* connect(natsOptions* with, const NatsServer& server, milliseconds timeout) {
+  static std::timed_mutex connecting;
+  const std::unique_lock alone{connecting, others_connect_max};
   natsConnection* made = nullptr;
-  const NatsConnectLimit limit{timeout + connect_slack};
+  const NatsConnectLimit limit{server, timeout + connect_slack};
   const natsStatus status = natsConnection_Connect(&made, with);
   must(status != NATS_OK && limit.has_acted() ? NATS_TIMEOUT : status);
   return made;
@@ -199,7 +205,7 @@ NatsConnection::NatsConnection(const NatsServer& server, const NatsOptions& opti
   Client& client = *client_;
   client.secret = std::move(secret);
   const Options made = client_options(server, options, client.secret, name_.closure());
-  client.connection = connect(made.get(), options.connect_timeout);
+  client.connection = connect(made.get(), server, options.connect_timeout);
   client.secret = {};
   jsOptions jetstream;
   jsOptions_Init(&jetstream);

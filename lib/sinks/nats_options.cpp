@@ -14,7 +14,7 @@ namespace {
 using std::chrono::milliseconds;
 
 NatsServer require_server(const std::string& url) {
-  NatsServer server{.url = url, .host = {}, .is_tls = url.rfind("tls://", 0) == 0};
+  NatsServer server{.url = url, .host = {}, .port = "4222", .is_tls = url.rfind("tls://", 0) == 0};
   require(server.is_tls || url.rfind("nats://", 0) == 0, "url: must begin with nats:// or tls://");
   const std::string address = url.substr(url.find("://") + 3);
   require(address.find('@') == std::string::npos,
@@ -22,6 +22,9 @@ NatsServer require_server(const std::string& url) {
   require(address.find_first_of("/?# ") == std::string::npos, "url: ends with the port");
   server.host = host_of(address);
   require(!server.host.empty(), "url: not an address: nats://HOST:PORT");
+  const std::size_t colon = address.rfind(':');
+  const bool has_port = colon != std::string::npos && address.find(']', colon) == std::string::npos;
+  if (has_port) server.port = address.substr(colon + 1);
   return server;
 }
 

@@ -12,6 +12,7 @@ namespace outbox::sinks {
 struct NatsServer {
   std::string url;
   std::string host;
+  std::string port;
   bool is_tls = false;
 };
 

@@ -113,9 +113,9 @@ void add_destinations(CLI::App& app, const Globals& globals, Action& action) {
 void add_move(CLI::App& app, const Globals& globals, Action& action) {
   auto* const command = app.add_subcommand(
       "move",
-      "Pending and dead events go to another destination; an empty one is removed\n\n"
+      "Pending and dead events go to another destination\n\n"
       "Ids and payloads stay. Dead ones stay dead: retry them there. A destination that is being\n"
-      "served must be paused first.\n\n"
+      "served must be paused first. One that has nothing left, and no dispatcher, is removed.\n\n"
       "  outbox move --db app.db --destination trak --to track --dry-run\n"
       "  outbox move --db app.db --destination trak --to track --reason typo --yes");
   const auto flags = std::make_shared<MoveFlags>();

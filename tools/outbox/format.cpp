@@ -37,8 +37,7 @@ std::string in_terms_of_flags(std::string_view text) {
   if (end == std::string::npos || problem[end] != ':') return problem;
   std::string name = problem.substr(0, end);
   if (name == "requests_per_second_max") name = "requests_per_second";
-  // One flag sets all of these.
-  for (const char* one : {"timeout", "connect_timeout", "ack_timeout", "delivery_timeout"}) {
+  for (const char* one : {"timeout", "ack_timeout", "delivery_timeout"}) {
     if (name == one) name = "request_timeout";
   }
   std::replace(name.begin(), name.end(), '_', '-');

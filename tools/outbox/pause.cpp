@@ -76,7 +76,7 @@ ExitCode nudge(const Globals& globals) {
   if (!before.dispatcher) {
     throw Failure{no_match, "no dispatcher of " + before.name + " is running; `" +
                                 hint(globals, "drain --destination " + before.name) +
-                                "` sends what is due"};
+                                " …` sends what is due"};
   }
   if (before.paused) {
     std::cerr << "! " << before.name << " is paused: it sends nothing until `"

@@ -42,7 +42,8 @@ outbox::Webhook options_of(const SendingFlags& flags) {
   }
   if (!flags.request_timeout.empty()) {
     options.timeout = duration_of(flags.request_timeout);
-    options.connect_timeout = std::min(options.connect_timeout, options.timeout);
+    options.connect_timeout =
+        std::min(options.connect_timeout, std::max(options.timeout, std::chrono::milliseconds{1}));
   }
   return options;
 }

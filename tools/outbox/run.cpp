@@ -75,13 +75,12 @@ class Service {
     SQLite::Database db = open_database(globals_, Access::write);
     std::vector<outbox::Endpoint> endpoints;
     std::vector<outbox::DispatcherOptions> options;
-    std::vector<std::optional<outbox::Hold>> holds;
     for (const Served& one : served) {
       Ready found = ready(db, one, flags_, globals_);
       endpoints.push_back(std::move(found.endpoint));
       options.push_back(dispatcher_options_of(one.sending, one.name));
       if (found.before.is_foreign) options.back().pauses_foreign_database = false;  // it was asked
-      holds.push_back(std::move(found.before.hold));
+      if (found.before.hold) say_hold(one.name, *found.before.hold);
       options.back().observer = [this](const outbox::Notice& notice) { tell(notice); };
     }
     for (std::size_t i = 0; i < served.size(); ++i) {
@@ -90,7 +89,6 @@ class Service {
                               outbox::DatabaseFile{globals_.db}, std::move(endpoints[i]),
                               std::move(options[i]));
                         })});
-      if (holds[i]) say_hold(served[i].name, *holds[i]);
     }
     write_metrics(db);
     notify_systemd("READY=1\nSTATUS=serves " + grouped(static_cast<std::int64_t>(lanes_.size())) +
@@ -237,7 +235,7 @@ void add_run(CLI::App& app, const Globals& globals, Action& action) {
       "Stands by while another dispatcher is at work, and takes over when that one ends. SIGTERM\n"
       "delivers what is due for --grace; a second one stops at once. The file has the same "
       "options\n"
-      "without dashes, and a section for each destination.\n\n"
+      "without the leading dashes, and a section for each destination.\n\n"
       "  outbox run --db app.db --token-file thrivestack.token\n"
       "  outbox run --config outbox.toml");
   const auto flags = std::make_shared<RunFlags>();

@@ -61,7 +61,7 @@ std::string hold_advice(const outbox::DestinationStatus& destination, const Glob
       break;
   }
   if (!destination.dispatcher) {
-    return "the endpoint is in trouble. To try now:  " + hint(globals, "drain" + on);
+    return "the endpoint is in trouble; a dispatcher will try again by itself, once one runs";
   }
   return "the endpoint is in trouble; it is tried again by itself. To try now:  " +
          hint(globals, "nudge" + on);

@@ -65,14 +65,9 @@ Tally move_chunk(sqlite3* db, const std::string& from, const std::string& to,
   return tally;
 }
 
-// Its counters go along, so that those of the file still add up. A pause is kept, since a person
-// wants it, and since a dispatcher may stand by it that would miss its row.
+// Its counters go along, so that those of the file still add up.
 bool remove_if_empty(sqlite3* db, const std::string& from, const std::string& to) {
-  Statement any{db,
-                "select 1 where exists (select 1 from main.outbox_events where destination = ?1)"
-                " or exists (select 1 from main.outbox_destinations where name = ?1"
-                " and paused_at_ms is not null)",
-                move_action};
+  Statement any{db, "select 1 from main.outbox_events where destination = ?1 limit 1", move_action};
   if (any.bind(1, std::string_view{from}).step()) return false;
   make_destination(db, to, move_action);
   Statement{
@@ -96,7 +91,8 @@ bool remove_if_empty(sqlite3* db, const std::string& from, const std::string& to
 }  // namespace
 
 MoveReport move_events(sqlite3* db, const std::string& from, const std::string& to,
-                       const ChangeNote& note, Mode mode, const Progress& progress) {
+                       const ChangeNote& note, Mode mode, const Progress& progress,
+                       const std::function<bool()>& is_served) {
   BulkChange bulk{db,
                   {.action = move_action, .destination = from, .subject = "to " + to, .note = note},
                   Probe::asked,
@@ -123,7 +119,8 @@ MoveReport move_events(sqlite3* db, const std::string& from, const std::string& 
               move_action}
         .bind(1, std::string_view{from})
         .run();
-    report.is_removed = remove_if_empty(db, from, to);
+    // A dispatcher would miss its row: it records its rounds there.
+    report.is_removed = !is_served() && remove_if_empty(db, from, to);
     if (report.is_removed && report.events == 0) {
       write_audit(
           db, {.action = move_action, .destination = from, .subject = "to " + to, .note = note}, 0);

@@ -4,6 +4,7 @@
 // contracts and errors.
 
 #include <cstdint>
+#include <functional>
 #include <string>
 
 #include "core/clock.hpp"
@@ -26,9 +27,10 @@ std::int64_t discard(sqlite3* db, const Selection& selection, const ChangeNote& 
 std::int64_t requeue(sqlite3* db, const Selection& selection, const ChangeNote& note, Mode mode,
                      const Progress& progress = {});
 
-// move.cpp
+// move.cpp: `is_served` says whether a dispatcher of `from` is at work
 MoveReport move_events(sqlite3* db, const std::string& from, const std::string& to,
-                       const ChangeNote& note, Mode mode, const Progress& progress);
+                       const ChangeNote& note, Mode mode, const Progress& progress,
+                       const std::function<bool()>& is_served);
 
 // prune.cpp: on a connection of the library's own
 std::int64_t prune(sqlite3* db, const PruneOptions& options, const ChangeNote& note, Mode mode,

@@ -47,6 +47,11 @@ void check_each_once(const std::vector<NatsStored>& messages, int count, int key
   CHECK(out_of_order == 0);
 }
 
+std::string port_of(const ScriptedServer& server) {
+  const std::size_t colon = server.url().rfind(':');
+  return server.url().substr(colon + 1, server.url().size() - colon - 2);
+}
+
 // A connection of this process, as libnats makes it or as others do.
 class Connection {
  public:
@@ -55,8 +60,7 @@ class Connection {
     sockaddr_in address{};
     address.sin_family = AF_INET;
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    const std::string port = server.url().substr(server.url().rfind(':') + 1);
-    address.sin_port = htons(static_cast<std::uint16_t>(std::stoi(port)));
+    address.sin_port = htons(static_cast<std::uint16_t>(std::stoi(port_of(server))));
     REQUIRE(connect(file_, reinterpret_cast<sockaddr*>(&address), sizeof(address)) == 0);
     const linger with_reset{.l_onoff = 1, .l_linger = 0};
     if (is_of_client) setsockopt(file_, SOL_SOCKET, SO_LINGER, &with_reset, sizeof(with_reset));
@@ -118,15 +122,21 @@ TEST_CASE("a server that greets and then says nothing is given up, with TLS and 
 }
 
 TEST_CASE("the limit on connecting ends the client's new connection, and no other of the process") {
-  const ScriptedServer server{[](Peer& peer, int) { peer.read_bytes(1); }};
+  const auto waits = [](Peer& peer, int) { peer.read_bytes(1); };
+  const ScriptedServer server{waits};
+  const ScriptedServer other_server{waits};
   const Connection of_the_host_before{server, true};
-  const sinks::NatsConnectLimit limit{300ms};
+  const sinks::NatsConnectLimit limit{{.url = {}, .host = "localhost", .port = port_of(server)},
+                                      0ms};
   const Connection of_another_library{server, false};
+  const Connection to_another_server{other_server, true};
+  CHECK_FALSE(limit.has_acted());  // whatever looks there were
   const Connection fresh{server, true};
   CHECK(becomes_true([&] { return limit.has_acted(); }));
   CHECK(fresh.is_shut_down());
   CHECK_FALSE(of_the_host_before.is_shut_down());
   CHECK_FALSE(of_another_library.is_shut_down());
+  CHECK_FALSE(to_another_server.is_shut_down());
 }
 
 TEST_CASE("a server that stops beneath a connection: no acknowledgement is no loss and no copy") {

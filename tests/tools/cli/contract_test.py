@@ -123,7 +123,7 @@ class Reading(CliTest):
         for command, told in (
                 ((*sending, "--batch-events", "0"), "--batch-events: must be 1 to 1,000"),
                 ((*sending, "--batch-bytes", "1"), "--batch-bytes: must be 1,000 to 2,000,000"),
-                ((*sending, "--request-timeout", "0s"), "--request-timeout: must be 1 ms to 5 min"),
+                ((*sending, "--request-timeout", "0s"), "--request-timeout: must be 1 ms to 10 min"),
                 ((*sending, "--give-up-after", "0s"), "--give-up-after: must be at least 1 ms"),
                 (("enqueue", "--delay", "-5s"), "--delay: not a duration: -5s"),
                 (("list", "--since", "-5m"), "--since: not a time: -5m"),
