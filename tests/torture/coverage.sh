@@ -19,7 +19,7 @@ if [ "${1:-}" != --report ]; then
   cmake -S . -B $build -G Ninja -DCMAKE_CXX_COMPILER=clang++-$version -DCMAKE_BUILD_TYPE=Coverage \
     -DCMAKE_CXX_FLAGS_COVERAGE="$flags" -DOUTBOX_WARNINGS_AS_ERRORS=OFF \
     -DOUTBOX_WITH_NATS=ON -DOUTBOX_WITH_KAFKA=ON >/dev/null
-  cmake --build $build --target all io_faults
+  cmake --build $build --target all io_faults simulation
   [ "${1:-}" != --build ] || exit 0
   rm -rf $build/raw
   export LLVM_PROFILE_FILE=$PWD/$build/raw/%4m.profraw
