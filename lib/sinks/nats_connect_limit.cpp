@@ -3,14 +3,13 @@
 #include <fcntl.h>
 #include <netdb.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <charconv>
 #include <filesystem>
+#include <map>
 #include <memory>
-#include <optional>
 #include <system_error>
 
 namespace outbox::sinks {
@@ -45,43 +44,42 @@ std::vector<std::string> addresses_of(const NatsServer& server) {
   return addresses;
 }
 
-struct Connection {
-  int file = -1;
-  ino_t inode = 0;  // the socket's own, whatever number its file has
-  std::string peer = {};
-};
-
-bool is_socket(int file) {
-  struct stat state {};
-  return fstat(file, &state) == 0 && S_ISSOCK(state.st_mode);
-}
-
-// If `file` is a connection that libnats has made: it asks each of its own to end with RST.
-std::optional<Connection> connection_of_client(int file) {
-  struct stat state {};
-  linger ending{};
-  sockaddr_storage peer{};
-  socklen_t ending_length = sizeof(ending);
-  socklen_t peer_length = sizeof(peer);
-  auto* const raw = reinterpret_cast<sockaddr*>(&peer);
-  if (!is_socket(file) || fstat(file, &state) != 0 ||
-      getsockopt(file, SOL_SOCKET, SO_LINGER, &ending, &ending_length) != 0 ||
-      getpeername(file, raw, &peer_length) != 0) {
-    return {};
-  }
-  if (ending.l_onoff == 0 || ending.l_linger != 0) return {};
-  return Connection{file, state.st_ino, text_of(raw, peer_length)};
-}
-
-std::vector<Connection> connections_of_client() {
-  std::vector<Connection> found;
+// "socket:[4711]": the socket itself, whatever number its file has (Linux).
+std::string target_of(int file) {
   std::error_code none;
-  for (auto entry = std::filesystem::directory_iterator{"/dev/fd", none};
+  return std::filesystem::read_symlink("/proc/self/fd/" + std::to_string(file), none);
+}
+
+bool is_socket(const std::string& target) {
+  return target.rfind("socket:", 0) == 0;
+}
+
+// It asks each of its connections to end with RST.
+bool is_of_client(int file) {
+  linger ending{};
+  socklen_t length = sizeof(ending);
+  return getsockopt(file, SOL_SOCKET, SO_LINGER, &ending, &length) == 0 && ending.l_onoff != 0 &&
+         ending.l_linger == 0;
+}
+
+std::string peer_of(int file) {
+  sockaddr_storage peer{};
+  socklen_t length = sizeof(peer);
+  auto* const raw = reinterpret_cast<sockaddr*>(&peer);
+  return getpeername(file, raw, &length) == 0 ? text_of(raw, length) : "";
+}
+
+// Of this process, by number.
+std::map<int, std::string> open_sockets() {
+  std::map<int, std::string> found;
+  std::error_code none;
+  for (auto entry = std::filesystem::directory_iterator{"/proc/self/fd", none};
        entry != std::filesystem::directory_iterator{}; entry.increment(none)) {
     const std::string name = entry->path().filename();
     int file = -1;
     std::from_chars(name.data(), name.data() + name.size(), file);
-    if (auto connection = connection_of_client(file)) found.push_back(std::move(*connection));
+    std::string target = target_of(file);
+    if (is_socket(target)) found.emplace(file, std::move(target));
   }
   return found;
 }
@@ -91,7 +89,7 @@ std::vector<Connection> connections_of_client() {
 NatsConnectLimit::NatsConnectLimit(const NatsServer& server, milliseconds limit) noexcept {
   try {
     addresses_ = addresses_of(server);
-    for (const Connection& connection : connections_of_client()) known_.insert(connection.inode);
+    for (const auto& [file, socket] : open_sockets()) known_.insert(socket);
     thread_ = std::thread{[this, limit] { watch(limit); }};
   } catch (const std::exception&) {  // no thread, no memory: without a limit
   }
@@ -123,20 +121,21 @@ void NatsConnectLimit::watch(milliseconds limit) {
 }
 
 bool NatsConnectLimit::shut_down_the_new_one() {
-  std::vector<Connection> fresh = connections_of_client();
-  std::erase_if(fresh, [this](const Connection& connection) {
+  std::map<int, std::string> fresh = open_sockets();
+  std::erase_if(fresh, [this](const auto& open) {
+    const auto& [file, socket] = open;
     const bool is_to_server =
-        std::find(addresses_.begin(), addresses_.end(), connection.peer) != addresses_.end();
-    return !is_to_server || known_.contains(connection.inode);
+        std::find(addresses_.begin(), addresses_.end(), peer_of(file)) != addresses_.end();
+    return known_.contains(socket) || !is_to_server || !is_of_client(file);
   });
   if (fresh.size() != 1) return false;
-  // A duplicate stays the same connection, whatever becomes of the number.
-  const int same = fcntl(fresh.front().file, F_DUPFD_CLOEXEC, 0);
+  // A duplicate stays the same socket, whatever becomes of the number.
+  const int same = fcntl(fresh.begin()->first, F_DUPFD_CLOEXEC, 0);
+  const std::string target = target_of(same);
   // Another file has the number by now. To close a duplicate of it would take away this process's
   // POSIX locks on it, SQLite's perhaps, so it stays.
-  if (same < 0 || !is_socket(same)) return false;
-  const auto found = connection_of_client(same);
-  const bool is_it = found && found->inode == fresh.front().inode;
+  if (same < 0 || !is_socket(target)) return false;
+  const bool is_it = target == fresh.begin()->second;
   if (is_it) shutdown(same, SHUT_RDWR);
   close(same);
   return is_it;

@@ -5,8 +5,6 @@
 // takes more and more memory (https://github.com/nats-io/nats.c/issues/706; Debian 12 has 3.4.1).
 // It does return once the connection is shut down.
 
-#include <sys/types.h>
-
 #include <chrono>
 #include <condition_variable>
 #include <mutex>
@@ -43,7 +41,7 @@ class NatsConnectLimit {
   bool is_over_ = false;
   bool has_acted_ = false;
   std::vector<std::string> addresses_;  // of the server, as the system has them
-  std::set<ino_t> known_;               // connections that were there before
+  std::set<std::string> known_;         // sockets that were there before
   std::thread thread_;
 };
 
