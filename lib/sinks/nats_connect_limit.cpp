@@ -19,6 +19,19 @@ namespace {
 using std::chrono::milliseconds;
 
 constexpr milliseconds look_again{100};
+// Not for ever: the child of a fork may find the lock taken by nobody.
+constexpr std::chrono::seconds others_connect_max{30};
+
+// Not by a timed mutex: the thread sanitizer does not know its calls (GCC 12).
+std::unique_lock<std::mutex> locked(std::mutex& mutex) {
+  const auto until = std::chrono::steady_clock::now() + others_connect_max;
+  std::unique_lock lock{mutex, std::try_to_lock};
+  while (!lock && std::chrono::steady_clock::now() < until) {
+    std::this_thread::sleep_for(milliseconds{10});
+    lock.try_lock();
+  }
+  return lock;
+}
 
 // "127.0.0.1 4222"
 std::string text_of(const sockaddr* address, socklen_t length) {
@@ -87,7 +100,9 @@ std::map<int, std::string> open_sockets() {
 }  // namespace
 
 NatsConnectLimit::NatsConnectLimit(const NatsServer& server, milliseconds limit) noexcept {
+  static std::mutex connecting;
   try {
+    alone_ = locked(connecting);
     addresses_ = addresses_of(server);
     for (const auto& [file, socket] : open_sockets()) known_.insert(socket);
     thread_ = std::thread{[this, limit] { watch(limit); }};

@@ -20,8 +20,9 @@ namespace outbox::sinks {
 /// While it lives: when `limit` has passed, the connection that the client library has opened to
 /// the server since is shut down. Where it cannot be told which one that is, since the host has
 /// just connected to the same server by the same library, none is touched until one of them is
-/// gone. Threads: makes one of its own, which inherits the caller's signal mask. If it cannot be
-/// made, there is no limit. One at a time: `NatsConnection` sees to that.
+/// gone. One at a time in a process, so that no other connection of ours is as new: to make one
+/// waits for the end of another. Threads: makes one of its own, which inherits the caller's signal
+/// mask. If it cannot be made, there is no limit.
 class NatsConnectLimit {
  public:
   NatsConnectLimit(const NatsServer& server, std::chrono::milliseconds limit) noexcept;
@@ -36,6 +37,7 @@ class NatsConnectLimit {
   void watch(std::chrono::milliseconds limit);
   bool shut_down_the_new_one();
 
+  std::unique_lock<std::mutex> alone_;
   mutable std::mutex mutex_;
   std::condition_variable changed_;
   bool is_over_ = false;

@@ -37,8 +37,6 @@ static_assert(NATS_IO_ERROR == nats_status::io_error &&
 constexpr milliseconds write_timeout_max{5'000};
 // The client's own limit comes first, where it works.
 constexpr milliseconds connect_slack{1'000};
-// Others connect meanwhile. Not for ever: the child of a fork may find the lock taken by nobody.
-constexpr std::chrono::seconds others_connect_max{30};
 // What else was published with a forbidden message is answered by then.
 constexpr milliseconds denied_grace{1'000};
 
@@ -111,22 +109,7 @@ void must(natsStatus status) {
   }
 }
 
-// Not by a timed mutex: the thread sanitizer does not know its calls (GCC 12).
-std::unique_lock<std::mutex> locked(std::mutex& mutex) {
-  const auto until = std::chrono::steady_clock::now() + others_connect_max;
-  std::unique_lock lock{mutex, std::try_to_lock};
-  while (!lock && std::chrono::steady_clock::now() < until) {
-    std::this_thread::sleep_for(milliseconds{10});
-    lock.try_lock();
-  }
-  return lock;
-}
-
-// One at a time, so that no other connection of ours is as new as the one that may have to be
-// ended.
 natsConnection* connect(natsOptions* with, const NatsServer& server, milliseconds timeout) {
-  static std::mutex connecting;
-  const std::unique_lock<std::mutex> alone = locked(connecting);
   natsConnection* made = nullptr;
   const NatsConnectLimit limit{server, timeout + connect_slack};
   const natsStatus status = natsConnection_Connect(&made, with);

@@ -29,8 +29,7 @@ std::string how_large(std::uint64_t bytes);
 std::chrono::milliseconds duration_of(const std::string& text);
 /// Without the library's "outbox: ", which a message of this program has already.
 std::string without_prefix(std::string_view text);
-/// "batch-events: …" for the library's "batch_events: …", as flags and files have it; without the
-/// library's "outbox: ".
+/// The same, and the option as a flag or a file has it: "batch-events: …" for "batch_events: …".
 std::string in_terms_of_flags(std::string_view text);
 /// For `check`: the problem names the option, before anything is done.
 std::string a_duration(const std::string& value);

@@ -52,8 +52,7 @@ outbox::NatsOptions options_of(const SendingFlags& flags) {
   if (relay.creates_stream) options.create_stream = outbox::NatsStream{};
   if (!flags.request_timeout.empty()) {
     options.ack_timeout = duration_of(flags.request_timeout);
-    options.connect_timeout = std::min(options.connect_timeout,
-                                       std::max(options.ack_timeout, std::chrono::milliseconds{1}));
+    options.connect_timeout = connect_timeout_within(options.ack_timeout, options.connect_timeout);
   }
   return options;
 }

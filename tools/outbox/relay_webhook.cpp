@@ -42,8 +42,7 @@ outbox::Webhook options_of(const SendingFlags& flags) {
   }
   if (!flags.request_timeout.empty()) {
     options.timeout = duration_of(flags.request_timeout);
-    options.connect_timeout =
-        std::min(options.connect_timeout, std::max(options.timeout, std::chrono::milliseconds{1}));
+    options.connect_timeout = connect_timeout_within(options.timeout, options.connect_timeout);
   }
   return options;
 }

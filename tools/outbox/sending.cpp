@@ -95,8 +95,7 @@ outbox::TrackApi track_api_of(const SendingFlags& flags) {
   if (!flags.url.empty()) api.url = flags.url;
   if (!flags.request_timeout.empty()) {
     api.timeout = duration_of(flags.request_timeout);
-    api.connect_timeout =
-        std::min(api.connect_timeout, std::max(api.timeout, std::chrono::milliseconds{1}));
+    api.connect_timeout = connect_timeout_within(api.timeout, api.connect_timeout);
   }
   return api;
 }

@@ -4,6 +4,8 @@
 // first request.
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
+#include <chrono>
 #include <cstddef>
 #include <string>
 
@@ -43,6 +45,11 @@ void add_endpoint_options(CLI::App& command, SendingFlags& flags);
 outbox::Credentials credentials_of(const SendingFlags& flags);
 /// The endpoint without its credentials. Throws: `Failure`.
 outbox::TrackApi track_api_of(const SendingFlags& flags);
+/// `usual`, or what `--request-timeout` leaves for it. One of 0 is refused as what it is.
+inline std::chrono::milliseconds connect_timeout_within(std::chrono::milliseconds request_timeout,
+                                                        std::chrono::milliseconds usual) {
+  return std::min(usual, std::max(request_timeout, std::chrono::milliseconds{1}));
+}
 /// The relay that `--to` names, or the Track API with its credentials. Throws: as both and as
 /// `relay_of`; `std::invalid_argument`.
 outbox::Endpoint endpoint_of(const SendingFlags& flags);
