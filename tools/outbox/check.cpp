@@ -167,17 +167,20 @@ std::string performance_of(const outbox::Status& status, const CheckFlags& flags
   return text;
 }
 
+void print_json(Health health, const std::vector<Problem>& problems) {
+  Json json{{"health", health_words.at(health)}, {"code", static_cast<int>(health)}};
+  json["problems"] = Json::array();
+  for (const Problem& problem : problems) {
+    json["problems"].push_back(
+        {{"health", health_words.at(problem.health)}, {"text", problem.text}});
+  }
+  std::cout << line_of(json);
+}
+
 void print(const Checks& checks, const outbox::Status& status, const CheckFlags& flags,
            const Globals& globals) {
   if (globals.is_json) {
-    Json json{{"health", health_words.at(checks.health())},
-              {"code", static_cast<int>(checks.health())}};
-    json["problems"] = Json::array();
-    for (const Problem& problem : checks.problems()) {
-      json["problems"].push_back(
-          {{"health", health_words.at(problem.health)}, {"text", problem.text}});
-    }
-    std::cout << line_of(json);
+    print_json(checks.health(), checks.problems());
   } else {
     const std::string text = checks.health() == ok ? summary_of(status) : checks.text();
     std::cout << "OUTBOX " << health_words.at(checks.health()) << " - " << text << " |"
@@ -204,7 +207,14 @@ ExitCode check(const CheckFlags& flags, const Globals& globals) try {
   }
   return static_cast<ExitCode>(checks.health());
 } catch (const std::exception& error) {
-  std::cout << "OUTBOX UNKNOWN - " << escaped(error.what()) << "\n";
+  const std::string text = escaped(error.what());
+  if (flags.is_for_prometheus) {  // standard output is for metrics, and there are none
+    std::cerr << "outbox: " << text << "\n";
+  } else if (globals.is_json) {
+    print_json(unknown, {{unknown, text}});
+  } else {
+    std::cout << "OUTBOX UNKNOWN - " << text << "\n";
+  }
   return static_cast<ExitCode>(unknown);
 }
 

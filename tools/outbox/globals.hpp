@@ -7,12 +7,14 @@
 #include <CLI/CLI.hpp>
 #include <functional>
 #include <string>
+#include <vector>
 
 #include "exit_code.hpp"
 
 namespace cli {
 
 struct Globals {
+  std::vector<std::string> words;  // of the command line, as they were given
   std::string db;
   std::string destination;  // empty: all for reading, "track" for sending
   bool is_json = false;

@@ -135,6 +135,7 @@ ExitCode fail_of_usage(const CLI::App& app, const std::string& what) {
 int main(int argc, char** argv) {
   cli::end_at_interrupt();
   cli::Globals globals;
+  globals.words.assign(argv, argv + argc);
   cli::Action action;
   CLI::App app{cli::about, "outbox"};
   app.formatter(cli::help_formatter());

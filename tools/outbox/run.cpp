@@ -26,7 +26,7 @@ constexpr milliseconds between_looks{200};
 constexpr std::chrono::seconds between_metrics{15};
 
 // A dispatcher, and what was last said of it.
-struct Lane {
+struct RunningDispatcher {
   std::string name;
   std::unique_ptr<outbox::Dispatcher> dispatcher;
   bool was_paused = false;
@@ -84,15 +84,16 @@ class Service {
       options.back().observer = [this](const outbox::Notice& notice) { tell(notice); };
     }
     for (std::size_t i = 0; i < served.size(); ++i) {
-      lanes_.push_back({served[i].name, of_section(served[i], flags_, [&] {
-                          return std::make_unique<outbox::Dispatcher>(
-                              outbox::DatabaseFile{globals_.db}, std::move(endpoints[i]),
-                              std::move(options[i]));
-                        })});
+      dispatchers_.push_back({served[i].name, of_section(served[i], flags_, [&] {
+                                return std::make_unique<outbox::Dispatcher>(
+                                    outbox::DatabaseFile{globals_.db}, std::move(endpoints[i]),
+                                    std::move(options[i]));
+                              })});
     }
     write_metrics(db);
-    notify_systemd("READY=1\nSTATUS=serves " + grouped(static_cast<std::int64_t>(lanes_.size())) +
-                   (lanes_.size() == 1 ? " destination" : " destinations"));
+    notify_systemd("READY=1\nSTATUS=serves " +
+                   grouped(static_cast<std::int64_t>(dispatchers_.size())) +
+                   (dispatchers_.size() == 1 ? " destination" : " destinations"));
   }
 
   void run(const sigset_t& stop_signals) {
@@ -139,13 +140,13 @@ class Service {
   }
 
   void look() {
-    for (Lane& lane : lanes_) {
-      const bool is_paused = lane.dispatcher->stats().is_paused;
-      if (is_paused != lane.was_paused) {
-        log_.say(lane.name, is_paused ? "paused" : "unpaused",
+    for (RunningDispatcher& running : dispatchers_) {
+      const bool is_paused = running.dispatcher->stats().is_paused;
+      if (is_paused != running.was_paused) {
+        log_.say(running.name, is_paused ? "paused" : "unpaused",
                  is_paused ? "paused by a person" : "resumed by a person");
       }
-      lane.was_paused = is_paused;
+      running.was_paused = is_paused;
     }
   }
 
@@ -153,7 +154,8 @@ class Service {
     if (flags_.metrics_file.empty()) return;
     try {
       outbox::PrometheusOptions options;
-      for (const Lane& lane : lanes_) options.dispatchers.push_back(lane.dispatcher.get());
+      for (const RunningDispatcher& running : dispatchers_)
+        options.dispatchers.push_back(running.dispatcher.get());
       write_whole(flags_.metrics_file, outbox::prometheus_text(db, options));
     } catch (const std::exception& error) {  // deliveries matter more
       log_.say("all", "metrics_trouble", error.what());
@@ -169,10 +171,10 @@ class Service {
   }
 
   bool has_work(SQLite::Database& db) try {
-    for (const Lane& lane : lanes_) {
-      const outbox::Stats stats = lane.dispatcher->stats();
+    for (const RunningDispatcher& running : dispatchers_) {
+      const outbox::Stats stats = running.dispatcher->stats();
       if (!stats.is_active || stats.is_paused || !stats.hold.empty()) continue;
-      if (status_of(db, lane.name).counts.due > 0) return true;
+      if (status_of(db, running.name).counts.due > 0) return true;
     }
     return false;
   } catch (const std::exception&) {  // a database in trouble is nothing to wait for
@@ -180,13 +182,13 @@ class Service {
   }
 
   void stop(SteadyClock::time_point deadline) {
-    for (const Lane& lane : lanes_) {
+    for (const RunningDispatcher& running : dispatchers_) {
       const auto left = std::chrono::ceil<milliseconds>(deadline - SteadyClock::now());
-      const bool is_clean = lane.dispatcher->stop(std::max(left, milliseconds{0}));
-      const outbox::Stats stats = lane.dispatcher->stats();
+      const bool is_clean = running.dispatcher->stop(std::max(left, milliseconds{0}));
+      const outbox::Stats stats = running.dispatcher->stats();
       const auto number = [](std::uint64_t n) { return grouped(static_cast<std::int64_t>(n)); };
       log_.say(
-          lane.name, "stopped",
+          running.name, "stopped",
           "stopped: " + number(stats.delivered) + " delivered, " + number(stats.dead) + " dead, " +
               number(stats.requests) + " requests" +
               (is_clean ? "" : "; requests under way were given up, their events stay pending"));
@@ -196,7 +198,8 @@ class Service {
   const RunFlags flags_;
   const Globals globals_;
   RunLog log_;
-  std::vector<Lane> lanes_ = {};  // their observers use the log, so they die first
+  std::vector<RunningDispatcher> dispatchers_ =
+      {};  // their observers use the log, so they die first
 };
 
 ExitCode say_what_would_be_served(const std::vector<Served>& served, const RunFlags& flags,
@@ -210,8 +213,8 @@ ExitCode say_what_would_be_served(const std::vector<Served>& served, const RunFl
   return done;
 }
 
-ExitCode run(const CLI::App& command, RunFlags flags, Globals globals) {
-  const std::vector<Served> served = read_config(command, flags, globals);
+ExitCode run(RunFlags flags, Globals globals) {
+  const std::vector<Served> served = read_config(flags, globals);
   if (globals.is_dry_run) return say_what_would_be_served(served, flags, globals);
   // Blocked before the dispatchers' threads are made, and waited for below.
   sigset_t stop_signals;
@@ -244,9 +247,8 @@ void add_run(CLI::App& app, const Globals& globals, Action& action) {
   command->add_option("--config", flags->config, "Read the options from this file")
       ->envname("OUTBOX_CONFIG")
       ->check(not_empty);
-  command->callback([command, &globals, &action, flags] {
-    action = [command, &globals, flags] { return run(*command, *flags, globals); };
-  });
+  command->callback(
+      [&globals, &action, flags] { action = [&globals, flags] { return run(*flags, globals); }; });
 }
 
 }  // namespace cli

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <system_error>
@@ -44,6 +43,8 @@ void parse(const RunFlags& flags, const std::string& section, std::vector<std::s
   }
 }
 
+constexpr auto section_begin = "++";  // what CLI11 calls the item
+
 std::vector<CLI::ConfigItem> items_in(const RunFlags& flags) {
   std::error_code trouble;  // a missing file is found below
   if (std::filesystem::is_directory(flags.config, trouble)) refuse(flags, "", "is a folder");
@@ -51,12 +52,12 @@ std::vector<CLI::ConfigItem> items_in(const RunFlags& flags) {
   if (!file) refuse(flags, "", "cannot be opened: " + std::generic_category().message(errno));
   try {
     std::vector<CLI::ConfigItem> items = CLI::ConfigTOML{}.from_config(file);
-    // The marks of sections, which CLI11 leaves for commands.
-    std::erase_if(
-        items, [](const CLI::ConfigItem& item) { return item.name == "++" || item.name == "--"; });
+    // CLI11's marks of where a section ends; that of where one begins stays.
+    std::erase_if(items, [](const CLI::ConfigItem& item) { return item.name == "--"; });
     // Never with the text: it may be a token that stands in the wrong place.
     const auto is_name = [](const CLI::ConfigItem& item) {
-      return item.name.find_first_not_of("abcdefghijklmnopqrstuvwxyz-") == std::string::npos;
+      return item.name == section_begin ||
+             item.name.find_first_not_of("abcdefghijklmnopqrstuvwxyz-") == std::string::npos;
     };
     const auto wrong = std::find_if_not(items.begin(), items.end(), is_name);
     if (wrong != items.end()) {
@@ -69,13 +70,11 @@ std::vector<CLI::ConfigItem> items_in(const RunFlags& flags) {
   }
 }
 
-// On the command line: what the environment says is farther away than the file.
-bool was_given(const CLI::App& command, const std::string& flag) {
-  const CLI::Option* const option = command.get_option_no_throw(flag);
-  if (option == nullptr || option->count() == 0) return false;
-  const char* const usual =
-      option->get_envname().empty() ? nullptr : std::getenv(option->get_envname().c_str());
-  return usual == nullptr || option->results() != std::vector<std::string>{usual};
+// On the command line. CLI11 does not tell it from the environment, which is farther than the file.
+bool was_given(const Globals& globals, const std::string& flag) {
+  return std::any_of(globals.words.begin(), globals.words.end(), [&](const std::string& word) {
+    return word == flag || word.starts_with(flag + "=");
+  });
 }
 
 bool is_of_a_destination(const std::string& name) {
@@ -103,7 +102,7 @@ void add_run_options(CLI::App& command, RunFlags& flags) {
   command.add_flag("--log-requests", flags.logs_requests, "Log each request that delivers, too");
 }
 
-std::vector<Served> read_config(const CLI::App& command, RunFlags& flags, Globals& globals) {
+std::vector<Served> read_config(RunFlags& flags, Globals& globals) {
   if (flags.config.empty()) return {{globals.destination_to_send(), flags.sending}};
   std::vector<std::string> top;
   std::vector<std::pair<std::string, std::vector<std::string>>> sections;
@@ -112,20 +111,25 @@ std::vector<Served> read_config(const CLI::App& command, RunFlags& flags, Global
       if (is_of_a_destination(item.name)) {
         refuse(flags, "", item.name + " belongs to a destination: write it below [track], say");
       }
-      if (!was_given(command, "--" + item.name)) top.push_back(argument_of(item));
+      if (!was_given(globals, "--" + item.name)) top.push_back(argument_of(item));
       continue;
     }
-    if (sections.empty() || sections.back().first != item.parents.front()) {
-      sections.push_back({item.parents.front(), {}});
-    }
-    if (!was_given(command, "--" + item.name)) sections.back().second.push_back(argument_of(item));
+    const std::string& name = item.parents.front();
+    if (item.parents.size() > 1) refuse(flags, name, "a destination's name has no dot");
+    if (item.name == section_begin) {
+      const bool is_there = std::any_of(sections.begin(), sections.end(),
+                                        [&](const auto& one) { return one.first == name; });
+      if (is_there) refuse(flags, name, "stands there twice");
+      sections.push_back({name, {}});
+    } else if (!was_given(globals, "--" + item.name))
+      sections.back().second.push_back(argument_of(item));
   }
   std::string db;
   parse(flags, "", std::move(top), [&](CLI::App& options) {
     options.add_option("--db", db);
     add_run_options(options, flags);
   });
-  if (!db.empty() && !was_given(*command.get_parent(), "--db")) globals.db = db;
+  if (!db.empty() && !was_given(globals, "--db")) globals.db = db;
   std::vector<Served> served;
   for (auto& [name, arguments] : sections) {
     if (!globals.destination.empty() && globals.destination != name) continue;

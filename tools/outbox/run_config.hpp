@@ -32,6 +32,6 @@ void add_run_options(CLI::App& command, RunFlags& flags);
 /// Reads the file that `flags.config` names, if it names one: its first part into `flags` and
 /// `globals` where nothing else was said, and a section for each destination, with the flags as
 /// their defaults. Without sections it is the destination of the flags alone. Throws: `Failure`.
-std::vector<Served> read_config(const CLI::App& command, RunFlags& flags, Globals& globals);
+std::vector<Served> read_config(RunFlags& flags, Globals& globals);
 
 }  // namespace cli

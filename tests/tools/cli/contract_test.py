@@ -1042,8 +1042,30 @@ class RunOptions(CliTest):
         self.cli("run", "--config", config, "--timeout", "3s", environment=variables, db=False)
         self.cli("enqueue", text=event("u2"))
         self.cli("run", "--config", config, "--timeout", "3s", "--url", flag.url, environment=variables, db=False)
-        self.assertEqual((flag.end(), section.end(), environment.end()), (1, 1, 0))
+        self.assertEqual((flag.end(), section.end()), (1, 1))
+        # Also a flag that says what the environment says.
+        self.cli("enqueue", text=event("u3"))
+        self.cli("run", "--config", config, "--timeout", "3s", f"--url={environment.url}", environment=variables, db=False)
+        self.assertEqual(environment.end(), 1)
         self.assertFalse(pathlib.Path(other).exists())
+
+    def test_each_section_is_a_destination_whatever_it_holds(self):
+        config = self.folder / "outbox.toml"
+        variables = self.environment(OUTBOX_TOKEN="token")
+        for name in ("crm", "track"):
+            self.cli("enqueue", "--destination", name, text=event("u1"))
+
+        def said(text, code=0):
+            config.write_text(text)
+            finished = self.cli("run", "--dry-run", "--config", config, environment=variables, code=code)
+            return finished.err if code else finished.out
+
+        self.assertEqual(said("[crm]\n"), "would serve crm: 1 event due\n")
+        self.assertEqual(said("[track]\n[crm]\n"), "would serve track: 1 event due\nwould serve crm: 1 event due\n")
+        self.assertIn("[track]: stands there twice", said("[track]\n[crm]\n[track]\n", 2))
+        self.assertIn("[track]: stands there twice", said("[track]\n[track]\n", 2))
+        self.assertIn("[crm]: a destination's name has no dot", said("[crm.prod]\n", 2))
+        self.assertIn("[track]: a destination's name has no dot", said("[track]\nurl.x = \"y\"\n", 2))
 
     def test_a_line_of_the_file_is_never_shown(self):
         config = self.folder / "outbox.toml"
@@ -1053,6 +1075,17 @@ class RunOptions(CliTest):
             self.assertIn("neither NAME = VALUE nor [DESTINATION]", finished.err)
             self.assertNotIn("s3cret", finished.err)
         self.assertIn("is a folder", self.cli("run", "--config", self.folder, code=2).err)
+
+    def test_a_check_that_fails_says_so_in_the_format_that_was_asked_for(self):
+        missing = self.folder / "missing.db"
+        plain = self.cli("check", "--db", missing, db=False, code=3)
+        self.assertTrue(plain.out.startswith("OUTBOX UNKNOWN - "))
+        said = json.loads(self.cli("check", "--json", "--db", missing, db=False, code=3).out)
+        self.assertEqual((said["health"], said["code"]), ("UNKNOWN", 3))
+        self.assertIn("missing.db", said["problems"][0]["text"])
+        metrics = self.cli("check", "--prometheus", "--db", missing, db=False, code=3)
+        self.assertEqual(metrics.out, "")
+        self.assertIn("missing.db", metrics.err)
 
     def test_a_hold_that_was_there_before_is_told(self):
         refusing = self.endpoint("--status", "503")
