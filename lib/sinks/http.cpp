@@ -43,44 +43,51 @@ core::Arrival arrival_of(CURLcode result, CURL* easy) {
 
 }  // namespace
 
-HttpTransfer::HttpTransfer(const HttpTarget& target, Sockets& sockets)
-    : sockets_{sockets}, has_proxy_{require_proxy(target)}, easy_{curl_easy_init()} {
+HttpTransfer::HttpTransfer(HttpTarget target, Sockets& sockets)
+    : target_{std::move(target)}, sockets_{sockets}, easy_{curl_easy_init()} {
   if (!easy_) throw std::bad_alloc{};
   sockets.watch(easy_.get());
-  set_target(target);
+  set_up();
+  set_url();
 }
 
-void HttpTransfer::set_target(const HttpTarget& target) {
-  CURL* const easy = easy_.get();
-  const auto set = [easy](CURLoption option, auto value) {
-    if (curl_easy_setopt(easy, option, value) != CURLE_OK) {
-      throw std::runtime_error{"outbox: libcurl refuses option " + std::to_string(option)};
-    }
-  };
-  const UrlFacts facts = require_url(target.url);
-  set(CURLOPT_URL, target.url.c_str());
+template <class Value>
+void HttpTransfer::set(CURLoption option, Value value) {
+  const CURLcode code = curl_easy_setopt(easy_.get(), option, value);
+  if (code == CURLE_OUT_OF_MEMORY) throw std::bad_alloc{};
+  if (code != CURLE_OK) {
+    throw std::runtime_error{"outbox: libcurl refuses option " + std::to_string(option)};
+  }
+}
+
+// What depends on the URL: a service may have several.
+void HttpTransfer::set_url() {
+  has_proxy_ = require_proxy(target_);
+  const UrlFacts facts = require_url(target_.url);
+  set(CURLOPT_URL, target_.url.c_str());
   set(CURLOPT_PROTOCOLS_STR, facts.is_https ? "https" : "http");
+  const bool is_direct = facts.is_loopback || target_.proxy == "none";
+  const char* const environments = nullptr;
+  set(CURLOPT_PROXY, is_direct ? "" : target_.proxy.empty() ? environments : target_.proxy.c_str());
+}
+
+void HttpTransfer::set_up() {
   set(CURLOPT_FOLLOWLOCATION, 0L);  // a redirect would carry the token elsewhere
   set(CURLOPT_POST, 1L);
   set(CURLOPT_HTTP_VERSION, long{CURL_HTTP_VERSION_1_1});
   set(CURLOPT_SSLVERSION, long{CURL_SSLVERSION_TLSv1_2});
   set(CURLOPT_SSL_VERIFYPEER, 1L);
   set(CURLOPT_SSL_VERIFYHOST, 2L);
-  if (!target.ca_file.empty()) set(CURLOPT_CAINFO, target.ca_file.c_str());
+  if (!target_.ca_file.empty()) set(CURLOPT_CAINFO, target_.ca_file.c_str());
   set(CURLOPT_NETRC, long{CURL_NETRC_IGNORED});
   set(CURLOPT_NOSIGNAL, 1L);
-  set(CURLOPT_CONNECTTIMEOUT_MS, static_cast<long>(target.connect_timeout.count()));
-  set(CURLOPT_TIMEOUT_MS, static_cast<long>(target.timeout.count()));
+  set(CURLOPT_CONNECTTIMEOUT_MS, static_cast<long>(target_.connect_timeout.count()));
+  set(CURLOPT_TIMEOUT_MS, static_cast<long>(target_.timeout.count()));
   set(CURLOPT_TCP_KEEPALIVE, 1L);
   // Below the keep-alive of usual servers: a request on a connection that the server closes at that
   // moment has an unknown outcome, and libcurl may send it again by itself.
   set(CURLOPT_MAXAGE_CONN, 30L);
   set(CURLOPT_MAXLIFETIME_CONN, 600L);  // certificates are looked at again
-  if (facts.is_loopback || target.proxy == "none") {
-    set(CURLOPT_PROXY, "");
-  } else if (!target.proxy.empty()) {
-    set(CURLOPT_PROXY, target.proxy.c_str());
-  }
   // A proxy's own headers are not the endpoint's: its Retry-After says nothing.
   set(CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
   // Asks for a body as it is, and still reads what an endpoint or a proxy compresses unasked.
@@ -119,7 +126,10 @@ void HttpTransfer::prepare(std::uint64_t token, const std::string& url, std::str
     list = longer;
   }
   headers_.reset(list);
-  if (curl_easy_setopt(easy_.get(), CURLOPT_URL, url.c_str()) != CURLE_OK) throw std::bad_alloc{};
+  if (url != target_.url) {
+    target_.url = url;
+    set_url();
+  }
   curl_easy_setopt(easy_.get(), CURLOPT_HTTPHEADER, list);
   curl_easy_setopt(easy_.get(), CURLOPT_POSTFIELDS, body_.data());  // borrowed, not copied
   curl_easy_setopt(easy_.get(), CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(body_.size()));

@@ -52,7 +52,7 @@ bool require_proxy(const HttpTarget& target);
 /// not move: libcurl points into it.
 class HttpTransfer {
  public:
-  HttpTransfer(const HttpTarget& target, Sockets& sockets);
+  HttpTransfer(HttpTarget target, Sockets& sockets);
   HttpTransfer(const HttpTransfer&) = delete;
   HttpTransfer& operator=(const HttpTransfer&) = delete;
 
@@ -82,8 +82,12 @@ class HttpTransfer {
 
   static std::size_t on_body(char* data, std::size_t size, std::size_t count, void* self);
   static std::size_t on_header(char* data, std::size_t size, std::size_t count, void* self);
-  void set_target(const HttpTarget& target);
+  template <class Value>
+  void set(CURLoption option, Value value);
+  void set_up();
+  void set_url();
 
+  HttpTarget target_;  // with the URL of the newest request
   Sockets& sockets_;
   bool has_proxy_ = false;
   std::unique_ptr<CURL, CloseEasy> easy_;

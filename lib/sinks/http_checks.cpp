@@ -2,6 +2,8 @@
 
 #include <chrono>
 
+#include "core/encoding.hpp"
+#include "core/http/sha256.hpp"
 #include "sinks/address.hpp"
 
 namespace outbox::sinks {
@@ -12,6 +14,18 @@ void require_allowed(const std::string& url, PlainHttp plain_http) {
   const UrlFacts facts = require_url(url);
   require(facts.is_https || facts.is_loopback || plain_http == PlainHttp::to_anyone,
           "url: plain http:// goes only to loopback, since it would show the token to the network");
+}
+
+std::string with_fingerprint(const std::string& url, std::size_t shown) {
+  constexpr std::size_t letters = 16;
+  if (shown >= url.size()) return url;
+  const core::Digest digest = core::sha256(url.substr(shown));
+  return url.substr(0, shown) + "…" + core::hex(core::bytes_of(digest)).substr(0, letters);
+}
+
+std::string without_query(const std::string& url) {
+  const std::size_t query = url.find('?');
+  return query == std::string::npos ? url : with_fingerprint(url, query + 1);
 }
 
 void require_target(const HttpTarget& target, PlainHttp plain_http) {

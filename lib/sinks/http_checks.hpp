@@ -2,6 +2,7 @@
 
 // What is asked of the options of every HTTP service. Throws: `std::invalid_argument`.
 
+#include <cstddef>
 #include <string>
 #include <vector>
 
@@ -12,6 +13,12 @@ namespace outbox::sinks {
 
 /// http(s), without user, password and fragment, and plain HTTP only where that is allowed.
 void require_allowed(const std::string& url, PlainHttp plain_http);
+/// `url` for `Sink::name`, which the database keeps: what stands behind its first `shown`
+/// characters may hold a secret, and is a fingerprint there, so that another one is noticed.
+std::string with_fingerprint(const std::string& url, std::size_t shown);
+/// The same, from the query on.
+std::string without_query(const std::string& url);
+
 /// Its URL as above, its timeouts and its proxy.
 void require_target(const HttpTarget& target, PlainHttp plain_http);
 void require_meanings(const std::vector<StatusMeaning>& meanings);

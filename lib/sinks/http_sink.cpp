@@ -1,7 +1,6 @@
 #include "sinks/http_sink.hpp"
 
 #include <algorithm>
-#include <functional>
 #include <new>
 #include <utility>
 
@@ -23,14 +22,6 @@ HttpSink::~HttpSink() {
   abort();
   idle_.clear();
   multi_.reset();
-}
-
-std::string HttpSink::name() const {
-  // A query may hold a secret: of it only a fingerprint, so that a change of it is a change.
-  const std::size_t query = service_.target.url.find('?');
-  if (query == std::string::npos) return service_.target.url;
-  return service_.target.url.substr(0, query) + "?…" +
-         std::to_string(std::hash<std::string>{}(service_.target.url.substr(query)));
 }
 
 // Also when a multi handle takes nothing any more: for want of memory libcurl (7.88) may leave one
@@ -62,7 +53,7 @@ void HttpSink::submit(std::uint64_t token, Batch batch) {
 void HttpSink::start(std::uint64_t token, HttpRequest request) {
   // An answer that nobody asked for, on a connection that has idled, would be taken for the answer
   // to this request. While others are under way, they may be using what idles here.
-  const bool is_plain = service_.target.url.rfind("http:", 0) == 0;
+  const bool is_plain = request.url.rfind("http:", 0) == 0;
   const bool has_unasked = is_plain && under_way_.empty() && sockets_.have_unasked_bytes();
   std::unique_ptr<HttpTransfer> transfer = idle_transfer();
   transfer->avoid_idle_connections(has_unasked);

@@ -28,6 +28,7 @@ struct HttpRequest {
 
 /// What makes the sink one for a certain service.
 struct HttpService {
+  std::string name;  // as `Sink::name`
   HttpTarget target;
   BatchRules rules;
   core::AnswerBodies bodies;
@@ -46,7 +47,7 @@ class HttpSink final : public Sink {
   HttpSink(const HttpSink&) = delete;
   HttpSink& operator=(const HttpSink&) = delete;
 
-  std::string name() const override;
+  std::string name() const override { return service_.name; }
   BatchRules batch_rules() const override { return service_.rules; }
   void submit(std::uint64_t token, Batch batch) override;
   std::vector<Reply> collect(std::chrono::milliseconds time_max) override;

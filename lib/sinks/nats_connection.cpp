@@ -178,7 +178,7 @@ struct NatsConnection::Client {
   using Message = std::unique_ptr<natsMsg, DestroyMessage>;
   struct Added {
     Message message;
-    const char* id;
+    std::string id;
   };
   ~Client() {
     jsCtx_Destroy(jetstream);
@@ -221,7 +221,7 @@ void NatsConnection::look_at_stream(const NatsOptions& options) {
   require_stream(client_->jetstream, options);
 }
 
-void NatsConnection::add(const NatsMessage& message) {
+void NatsConnection::add(NatsMessage message) {
   natsMsg* made = nullptr;
   natsStatus status = natsMsg_Create(&made, message.subject.c_str(), nullptr, message.body.data(),
                                      static_cast<int>(message.body.size()));
@@ -230,7 +230,7 @@ void NatsConnection::add(const NatsMessage& message) {
     if (status == NATS_OK) status = natsMsgHeader_Set(made, name.c_str(), value.c_str());
   }
   if (status != NATS_OK) must(status);
-  client_->added.push_back({std::move(owned), message.id});
+  client_->added.push_back({std::move(owned), std::move(message.id)});
 }
 
 // All are written down before the first one goes, so that the answers, which begin to come
@@ -242,7 +242,7 @@ void NatsConnection::send(std::uint64_t token, NatsFlights::Time now, NatsFlight
   for (const Client::Added& one : added) addresses.push_back(one.message.get());
   flights_->begin(token, addresses, now, deadline);
   for (std::size_t i = 0; i < added.size(); ++i) {
-    client_->publishing.MsgId = added[i].id;
+    client_->publishing.MsgId = added[i].id.c_str();
     natsMsg* message = added[i].message.release();
     const natsStatus status =
         js_PublishMsgAsync(client_->jetstream, &message, &client_->publishing);

@@ -25,7 +25,7 @@ class NatsTrouble : public std::runtime_error {
 /// A message, on its way to the client library.
 struct NatsMessage {
   const std::string& subject;
-  const char* id = nullptr;
+  std::string id = {};
   MessageHeaders headers = {};
   std::string_view body = {};
 };
@@ -42,8 +42,8 @@ class NatsConnection {
   NatsConnection& operator=(const NatsConnection&) = delete;
 
   NatsFlights& flights() { return *flights_; }
-  /// Copies a message for the next `send`; its id must live until then.
-  void add(const NatsMessage& message);
+  /// Copies a message for the next `send`.
+  void add(NatsMessage message);
   /// Hands the messages that were added to the client library; what becomes of them is told to the
   /// flights, in their order.
   void send(std::uint64_t token, NatsFlights::Time now, NatsFlights::Time deadline);

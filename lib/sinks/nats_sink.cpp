@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "core/http/signature.hpp"
 #include "sinks/nats_message.hpp"
 #include "sinks/nats_outcome.hpp"
 #include "sinks/secret_source.hpp"
@@ -53,7 +54,7 @@ void NatsSink::add_messages(const Batch& batch) {
       kind = &event.kind;
     }
     connection_->add({.subject = subject,
-                      .id = event.event_id.c_str(),
+                      .id = core::message_id(event.event_id),
                       .headers = nats_headers(event, options_),
                       .body = batch.payload(event)});
   }

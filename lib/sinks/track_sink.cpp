@@ -88,10 +88,19 @@ class TrackCalls {
   Credentials credentials_;
 };
 
+std::string name_of(const TrackApi& options) {
+  std::string name = without_query(options.url);
+  for (const std::string* const url : {&options.identify_url, &options.group_url}) {
+    if (!url->empty()) name += " " + without_query(*url);
+  }
+  return name;
+}
+
 }  // namespace
 
 HttpService track_service(TrackApi options) {
-  return {.target = target_of(options),
+  return {.name = name_of(options),
+          .target = target_of(options),
           .rules = {},
           .bodies = core::AnswerBodies::of_track_api,
           .meanings = options.meanings,

@@ -223,12 +223,21 @@ std::vector<SecretSource> secrets_of(const Webhook& options) {
   return secrets;
 }
 
+// Many services put a secret into the path.
+std::string name_of(const Webhook& options) {
+  const std::size_t host = options.url.find("://");
+  const std::size_t path = options.url.find('/', host == std::string::npos ? 0 : host + 3);
+  return path == std::string::npos ? without_query(options.url)
+                                   : with_fingerprint(options.url, path + 1);
+}
+
 }  // namespace
 
 HttpService webhook_service(Webhook options) {
   BatchRules rules{.mixes_kinds = true, .takes_any_object = true};
   if (takes_one_event(options.format)) rules.events_max = 1;
-  return {.target = target_of(options),
+  return {.name = name_of(options),
+          .target = target_of(options),
           .rules = rules,
           .bodies = core::AnswerBodies::ignored,
           .meanings = options.meanings,

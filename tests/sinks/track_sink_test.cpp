@@ -22,14 +22,18 @@ sinks::HttpSink sink_for(const std::string& url, Credentials credentials = beare
       sinks::track_service({.credentials = std::move(credentials), .url = url, .timeout = 5s})};
 }
 
-Outcome send(Sink& sink, std::string body) {
-  sink.submit(1, {.body = std::move(body)});
+Outcome send(Sink& sink, Batch batch) {
+  sink.submit(1, std::move(batch));
   const auto deadline = std::chrono::steady_clock::now() + 20s;
   while (std::chrono::steady_clock::now() < deadline) {
     for (Sink::Reply& reply : sink.collect(1s)) return std::move(reply.outcome);
   }
   FAIL("no outcome");
   return {};
+}
+
+Outcome send(Sink& sink, std::string body) {
+  return send(sink, Batch{.body = std::move(body)});
 }
 
 // Sent, and no answer: it may have been accepted.
@@ -74,6 +78,25 @@ TEST_CASE("a batch arrives byte for byte, with the token and the type") {
   CHECK(requests[0].api_key.empty());
   CHECK(requests[0].content_type == "application/json");
   CHECK(requests[0].user_agent == std::string{"outbox/"} + version());
+}
+
+TEST_CASE("each address of the API is reached by its own protocol, and is a part of the name") {
+  const TrackServer server;
+  const std::string there = "://127.0.0.1:" + std::to_string(server.port()) + "/api/";
+  sinks::HttpSink sink{sinks::track_service({.credentials = bearer("t"),
+                                             .url = "http" + there + "track",
+                                             .identify_url = "https" + there + "identify",
+                                             .timeout = 5s})};
+  CHECK(sink.name() == "http" + there + "track https" + there + "identify");
+
+  CHECK(send(sink, batch_of("u")).verdict == Verdict::delivered);
+  Batch identify{.body = "[{}]"};
+  identify.events.push_back({.kind = "identify", .offset = 1, .bytes = 2});
+  const Outcome outcome = send(sink, std::move(identify));
+
+  CHECK(outcome.verdict == Verdict::unavailable);  // the server speaks no TLS
+  CHECK(outcome.reason.find("not supported") == std::string::npos);
+  CHECK(send(sink, batch_of("u")).verdict == Verdict::delivered);
 }
 
 TEST_CASE("a key goes into its own header") {

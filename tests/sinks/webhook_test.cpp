@@ -87,6 +87,16 @@ TEST_CASE("an event is sent as it was stored, with its id and its own headers") 
   CHECK(request.header("webhook-signature").empty());
 }
 
+TEST_CASE("an event id that SQL has filled with line breaks writes no header") {
+  Batch batch = one_event();
+  batch.events[0].event_id = "a\r\nX-Injected: yes\r\n\r\nPOST / HTTP/1.1\r\n\r\n";
+  const auto request = sent_as({}, batch);
+
+  CHECK(request.header("X-Injected").empty());
+  CHECK(request.header("webhook-id") == core::message_id(batch.events[0].event_id));
+  CHECK(request.body == R"({"n": 1})");
+}
+
 TEST_CASE("an array holds the events as they were stored") {
   const auto request = sent_as({.format = WebhookFormat::json_array}, two_events());
 
@@ -301,4 +311,16 @@ TEST_CASE("the example of docs/relay.md delivers to a webhook") {
   REQUIRE(receiver.requests().size() == 1);
   CHECK(receiver.requests()[0].header("ce-type") == "order.placed");
   CHECK_FALSE(receiver.requests()[0].header("webhook-signature").empty());
+}
+
+TEST_CASE("the name of a webhook, which the database keeps, tells neither its path nor its query") {
+  const auto name_of = [](const char* url) { return webhook({.url = url}).sink().name(); };
+  const std::string name = name_of("https://hooks.example.com/services/T0/S3CRET?key=S3CRET");
+
+  CHECK(name.starts_with("https://hooks.example.com/…"));
+  CHECK(name.find("S3CRET") == std::string::npos);
+  CHECK(name.find("services") == std::string::npos);
+  CHECK(name == name_of("https://hooks.example.com/services/T0/S3CRET?key=S3CRET"));
+  CHECK(name != name_of("https://hooks.example.com/services/T0/S3CRET?key=0ther"));
+  CHECK(name_of("https://hooks.example.com") == "https://hooks.example.com");
 }

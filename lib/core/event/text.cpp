@@ -4,6 +4,8 @@
 #include <cctype>
 #include <cstdint>
 
+#include "core/event/decode.hpp"
+
 namespace outbox::core {
 
 namespace {
@@ -51,15 +53,23 @@ bool is_deceptive(std::string_view sequence) {
 
 bool is_address_character(char c) {
   return (std::isalnum(static_cast<unsigned char>(c)) != 0) || (c & 0x80) != 0 ||
-         std::string_view{".!#$%&*+-/=?^_`{|}~"}.find(c) != std::string_view::npos;
+         std::string_view{".!#$%&*+-/=?^_`{|}~'"}.find(c) != std::string_view::npos;
 }
 
-// Keeps the first letter of what stands before each '@'.
+// Of what stands before each '@' the first character stays, and of a quoted name (RFC 5322, 3.4.1)
+// the quote.
 std::string with_masked_addresses(std::string_view text) {
   std::string masked;
   std::size_t word = 0;  // where in `masked` the current address-like word begins
   for (const char c : text) {
-    if (c == '@' && masked.size() > word) masked.replace(word + 1, std::string::npos, "**");
+    const bool is_quoted = c == '@' && masked.size() > 1 && masked.back() == '"';
+    const std::size_t quote = is_quoted ? masked.rfind('"', masked.size() - 2) : std::string::npos;
+    if (quote != std::string::npos) {
+      masked.replace(quote + 1, std::string::npos, "**");
+    } else if (c == '@' && masked.size() > word) {
+      const std::size_t first = std::max<std::size_t>(sequence_length(masked, word), 1);
+      masked.replace(word + first, std::string::npos, "**");
+    }
     masked += c;
     if (!is_address_character(c)) word = masked.size();
   }
@@ -91,6 +101,19 @@ std::string sanitised(std::string_view text, std::size_t bytes_max) {
     i += sequence.size();
   }
   return clean;
+}
+
+bool hides_address(std::string_view text) {
+  const auto addresses_in = [](std::string_view view) {
+    return std::count(view.begin(), view.end(), '@');
+  };
+  const auto in_sight = addresses_in(text);
+  std::string view{text};
+  for (int i = 0; i < decodings_max; ++i) {
+    view = decoded(view);
+    if (addresses_in(view) > in_sight) return true;
+  }
+  return false;
 }
 
 std::string_view trimmed(std::string_view text) {

@@ -17,6 +17,10 @@ std::optional<std::size_t> first_invalid_utf8(std::string_view text);
 /// cut to `bytes_max`.
 std::string sanitised(std::string_view text, std::size_t bytes_max);
 
+/// Whether `text` holds an '@' in JSON escapes, percent-encoding or HTML references: an address
+/// that `sanitised` would not see.
+bool hides_address(std::string_view text);
+
 /// Whether `text` quotes `secret`: its first 12 characters or all of a shorter one, as they are or
 /// in JSON escapes, percent-encoding (twice, too), HTML references, base64 or hex, in any case.
 /// False for a secret of less than 4 characters.

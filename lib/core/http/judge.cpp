@@ -30,7 +30,8 @@ std::string kept(const std::string& text, const std::vector<std::string>& secret
   const bool is_quoted =
       std::any_of(secrets.begin(), secrets.end(),
                   [&](const std::string& secret) { return quotes_secret(text, secret); });
-  return is_quoted ? "(it quotes the credential)" : sanitised(text, bytes_max);
+  if (is_quoted) return "(it quotes the credential)";
+  return hides_address(text) ? "(it holds an encoded address)" : sanitised(text, bytes_max);
 }
 
 std::string with_detail(std::string text, const std::string& detail) {

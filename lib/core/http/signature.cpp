@@ -1,5 +1,6 @@
 #include "core/http/signature.hpp"
 
+#include <algorithm>
 #include <chrono>
 
 #include "core/encoding.hpp"
@@ -27,16 +28,22 @@ std::string webhook_signature(std::string_view key, std::string_view id, Instant
   return signature;
 }
 
+std::string message_id(std::string_view event_id) {
+  constexpr std::size_t size_max = 128;
+  const auto is_visible = [](char c) { return c > ' ' && c <= '~'; };
+  const bool is_fit = !event_id.empty() && event_id.size() <= size_max &&
+                      std::all_of(event_id.begin(), event_id.end(), is_visible);
+  return is_fit ? std::string{event_id} : "event_" + hex(bytes_of(sha256(event_id)));
+}
+
 std::string webhook_id(const std::vector<std::string_view>& event_ids) {
-  if (event_ids.size() == 1) return std::string{event_ids.front()};
+  if (event_ids.size() == 1) return message_id(event_ids.front());
   std::string all;
   for (const std::string_view id : event_ids) {
     all += id;
     all += '\n';
   }
-  std::string id = "batch_";
-  id += hex(bytes_of(sha256(all)));
-  return id;
+  return "batch_" + hex(bytes_of(sha256(all)));
 }
 
 std::string webhook_timestamp(Instant sent_at) {

@@ -19,7 +19,12 @@ std::optional<std::string> signing_key(std::string_view text);
 std::string webhook_signature(std::string_view key, std::string_view id, Instant sent_at,
                               std::string_view body);
 
-/// The same for the same events, whatever the try: the event id of one, or a digest of several. A
+/// What a receiver knows an event by, in a header: its event id, when that is 1 to 128 visible
+/// ASCII characters, else a digest of it. SQL may store any text as an event id, and with a line
+/// break in it an event could write headers, or a request, of its own.
+std::string message_id(std::string_view event_id);
+
+/// The same for the same events, whatever the try: the message id of one, or a digest of several. A
 /// receiver may drop what it knows, so part of a batch must not have the batch's id.
 std::string webhook_id(const std::vector<std::string_view>& event_ids);
 

@@ -39,6 +39,9 @@ TEST_CASE("a stored error holds no control, bidi or invalid byte") {
 TEST_CASE("a stored error masks what looks like an e-mail address") {
   CHECK(sanitised("user amy@achme.com is unknown", 256) == "user a**@achme.com is unknown");
   CHECK(sanitised("\"amy.frank+x@achme.com\",b@c", 256) == "\"a**@achme.com\",b**@c");
+  CHECK(sanitised("o'brien@achme.com", 256) == "o**@achme.com");
+  CHECK(sanitised("\"amy smith\"@achme.com", 256) == "\"**@achme.com");
+  CHECK(sanitised("éva@achme.com", 256) == "é**@achme.com");
   CHECK(sanitised("@ alone", 256) == "@ alone");
 }
 
@@ -50,4 +53,17 @@ TEST_CASE("a stored error is cut at a whole character") {
 TEST_CASE("white space around a text is cut") {
   CHECK(trimmed(" \t\r\n{} \n") == "{}");
   CHECK(trimmed(" \n ").empty());
+}
+
+TEST_CASE("an address is found in the encodings in which answers quote things") {
+  for (const char* const hidden :
+       {"amy%40achme.com", "amy%2540achme.com", "amy\\u0040achme.com", "amy\\x40achme.com",
+        "amy&#64;achme.com", "amy&#x40;achme.com", "b@c and amy%40achme.com"}) {
+    CAPTURE(hidden);
+    CHECK(hides_address(hidden));
+  }
+  for (const char* const plain : {"", "amy@achme.com", "100%", "a \\n b", "&#65; and %41"}) {
+    CAPTURE(plain);
+    CHECK_FALSE(hides_address(plain));
+  }
 }

@@ -128,6 +128,8 @@ TEST_CASE("a failure has a reason for people, and for nobody's terminal to obey"
         "HTTP 400: events[3].user_id:?[31m required");
   CHECK(judge(answer_of(200, R"({"success":false,"message":"no amy@achme.com"})")).reason ==
         "HTTP 200: no a**@achme.com");
+  CHECK(judge(answer_of(400, R"({"message":"/users?email=amy%40achme.com"})")).reason ==
+        "HTTP 400: (it holds an encoded address)");
   CHECK(judge(answer_of(400, R"({"message":")" + std::string(1000, 'x') + "\"}")).reason.size() ==
         256);
   CHECK(judge(answer_of(200, "<html>")).verdict == Verdict::misconfigured);

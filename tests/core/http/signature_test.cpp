@@ -77,6 +77,27 @@ TEST_CASE("the signature is over id, second and body") {
       "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=");
 }
 
+TEST_CASE("an event id that no header can hold is sent as its digest") {
+  const auto is_digest = [](const std::string& id) {
+    return id.size() == 6 + 64 && id.starts_with("event_") &&
+           id.find_first_not_of("0123456789abcdef", 6) == std::string::npos;
+  };
+  CHECK(message_id("01931a7e-0f4c-7c6d-b1a1-5d7f0c8f2f10") ==
+        "01931a7e-0f4c-7c6d-b1a1-5d7f0c8f2f10");
+  CHECK(message_id("!~") == "!~");
+  CHECK(message_id(std::string(128, 'a')) == std::string(128, 'a'));
+  CHECK(is_digest(message_id(std::string(129, 'a'))));
+  CHECK(is_digest(message_id("")));
+  CHECK(is_digest(message_id("a b")));
+  CHECK(is_digest(message_id("a\r\nX-Injected: yes")));
+  CHECK(is_digest(message_id("a\x7f")));
+  CHECK(is_digest(message_id("\xc3\xa9")));
+  CHECK(is_digest(message_id(std::string_view{"a\0b", 3})));
+  CHECK(message_id("a b") == message_id("a b"));
+  CHECK(message_id("a b") != message_id("a  b"));
+  CHECK(webhook_id({"a b"}) == message_id("a b"));
+}
+
 TEST_CASE("a batch's id is the same for the same events, and another for a part of them") {
   CHECK(webhook_id({"a"}) == "a");
   CHECK(webhook_id({"a", "b"}) == webhook_id({"a", "b"}));
