@@ -111,10 +111,13 @@ struct MoveReport {
 
 /// Pending and dead events of `from` become events of `to`, with the same ids and payloads: for a
 /// destination whose name was mistyped, or is renamed. Dead ones stay dead; pending ones begin
-/// anew, without refusals. Delivered and discarded ones stay.
+/// anew, without refusals. Delivered and discarded ones stay. Until it returns no dispatcher of
+/// `from` begins: it holds that one's lock. Ended half-way, it leaves each event at one of the two,
+/// and may be called again.
 ///
 /// Throws: `std::invalid_argument` when the two are one, or when a dispatcher serves `from` and it
-/// is not paused, or still has requests under way. The rest as `retry`.
+/// is not paused, or still has requests under way; `std::runtime_error` when that pause ends
+/// meanwhile, or somebody removes the lock file. The rest as `retry`.
 OUTBOX_API MoveReport move_events(ConnectionRef connection, const std::string& from,
                                   const std::string& to, const ChangeNote& note = {},
                                   Mode mode = Mode::apply, const Progress& progress = {});

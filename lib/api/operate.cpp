@@ -53,6 +53,24 @@ std::optional<ActiveDispatcher> wait_for_requests(sqlite3* db, system_clock::tim
   return std::nullopt;
 }
 
+// Since when `dispatcher` rests: a request under way would deliver to the one destination what is
+// moved to the other. Throws: `std::invalid_argument` when it does not rest.
+core::Instant require_rest(ConnectionRef connection, const std::string& from,
+                           const ActiveDispatcher& dispatcher) {
+  const Status now = status(connection, from);
+  const bool is_paused = !now.destinations.empty() && now.destinations.front().paused;
+  if (!is_paused) {
+    throw std::invalid_argument{"outbox: move: pid " + std::to_string(dispatcher.pid) +
+                                " dispatches " + from + ": pause it first, or stop that process"};
+  }
+  const auto since = std::chrono::floor<milliseconds>(now.destinations.front().paused->since);
+  if (dispatcher.in_flight_since || dispatcher.last_round <= since) {
+    throw std::invalid_argument{"outbox: move: " + from +
+                                " still has requests under way: try again"};
+  }
+  return since;
+}
+
 bool truncate_wal(sqlite3* db, SteadyClock::time_point deadline) {
   while (!storage::truncate_wal(db)) {
     if (left_until(deadline) == milliseconds{0}) return false;
@@ -99,24 +117,24 @@ MoveReport move_events(ConnectionRef connection, const std::string& from, const 
   core::require_destination_name(from);
   core::require_destination_name(to);
   if (from == to) throw std::invalid_argument{"outbox: move: to another destination than " + from};
-  const auto find_dispatcher = [&] {
-    return dispatch::active_dispatcher(storage::path_of(db), from);
+  const std::string path = storage::path_of(db);
+  dispatch::Lock lock{path, from};  // nobody begins to deliver while it is held
+  const bool is_held = mode == Mode::apply && !path.empty() && lock.try_acquire(core::system_now());
+  const auto dispatcher = is_held ? std::nullopt : dispatch::active_dispatcher(path, from);
+  std::optional<core::Instant> rests_since;
+  if (dispatcher) rests_since = dispatch::require_rest(connection, from, *dispatcher);
+  if (!is_held && !dispatcher && mode == Mode::apply && !path.empty()) {
+    throw std::runtime_error{"outbox: move: somebody has just had the lock of " + from +
+                             ": try again"};
+  }
+  const auto keep_and_tell = [&](std::int64_t events) {
+    if (is_held && !lock.keep({})) {
+      throw std::runtime_error{"outbox: move: somebody has removed the lock file of " + from +
+                               ", and not all of it is moved: move again"};
+    }
+    if (progress) progress(events);
   };
-  // A request under way would deliver to the one what is moved to the other.
-  const auto dispatcher = find_dispatcher();
-  const Status now = status(connection, from);
-  const bool is_paused = !now.destinations.empty() && now.destinations.front().paused;
-  if (dispatcher && !is_paused) {
-    throw std::invalid_argument{"outbox: move: pid " + std::to_string(dispatcher->pid) +
-                                " dispatches " + from + ": pause it first, or stop that process"};
-  }
-  if (dispatcher && (dispatcher->in_flight_since ||
-                     dispatcher->last_round <= now.destinations.front().paused->since)) {
-    throw std::invalid_argument{"outbox: move: " + from +
-                                " still has requests under way: try again"};
-  }
-  return storage::move_events(db, from, to, note, mode, progress,
-                              [&] { return find_dispatcher().has_value(); });
+  return storage::move_events(db, from, to, note, mode, keep_and_tell, rests_since);
 }
 
 std::int64_t prune(const DatabaseFile& database, const PruneOptions& options,

@@ -175,9 +175,10 @@ bool Lock::keep(std::optional<core::Instant> in_flight_since) {
   return true;
 }
 
-void Lock::tell_trouble(const std::string& trouble) {
+void Lock::tell_trouble(const std::string& trouble, std::optional<core::Instant> in_flight_since) {
   if (trouble == trouble_) return;
   trouble_ = trouble.substr(0, trouble.find('\n'));
+  in_flight_since_ = in_flight_since;
   if (is_held()) write_owner();
 }
 

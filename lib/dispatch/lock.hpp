@@ -29,13 +29,14 @@ class Lock {
   bool try_acquire(core::Instant now);
 
   /// Touches the file now and then, which is the heartbeat, and writes down since when a request is
-  /// under way.
+  /// under way or not recorded.
   /// False: someone has removed or replaced the file, so that another dispatcher may have been
   /// elected; the lock is given up. Requires: acquired.
   bool keep(std::optional<core::Instant> in_flight_since);
 
-  /// Writes down why the database cannot be used now, for people; empty: it can.
-  void tell_trouble(const std::string& trouble);
+  /// Writes down why the database cannot be used now, for people; empty: it can. Writing is a
+  /// heartbeat too, so it must be said what is under way.
+  void tell_trouble(const std::string& trouble, std::optional<core::Instant> in_flight_since);
 
   void release() noexcept;
   bool is_held() const { return file_ >= 0; }

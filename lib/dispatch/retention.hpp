@@ -29,7 +29,7 @@ class Retention {
     if (SteadyClock::now() < next_) return next_;
     milliseconds wait = between_chunks;
     try {
-      if (store.prune(now - *keep_)) wait = between_passes;
+      if (store.prune(now - *keep_, now)) wait = between_passes;
     } catch (const database_error& error) {  // busy, or a constraint or a trigger of the host's
       if (!error.is_busy()) wait = between_passes;
     }
@@ -40,7 +40,7 @@ class Retention {
   /// time.
   void run_until(storage::Store& store, core::Instant now, SteadyClock::time_point deadline) const {
     if (!keep_) return;
-    for (int i = 0; i < chunks_of_a_call && !store.prune(now - *keep_); ++i) {
+    for (int i = 0; i < chunks_of_a_call && !store.prune(now - *keep_, now); ++i) {
       if (left_until(deadline) == milliseconds{0}) return;
       std::this_thread::sleep_for(milliseconds{1});
     }

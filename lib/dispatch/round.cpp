@@ -107,8 +107,12 @@ void Round::wait(milliseconds time_max) try {
 
 std::optional<core::Instant> Round::in_flight_since() const {
   std::optional<core::Instant> oldest;
-  for (const auto& [token, request] : in_flight_) {
-    oldest = std::min(oldest.value_or(request.read_at), request.read_at);
+  const auto add = [&](core::Instant read_at) {
+    oldest = std::min(oldest.value_or(read_at), read_at);
+  };
+  for (const auto& [token, request] : in_flight_) add(request.read_at);
+  for (const Ended& ended : unrecorded_.ended) {
+    if (ended.read_at) add(*ended.read_at);
   }
   return oldest;
 }
@@ -175,7 +179,9 @@ void Round::take_in(std::vector<Sink::Reply> replies, std::vector<core::SentBatc
     batch.outcome = core::fit_to_keep(std::move(reply.outcome));
     const bool has_left =
         batch.outcome.verdict == Verdict::delivered && batch.outcome.events.empty();
-    ended.push_back({.taken = std::move(request.mapped().taken), .has_left = has_left});
+    ended.push_back({.taken = std::move(request.mapped().taken),
+                     .has_left = has_left,
+                     .read_at = request.mapped().read_at});
     sent.push_back(std::move(batch));
   }
 }

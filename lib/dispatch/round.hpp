@@ -78,7 +78,8 @@ class Round {
   /// There are answers for the next round.
   bool has_arrived() const { return !arrived_.empty(); }
   bool has_in_flight() const { return !in_flight_.empty(); }
-  /// When what the oldest request under way carries was read; none: nothing is under way.
+  /// When what the oldest request carries was read, of those under way and those whose answer is
+  /// not recorded yet: it may still be written into the log. None: there is no such request.
   std::optional<core::Instant> in_flight_since() const;
   /// Something was delivered or found dead and is not recorded yet.
   bool has_unrecorded() const { return !unrecorded_.changes.is_empty(); }
@@ -102,7 +103,8 @@ class Round {
   /// Events whose fate is known, and is to be recorded.
   struct Ended {
     storage::Taken taken;
-    bool has_left = false;  // all of them have left the ready part of the queue
+    bool has_left = false;                      // all of them have left the ready part of the queue
+    std::optional<core::Instant> read_at = {};  // as of their request; none: they had none
   };
   /// What a round has found before anything is sent.
   struct Gathered {

@@ -47,7 +47,7 @@ void Worker::note(const RoundReport& report) {
   stats_.is_paused = report.is_paused;
   stats_.hold = report.hold ? without_quotation(report.hold->reason) : std::string{};
   stats_.database_trouble.clear();
-  lock_->tell_trouble({});
+  lock_->tell_trouble({}, round_.in_flight_since());
 }
 
 // Keeps `what` for people. Tells the observer of it, unless the database is only busy.
@@ -57,7 +57,7 @@ void Worker::note_trouble(const char* what_text, bool is_busy) noexcept {
     std::unique_lock guard{mutex_};
     const bool is_new = std::exchange(stats_.database_trouble, what) != what;
     guard.unlock();
-    if (lock_ && !is_busy) lock_->tell_trouble(what);
+    if (lock_ && !is_busy) lock_->tell_trouble(what, round_.in_flight_since());
     if (is_new && !is_busy && is_running_) tell(Notice::Kind::database_trouble, what);
   } catch (...) {  // no memory for a text
   }

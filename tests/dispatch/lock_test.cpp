@@ -35,15 +35,17 @@ TEST_CASE("who looks learns why the database cannot be used, until it can again"
     return active_dispatcher(place.path, "track")->database_trouble;
   };
   CHECK(trouble().empty());
-  lock.tell_trouble("disk full\nsecond line");
+  lock.tell_trouble("disk full\nsecond line", {});
   CHECK(trouble() == "disk full");
   CHECK_FALSE(active_dispatcher(place.path, "track")->in_flight_since);
   REQUIRE(lock.keep(now));
   CHECK(active_dispatcher(place.path, "track")->in_flight_since == now);
   CHECK(trouble() == "disk full");
-  lock.tell_trouble("");
+  lock.tell_trouble("", now);
   CHECK(trouble().empty());
   CHECK(active_dispatcher(place.path, "track")->in_flight_since == now);
+  lock.tell_trouble("disk full", now + std::chrono::seconds{1});
+  CHECK(active_dispatcher(place.path, "track")->in_flight_since == now + std::chrono::seconds{1});
 }
 
 TEST_CASE("of two dispatchers of a destination one is elected, and the other when that one goes") {

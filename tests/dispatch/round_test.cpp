@@ -294,6 +294,23 @@ TEST_CASE("an answer that is lost for want of memory leaves its request's events
   CHECK(desk.run().delivered == 3);
 }
 
+TEST_CASE("a request counts as under way until its answer is recorded") {
+  Desk desk;
+  desk.app.enqueue_many(1);
+  const core::Instant read_at = desk.clock.now();
+  SQLite::Database host{desk.app.path(), SQLite::OPEN_READWRITE};
+  host.exec("begin immediate");
+  CHECK_THROWS_AS(desk.run(), database_error);
+
+  CHECK_FALSE(desk.round.has_in_flight());
+  CHECK(desk.round.in_flight_since() == read_at);
+
+  host.exec("commit");
+  desk.run();
+  CHECK_FALSE(desk.round.in_flight_since());
+  CHECK(desk.app.count("state = 'delivered'") == 1);
+}
+
 TEST_CASE("what is recorded late is counted") {
   Desk desk;
   desk.app.enqueue_many(2);

@@ -21,25 +21,35 @@ void World::pause_or_resume(std::size_t destination) {
 }
 
 void World::discard() {
-  const std::int64_t id = random_event("state in ('pending', 'dead')");
-  if (id != 0) discard(model_.events.at(id));
+  discard(random_events("state in ('pending', 'dead')"));
 }
 
-void World::discard(Event& event) {
-  model_.tell("discard", event.id);
-  require(outbox::discard(app_.db(), outbox::Selection::ids({event.id}),
-                          {"simulation", "why not"}) == 1,
-          "a pending or dead event was not discarded", event.id);
-  event.is_discarded = true;
-  event.is_dead = false;
+void World::discard(const std::vector<std::int64_t>& ids) {
+  if (ids.empty()) return;
+  const std::int64_t discarded =
+      outbox::discard(app_.db(), outbox::Selection::ids(ids), {"simulation", "why not"});
+  require(discarded == static_cast<std::int64_t>(ids.size()),
+          "a pending or dead event was not discarded", ids.front());
+  for (const std::int64_t id : ids) {
+    model_.tell("discard", id);
+    Event& event = model_.events.at(id);
+    event.is_discarded = true;
+    event.is_dead = false;
+  }
 }
 
 void World::retry() {
-  const std::int64_t id = random_event("state in ('dead', 'discarded') or waits_as = 'suspect'");
-  if (id == 0) return;
+  const std::vector<std::int64_t> ids =
+      random_events("state in ('dead', 'discarded') or waits_as = 'suspect'");
+  if (ids.empty()) return;
+  require(outbox::retry(app_.db(), outbox::Selection::ids(ids)) ==
+              static_cast<std::int64_t>(ids.size()),
+          "an event that waits was not retried", ids.front());
+  for (const std::int64_t id : ids) note_retry(id);
+}
+
+void World::note_retry(std::int64_t id) {
   model_.tell("retry", id);
-  require(outbox::retry(app_.db(), outbox::Selection::ids({id})) == 1,
-          "an event that waits was not retried", id);
   Event& event = model_.events.at(id);
   event.is_discarded = false;
   event.is_dead = false;

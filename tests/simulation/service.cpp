@@ -96,7 +96,7 @@ void Service::prune(outbox::core::Instant delivered_before) {
   const std::int64_t requests_count = app_.number("select count(*) from outbox_requests");
   bool is_through = false;
   try {
-    is_through = store_->prune(delivered_before);
+    is_through = store_->prune(delivered_before, clock_.now());
   } catch (const outbox::database_error&) {
     close();
   }

@@ -113,6 +113,18 @@ std::int64_t World::random_event(const std::string& condition) {
                      " limit 1 offset " + std::to_string(pick(20)) + "), 0)");
 }
 
+// One of them, or some neighbours at once.
+std::vector<std::int64_t> World::random_events(const std::string& condition) {
+  const std::uint64_t count = chance(2) ? 1 : 2 + pick(10);
+  const std::uint64_t offset = pick(20);
+  SQLite::Statement rows{app_.db(), "select id from outbox_event_states where " + condition +
+                                        " order by id limit " + std::to_string(count) +
+                                        " offset " + std::to_string(offset)};
+  std::vector<std::int64_t> ids;
+  while (rows.executeStep()) ids.push_back(rows.getColumn(0).getInt64());
+  return ids;
+}
+
 void World::change_mood() {
   const std::size_t destination = any_destination();
   const auto mood = chance(2) ? Mood::works : static_cast<Mood>(pick(moods));
@@ -260,7 +272,7 @@ void World::tidy_up(std::size_t destination) {
     const bool is_stuck = event.needs_people() && !event.has_ended() &&
                           event.destination == destination &&
                           app_.count("waits_as = 'suspect' and id = " + std::to_string(id)) > 0;
-    if (holds || is_stuck) discard(event);
+    if (holds || is_stuck) discard({event.id});
   }
   Event passer_by{.destination = destination};
   passer_by.payload = support::payload_of("e-" + std::to_string(users_++));

@@ -54,8 +54,9 @@ class World {
   // people
   void pause_or_resume(std::size_t destination);
   void discard();
-  void discard(Event& event);
+  void discard(const std::vector<std::int64_t>& ids);
   void retry();
+  void note_retry(std::int64_t id);
   void requeue();
   void move_events();
   bool has_dedupe_key(std::size_t destination, const std::string& key) const;
@@ -76,6 +77,7 @@ class World {
     return model_.destinations[destination].name;
   }
   std::int64_t random_event(const std::string& condition);
+  std::vector<std::int64_t> random_events(const std::string& condition);
 
   std::mt19937_64 random_;
   Strictness strictness_;

@@ -18,11 +18,13 @@ struct OldRequest {
 };
 
 // In order of id, which is the order in which they were recorded. A clock that jumps leaves some
-// for later: this many young ones in a row mean that the rest is young.
+// for later: this many young ones in a row mean that the rest is young. What ended later than now
+// says nothing: a clock was ahead when it was recorded, for however long.
 constexpr int young_max = 100;
 
 std::vector<OldRequest> old_requests(sqlite3* db, const std::string& destination,
-                                     core::Instant ended_before, std::size_t requests_max) {
+                                     core::Instant ended_before, core::Instant now,
+                                     std::size_t requests_max) {
   Statement rows{db,
                  "select id, started_at_ms + took_ms, delivered_ids from main.outbox_requests"
                  " where destination = ?1 and delivered_ids is not null order by id",
@@ -30,7 +32,9 @@ std::vector<OldRequest> old_requests(sqlite3* db, const std::string& destination
   rows.bind(1, std::string_view{destination});
   std::vector<OldRequest> found;
   for (int young = 0; young < young_max && found.size() < requests_max && rows.step();) {
-    const bool is_old = rows.integer(1) < core::unix_ms(ended_before);
+    const std::int64_t ended_ms = rows.integer(1);
+    if (ended_ms > core::unix_ms(now)) continue;
+    const bool is_old = ended_ms < core::unix_ms(ended_before);
     young = is_old ? 0 : young + 1;
     if (is_old) found.push_back({rows.integer(0), rows.text(2)});
   }
@@ -42,7 +46,7 @@ std::vector<OldRequest> old_requests(sqlite3* db, const std::string& destination
 OldRequests::OldRequests(sqlite3* db, std::string destination)
     : db_{db}, destination_{std::move(destination)} {}
 
-std::int64_t OldRequests::remove_some(core::Instant ended_before) {
+std::int64_t OldRequests::remove_some(core::Instant ended_before, core::Instant now) {
   Statement remove{db_, "delete from main.outbox_events where id between ?1 and ?2",
                    retention_action};
   // The newest row stays, since a request's id must not come twice.
@@ -53,7 +57,7 @@ std::int64_t OldRequests::remove_some(core::Instant ended_before) {
   Statement keep{db_, "update main.outbox_requests set delivered_ids = null where id = ?1",
                  retention_action};
   const std::vector<OldRequest> old =
-      old_requests(db_, destination_, ended_before, removed_requests_max + 1);
+      old_requests(db_, destination_, ended_before, now, removed_requests_max + 1);
   std::int64_t removed = 0;
   int requests = 0;
   for (const OldRequest& request : old) {
@@ -79,15 +83,16 @@ std::int64_t OldRequests::remove_some(core::Instant ended_before) {
   return removed;
 }
 
-bool OldRequests::has_old(core::Instant ended_before) {
-  return !old_requests(db_, destination_, ended_before, 1).empty();
+bool OldRequests::has_old(core::Instant ended_before, core::Instant now) {
+  return !old_requests(db_, destination_, ended_before, now, 1).empty();
 }
 
-std::int64_t OldRequests::count(core::Instant ended_before) {
+std::int64_t OldRequests::count(core::Instant ended_before, core::Instant now) {
   Statement events{db_, "select count(*) from main.outbox_events where id between ?1 and ?2",
                    retention_action};
   std::int64_t found = 0;
-  for (const OldRequest& request : old_requests(db_, destination_, ended_before, all_of_them)) {
+  for (const OldRequest& request :
+       old_requests(db_, destination_, ended_before, now, all_of_them)) {
     core::for_each_range(request.delivered_ids, [&](std::int64_t first, std::int64_t last) {
       events.bind(1, first).bind(2, last).step();
       found += events.integer(0);

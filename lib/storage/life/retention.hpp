@@ -27,14 +27,14 @@ class OldRequests {
   /// requeued stays, and so does the newest row of the request log.
   ///
   /// Requires: a write transaction is open, and secure_delete is on. Throws: `database_error`.
-  std::int64_t remove_some(core::Instant ended_before);
+  std::int64_t remove_some(core::Instant ended_before, core::Instant now);
   /// The last `remove_some` found nothing more that is old.
   bool is_through() const { return is_through_; }
 
   /// Whether `remove_some` would find something; reads only.
-  bool has_old(core::Instant ended_before);
+  bool has_old(core::Instant ended_before, core::Instant now);
   /// How many events `remove_some` would remove in all; reads only.
-  std::int64_t count(core::Instant ended_before);
+  std::int64_t count(core::Instant ended_before, core::Instant now);
 
  private:
   sqlite3* db_;

@@ -96,14 +96,24 @@ void BulkChange::wholly(const std::function<void()>& change) {
   all.release();
 }
 
-Tally remove_rows(sqlite3* db, const std::vector<EventRow>& rows) {
+void KeysLeft::add(const EventRow& row) {
+  if (!row.ordering_key.empty()) keys_.emplace(row.destination, row.ordering_key);
+}
+
+void KeysLeft::free_next(sqlite3* db) const {
+  if (keys_.empty()) return;
+  NextOfKey next{db};
+  for (const auto& [destination, key] : keys_) next.free(destination, key);
+}
+
+Tally remove_rows(sqlite3* db, const std::vector<EventRow>& rows, const core::Ids& never_queued) {
   constexpr auto action = "remove events";
   Statement from_log{db, "delete from main.outbox_events where id = ?1", action};
   Statement from_queue{db,
                        "delete from main.outbox_queue where destination = ?1 and state = ?2"
                        " and due_at_ms = ?3 and event = ?4",
                        action};
-  NextOfKey next{db};
+  KeysLeft keys;
   Tally tally;
   for (const EventRow& row : rows) {
     Moved& moved = tally[row.destination];
@@ -111,7 +121,9 @@ Tally remove_rows(sqlite3* db, const std::vector<EventRow>& rows) {
     ++moved.events;
     ++moved.removed;
     if (!row.queued) {
-      ++moved.not_delivered;
+      const bool was_delivered =
+          !std::binary_search(never_queued.begin(), never_queued.end(), row.id);
+      moved.not_delivered += was_delivered ? 1 : 0;
       continue;
     }
     from_queue.bind(1, std::string_view{row.destination})
@@ -119,8 +131,9 @@ Tally remove_rows(sqlite3* db, const std::vector<EventRow>& rows) {
         .bind(3, row.queued->due_at_ms)
         .bind(4, row.id)
         .run();
-    next.free(row.destination, row.ordering_key);
+    keys.add(row);
   }
+  keys.free_next(db);
   return tally;
 }
 

@@ -11,6 +11,7 @@
 #include <map>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "core/event/id_ranges.hpp"
@@ -91,8 +92,22 @@ class BulkChange {
   std::set<std::string> probed_ = {};
 };
 
+/// Whose next events may go once a change is done. Not on the way: it would not find them any more
+/// as it has read them.
+class KeysLeft {
+ public:
+  void add(const EventRow& row);
+  /// Requires: the change's transaction is open.
+  void free_next(sqlite3* db) const;
+
+ private:
+  std::set<std::pair<std::string, std::string>> keys_ = {};  // destination, key
+};
+
 /// Takes `rows` out of the log and the queue. Requires: a write transaction is open, and
-/// secure_delete is on.
-Tally remove_rows(sqlite3* db, const std::vector<EventRow>& rows);
+/// secure_delete is on. What has no row in the queue counts as delivered, but for `never_queued`
+/// (ascending).
+Tally remove_rows(sqlite3* db, const std::vector<EventRow>& rows,
+                  const core::Ids& never_queued = {});
 
 }  // namespace outbox::storage

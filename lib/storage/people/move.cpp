@@ -1,5 +1,7 @@
 // move: events that are still to be delivered go to another destination, with their ids.
 
+#include <stdexcept>
+
 #include "storage/life/destination_row.hpp"
 #include "storage/people/change.hpp"
 #include "storage/people/selection.hpp"
@@ -24,6 +26,18 @@ core::Ids movable(sqlite3* db, const std::string& from) {
   return ids;
 }
 
+// A dispatcher that is at work must rest all the time: what it has under way would be delivered to
+// the one destination and moved to the other.
+void require_rest(sqlite3* db, const std::string& from, core::Instant since) {
+  Statement paused{db,
+                   "select 1 from main.outbox_destinations where name = ?1 and paused_at_ms = ?2",
+                   move_action};
+  if (paused.bind(1, std::string_view{from}).bind(2, core::unix_ms(since)).step()) return;
+  throw std::runtime_error{
+      "outbox: move: " + from +
+      " was resumed meanwhile, and not all of it is moved: pause it, and move again"};
+}
+
 // A pending event is ready at its own time again; what waits for its key is found by the next take.
 Tally move_chunk(sqlite3* db, const std::string& from, const std::string& to,
                  const core::Ids& chunk) {
@@ -38,6 +52,7 @@ Tally move_chunk(sqlite3* db, const std::string& from, const std::string& to,
                      " refusals = null, solo_failures = null, refused_in = null, search = null"
                      " where destination = ?2 and state = ?3 and due_at_ms = ?4 and event = ?5",
                      move_action};
+  KeysLeft keys;
   Tally tally;
   for (const EventRow& row : read_rows(db, Chosen{chunk})) {
     const bool is_there =
@@ -50,8 +65,10 @@ Tally move_chunk(sqlite3* db, const std::string& from, const std::string& to,
              .step()) {
       continue;
     }
-    // A retry has made a scheduled one due at once.
-    const std::int64_t due_at_ms = row.queued->due_at_ms == 0 ? 0 : in_log.integer(0);
+    // A retry has made a scheduled one due at once, and a suspect was due already.
+    const bool is_due =
+        row.queued->due_at_ms == 0 || row.queued->state == core::QueueState::suspect;
+    const std::int64_t due_at_ms = is_due ? 0 : in_log.integer(0);
     in_log.run();
     in_queue.bind(1, std::string_view{to})
         .bind(2, std::string_view{from})
@@ -61,15 +78,24 @@ Tally move_chunk(sqlite3* db, const std::string& from, const std::string& to,
         .bind(6, due_at_ms)
         .run();
     ++tally[to].events;
+    keys.add(row);
   }
+  keys.free_next(db);
   return tally;
 }
 
-// Its counters go along, so that those of the file still add up.
+// Its counters go along, so that those of the file still add up. Its searches end: they are about
+// nothing any more.
 bool remove_if_empty(sqlite3* db, const std::string& from, const std::string& to) {
   Statement any{db, "select 1 from main.outbox_events where destination = ?1 limit 1", move_action};
   if (any.bind(1, std::string_view{from}).step()) return false;
   make_destination(db, to, move_action);
+  Statement{db,
+            "update main.outbox_requests set search = null where destination = ?1"
+            " and search is not null",
+            move_action}
+      .bind(1, std::string_view{from})
+      .run();
   Statement{
       db,
       "update main.outbox_destinations set removed = main.outbox_destinations.removed + f.removed,"
@@ -92,35 +118,21 @@ bool remove_if_empty(sqlite3* db, const std::string& from, const std::string& to
 
 MoveReport move_events(sqlite3* db, const std::string& from, const std::string& to,
                        const ChangeNote& note, Mode mode, const Progress& progress,
-                       const std::function<bool()>& is_served) {
+                       std::optional<core::Instant> rests_since) {
   BulkChange bulk{db,
                   {.action = move_action, .destination = from, .subject = "to " + to, .note = note},
                   Probe::asked,
                   progress};
   const core::Ids ids = while_busy([&] { return movable(db, from); });
   MoveReport report{.events = bulk.run_all(ids, mode, [&](const core::Ids& chunk) {
+    if (rests_since) require_rest(db, from, *rests_since);
     return move_chunk(db, from, to, chunk);
   })};
   if (mode == Mode::dry_run) return report;
   report.duplicates = static_cast<std::int64_t>(ids.size()) - report.events;
+  if (rests_since) return report;  // its dispatcher would miss its row: it records its rounds there
   change_atomically(db, move_action, [&] {
-    // What was searched for there begins anew here.
-    Statement{db,
-              "update main.outbox_requests set search = null where destination = ?1"
-              " and search is not null",
-              move_action}
-        .bind(1, std::string_view{from})
-        .run();
-    // What stays has nobody left who would let it go: those before it in its key, and its search,
-    // are elsewhere. The next take finds again who must wait.
-    Statement{db,
-              "update main.outbox_queue set state = 0, search = null where destination = ?1"
-              " and state in (1, 2)",
-              move_action}
-        .bind(1, std::string_view{from})
-        .run();
-    // A dispatcher would miss its row: it records its rounds there.
-    report.is_removed = !is_served() && remove_if_empty(db, from, to);
+    report.is_removed = remove_if_empty(db, from, to);
     if (report.is_removed && report.events == 0) {
       write_audit(
           db, {.action = move_action, .destination = from, .subject = "to " + to, .note = note}, 0);

@@ -5,6 +5,7 @@
 #include "core/event/names.hpp"
 #include "storage/life/retention.hpp"
 #include "storage/people/change.hpp"
+#include "storage/people/filter.hpp"
 #include "storage/people/verbs.hpp"
 #include "storage/sqlite/statement.hpp"
 
@@ -14,10 +15,14 @@ namespace {
 
 constexpr auto prune_action = "prune";
 
-// Where something was delivered there is a row.
+// Where something was delivered there is a row; what was discarded may be of one that nobody
+// served.
 std::vector<std::string> destinations(sqlite3* db, const std::string& wanted) {
   if (!wanted.empty()) return {wanted};
-  Statement rows{db, "select name from main.outbox_destinations order by name", prune_action};
+  Statement rows{db,
+                 "select name from main.outbox_destinations union select name from (" +
+                     std::string{queued_destinations} + ") order by name",
+                 prune_action};
   std::vector<std::string> names;
   while (rows.step()) names.push_back(rows.text(0));
   return names;
@@ -25,12 +30,12 @@ std::vector<std::string> destinations(sqlite3* db, const std::string& wanted) {
 
 // Returns what a dry run finds.
 std::int64_t prune_delivered(sqlite3* db, BulkChange& bulk, const std::string& destination,
-                             core::Instant before, Mode mode) {
+                             core::Instant before, core::Instant now, Mode mode) {
   OldRequests old{db, destination};
-  if (mode == Mode::dry_run) return old.count(before);
+  if (mode == Mode::dry_run) return old.count(before, now);
   while (!old.is_through()) {
     bulk.run([&] {  // the retention moves the counters itself
-      return Tally{{destination, {.events = old.remove_some(before)}}};
+      return Tally{{destination, {.events = old.remove_some(before, now)}}};
     });
   }
   return 0;
@@ -77,7 +82,7 @@ std::int64_t prune(sqlite3* db, const PruneOptions& options, const ChangeNote& n
   const core::Instant before = now - options.older_than;
   std::int64_t found = 0;
   for (const std::string& destination : destinations(db, options.destination)) {
-    found += prune_delivered(db, bulk, destination, before, mode);
+    found += prune_delivered(db, bulk, destination, before, now, mode);
     if (options.includes_discarded) found += prune_discarded(db, bulk, destination, before, mode);
   }
   return mode == Mode::dry_run ? found : bulk.total();

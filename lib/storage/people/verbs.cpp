@@ -7,7 +7,6 @@
 #include "core/event/names.hpp"
 #include "core/event/text.hpp"
 #include "storage/life/destination_row.hpp"
-#include "storage/life/queue_row.hpp"
 #include "storage/people/change.hpp"
 #include "storage/people/selection.hpp"
 #include "storage/sqlite/schema.hpp"
@@ -55,7 +54,7 @@ Tally change_chunk(sqlite3* db, const Verb& verb, const EventStates& names, cons
                    std::string{verb.change} +
                        " where destination = ?1 and state = ?2 and due_at_ms = ?3 and event = ?4",
                    verb.action};
-  NextOfKey next{db};
+  KeysLeft keys;
   Tally tally;
   for (const EventRow& row : read_rows(db, Chosen{ids})) {
     if (!is_in(row, names, now)) continue;
@@ -65,9 +64,10 @@ Tally change_chunk(sqlite3* db, const Verb& verb, const EventStates& names, cons
         .bind(4, row.id);
     if (verb.keeps_reason) change.bind(5, core::unix_ms(now)).bind(6, std::string_view{reason});
     change.run();
-    next.free(row.destination, row.ordering_key);
-    ++tally[row.destination].events;
+    tally[row.destination].events += sqlite3_changes(db);
+    keys.add(row);
   }
+  keys.free_next(db);
   return tally;
 }
 

@@ -27,10 +27,11 @@ std::int64_t discard(sqlite3* db, const Selection& selection, const ChangeNote& 
 std::int64_t requeue(sqlite3* db, const Selection& selection, const ChangeNote& note, Mode mode,
                      const Progress& progress = {});
 
-// move.cpp: `is_served` says whether a dispatcher of `from` is at work
+// move.cpp: `rests_since` is when a dispatcher of `from` that is at work was paused; none: there is
+// none, and none may begin
 MoveReport move_events(sqlite3* db, const std::string& from, const std::string& to,
                        const ChangeNote& note, Mode mode, const Progress& progress,
-                       const std::function<bool()>& is_served);
+                       std::optional<core::Instant> rests_since);
 
 // prune.cpp: on a connection of the library's own
 std::int64_t prune(sqlite3* db, const PruneOptions& options, const ChangeNote& note, Mode mode,

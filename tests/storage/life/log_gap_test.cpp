@@ -58,7 +58,7 @@ TEST_CASE("what was delivered, removed or given up is not queued again") {
   CHECK(table.app.count("state = 'dead'") == 1);
   CHECK(table.look(9) == Ids{6, 7});
 
-  CHECK(table.store.prune(Table::now + std::chrono::hours{1}));
+  CHECK(table.store.prune(Table::now + std::chrono::hours{1}, Table::now + std::chrono::hours{1}));
   CHECK(outbox::storage::log_gap(table.handle()) == 0);
   CHECK(table.number("select count(*) from outbox_events") == 4);
 }

@@ -14,6 +14,7 @@ namespace {
 Instant at(std::int64_t ms) {
   return Instant{milliseconds{ms}};
 }
+const Instant now = at(10'000'000);
 
 // Adds `events` and delivers them in one request that ends at `ended_ms`, 10 ms after its start.
 void deliver_at(Table& table, int events, std::int64_t ended_ms) {
@@ -41,24 +42,24 @@ TEST_CASE("what was delivered before a moment leaves the log with its request, a
   for (const int ended : {100'000, 200'000, 300'000}) deliver_at(table, 2, ended);
   table.add();
 
-  CHECK(table.store.old_requests.count(at(250'000)) == 4);
-  CHECK(table.store.prune(at(250'000)));
+  CHECK(table.store.old_requests.count(at(250'000), now) == 4);
+  CHECK(table.store.prune(at(250'000), now));
 
   CHECK(table.app.text("select group_concat(id) from outbox_events") == "5,6,7");
   CHECK(table.app.text("select group_concat(id) from outbox_requests") == "3");
   CHECK(table.destination("delivered") == 2);
   CHECK(table.destination("removed") == 4);
   CHECK(table.destination("delivered_total") == 6);
-  CHECK_FALSE(table.store.old_requests.has_old(at(250'000)));
+  CHECK_FALSE(table.store.old_requests.has_old(at(250'000), now));
 }
 
 TEST_CASE("what counts is when a request ended") {
   Table table;
   deliver_at(table, 1, 200'000);
   table.add();
-  CHECK_FALSE(table.store.old_requests.has_old(at(199'995)));
-  CHECK_FALSE(table.store.old_requests.has_old(at(200'000)));
-  CHECK(table.store.old_requests.has_old(at(200'001)));
+  CHECK_FALSE(table.store.old_requests.has_old(at(199'995), now));
+  CHECK_FALSE(table.store.old_requests.has_old(at(200'000), now));
+  CHECK(table.store.old_requests.has_old(at(200'001), now));
 }
 
 TEST_CASE("the newest request stays without its events, so that no request has its id again") {
@@ -66,13 +67,13 @@ TEST_CASE("the newest request stays without its events, so that no request has i
   deliver_at(table, 2, 100'000);
   deliver_at(table, 2, 200'000);
 
-  CHECK(table.store.prune(at(900'000)));
+  CHECK(table.store.prune(at(900'000), now));
 
   CHECK(events_in(table) == 0);
   CHECK(table.app.text("select id || coalesce(delivered_ids, ' none') from outbox_requests") ==
         "2 none");
   CHECK(table.destination("removed") == 4);
-  CHECK(table.store.prune(at(900'000)));
+  CHECK(table.store.prune(at(900'000), now));
   CHECK(table.destination("removed") == 4);
 
   deliver_at(table, 1, 300'000);
@@ -89,13 +90,13 @@ TEST_CASE("an event that is requeued is never removed, and is removed after it w
       " select destination, id, enqueued_at_ms from outbox_events where id = 2;"
       " update outbox_destinations set delivered = delivered - 1; commit");
 
-  CHECK(table.store.prune(at(900'000)));
+  CHECK(table.store.prune(at(900'000), now));
   CHECK(table.app.text("select group_concat(id) from outbox_events") == "2");
   CHECK(table.state_of(2) == "ready");
   CHECK(table.destination("removed") == 2);
 
   table.deliver(1);
-  CHECK(table.store.prune(at(9'000'000)));
+  CHECK(table.store.prune(at(9'000'000), now));
   CHECK(events_in(table) == 0);
   CHECK(table.destination("delivered") == 0);
 }
@@ -103,20 +104,20 @@ TEST_CASE("an event that is requeued is never removed, and is removed after it w
 TEST_CASE("one step removes some hundred events, whole requests, and says whether all is done") {
   Table table;
   for (int i = 0; i < 12; ++i) deliver_at(table, 100, 100'000 + i);
-  CHECK_FALSE(table.store.prune(at(900'000)));
+  CHECK_FALSE(table.store.prune(at(900'000), now));
   CHECK(events_in(table) == 700);
-  CHECK_FALSE(table.store.prune(at(900'000)));
+  CHECK_FALSE(table.store.prune(at(900'000), now));
   CHECK(events_in(table) == 200);
-  CHECK(table.store.prune(at(900'000)));
+  CHECK(table.store.prune(at(900'000), now));
   CHECK(events_in(table) == 0);
 }
 
 TEST_CASE("one step removes a limited number of requests, however few events they had") {
   Table table;
   for (int i = 0; i < 150; ++i) deliver_at(table, 1, 100'000 + i);
-  CHECK_FALSE(table.store.prune(at(900'000)));
+  CHECK_FALSE(table.store.prune(at(900'000), now));
   CHECK(requests_in(table) == 50);
-  CHECK(table.store.prune(at(900'000)));
+  CHECK(table.store.prune(at(900'000), now));
   CHECK(requests_in(table) == 1);
 }
 
@@ -134,8 +135,8 @@ TEST_CASE("requests that delivered nothing, and those of others, are not retenti
       "last_id,"
       " ids, delivered_ids, bytes, outcome) values ('other', 1, 1, 1, 2, 2, '2', '2', 2, "
       "'delivered')");
-  CHECK_FALSE(table.store.old_requests.has_old(at(900'000)));
-  CHECK(table.store.prune(at(900'000)));
+  CHECK_FALSE(table.store.old_requests.has_old(at(900'000), now));
+  CHECK(table.store.prune(at(900'000), now));
   CHECK(events_in(table) == 2);
   CHECK(requests_in(table) == 2);
 }
@@ -146,7 +147,7 @@ TEST_CASE("a request from the future, by a clock that jumped, does not keep the 
   deliver_at(table, 1, 100'000);
   deliver_at(table, 1, 800'000);
 
-  CHECK(table.store.prune(at(200'000)));
+  CHECK(table.store.prune(at(200'000), now));
 
   CHECK(table.app.text("select group_concat(id) from outbox_events") == "1,3");
 }
@@ -160,6 +161,21 @@ TEST_CASE("looking for what is old does not read all that is young") {
       " ids, delivered_ids, bytes, outcome)"
       " select 'track', 500000 + i, 0, 1, i, i, i, i, 2, 'delivered' from n");
   CHECK(support::steps_of(table.handle(), [&] {
-          CHECK_FALSE(table.store.old_requests.has_old(at(400'000)));
+          CHECK_FALSE(table.store.old_requests.has_old(at(400'000), now));
         }) < 10'000);
+}
+
+TEST_CASE("requests of a time when the clock was ahead do not keep those behind them") {
+  Table table;
+  for (int i = 0; i < 150; ++i) deliver_at(table, 1, 99'000'000'000 + i);
+  for (int i = 0; i < 5; ++i) deliver_at(table, 1, 100'000 + i);
+  deliver_at(table, 1, 9'000'000);
+
+  CHECK(table.store.old_requests.count(at(900'000), now) == 5);
+  CHECK(table.store.prune(at(900'000), now));
+
+  CHECK(events_in(table) == 151);
+  CHECK_FALSE(table.store.prune(at(99'500'000'000), at(99'900'000'000)));
+  CHECK(table.store.prune(at(99'500'000'000), at(99'900'000'000)));
+  CHECK(events_in(table) == 0);
 }

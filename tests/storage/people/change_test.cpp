@@ -72,6 +72,30 @@ TEST_CASE(
   CHECK(queue.app.db().execAndGet("select probes_asked from outbox_destinations").getInt() == 1);
 }
 
+TEST_CASE("a change of all events of a key reaches also those that wait for the first") {
+  const auto key_of_four = [](support::AppDatabase& app) {
+    for (int i = 0; i < 4; ++i) app.enqueue(support::event_of("u"), {.ordering_key = "key"});
+    app.db().exec("update outbox_queue set state = 1 where event > 1");
+  };
+  support::AppDatabase discarded;
+  key_of_four(discarded);
+  CHECK(outbox::discard(discarded.db(), all(), {"ann", "why"}) == 4);
+  CHECK(discarded.count("state = 'discarded'") == 4);
+  CHECK(outbox::retry(discarded.db(), ids({1, 2, 3, 4})) == 4);
+  CHECK(discarded.count("waits_as = 'ready'") == 4);
+
+  support::AppDatabase erased;
+  key_of_four(erased);
+  CHECK(outbox::erase(outbox::DatabaseFile{erased.path()}, outbox::Subject::user("u")).events == 4);
+  CHECK(erased.text("select count(*) from outbox_queue") == "0");
+
+  support::AppDatabase half;  // the second half waits for the first
+  key_of_four(half);
+  CHECK(outbox::discard(half.db(), ids({1, 2}), {"ann", "why"}) == 2);
+  CHECK(half.count("id = 3 and waits_as = 'ready'") == 1);
+  CHECK(half.count("id = 4 and waits_as = 'waiting'") == 1);
+}
+
 TEST_CASE("scheduled and discarded events are retried only when they are named") {
   Queue queue;
   CHECK(outbox::retry(queue.app.db(), ids({2, 6})) == 2);
@@ -276,4 +300,28 @@ TEST_CASE("a change takes fewer events at a time where pages are large") {
     db.exec("pragma page_size = " + std::to_string(row.page_size) + "; create table t (x)");
     CHECK(outbox::storage::chunk_of_pages(db.getHandle()) == row.events);
   }
+}
+
+TEST_CASE("what was discarded of a destination that nobody has served is pruned too") {
+  support::AppDatabase app;
+  app.enqueue(support::event_of("u"), {.destination = "mistyped"});
+  outbox::discard(app.db(), all(), {"ann", "mistyped"});
+  app.db().exec("update outbox_queue set settled_at_ms = 1000");
+
+  CHECK(outbox::prune(app.path(), {.includes_discarded = true}) == 1);
+  CHECK(app.text("select count(*) from outbox_events") == "0");
+}
+
+TEST_CASE("an erased event that was never queued does not count as delivered") {
+  support::AppDatabase app;
+  app.enqueue_many(2);
+  app.db().exec("delete from outbox_queue where event = 1");  // as with triggers switched off
+
+  CHECK(outbox::erase(outbox::DatabaseFile{app.path()}, outbox::Subject::user("user-0")).events ==
+        1);
+
+  const outbox::Counts counts = outbox::status(app.db()).counts;
+  CHECK(counts.delivered == 0);
+  CHECK(counts.removed == 1);
+  CHECK(counts.pending == 1);
 }

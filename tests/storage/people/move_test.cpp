@@ -5,6 +5,7 @@
 #include <filesystem>
 
 #include "dispatch/lock.hpp"
+#include "outbox/testing.hpp"
 #include "support/database.hpp"
 
 namespace {
@@ -80,17 +81,69 @@ TEST_CASE("what is left where it is waits for nobody who has gone") {
   app.enqueue(support::event_of("u"), {.destination = "from", .ordering_key = "key"});
   app.enqueue(support::event_of("u"),
               {.destination = "from", .ordering_key = "key", .dedupe_key = "k"});
-  app.enqueue(support::event_of("u"), {.destination = "from", .dedupe_key = "searched"});
   app.enqueue(support::event_of("u"), {.destination = "to", .dedupe_key = "k"});
-  app.enqueue(support::event_of("u"), {.destination = "to", .dedupe_key = "searched"});
   app.db().exec(
       "insert into outbox_destinations (name) values ('from');"
-      "update outbox_queue set state = 1 where event = 2;"
-      "update outbox_queue set state = 2, search = 1 where event = 3");
+      "update outbox_queue set state = 1 where event = 2");
 
-  CHECK(outbox::move_events(app.db(), "from", "to").duplicates == 2);
+  CHECK(outbox::move_events(app.db(), "from", "to").duplicates == 1);
 
-  CHECK(states(app, "from") == "2 pending ready, 3 pending ready");
+  CHECK(states(app, "from") == "2 pending ready");
+}
+
+TEST_CASE("a move that ends half-way lets go what is left, and goes on when it is called again") {
+  support::AppDatabase app;
+  for (int i = 0; i < 500; ++i) {
+    app.enqueue(support::event_of("u"), {.destination = "from", .ordering_key = "key"});
+  }
+  app.db().exec("update outbox_queue set state = 1 where event > 1");
+  struct Ended {};
+  const auto end = [](std::int64_t) { throw Ended{}; };
+
+  CHECK_THROWS_AS(outbox::move_events(app.db(), "from", "to", {}, outbox::Mode::apply, end), Ended);
+
+  CHECK(app.count("destination = 'to'") == 200);
+  CHECK(app.count("destination = 'from' and waits_as = 'ready'") == 1);
+  outbox::testing::RecordingEndpoint endpoint;
+  outbox::deliver_once(app.db(), endpoint.endpoint(), {.destination = "from", .batch_events = 50});
+  CHECK(outbox::status(app.db(), "from").counts.pending == 0);
+  CHECK(outbox::move_events(app.db(), "from", "to").events == 0);
+}
+
+TEST_CASE("no dispatcher begins while events are moved away from it") {
+  support::AppDatabase app;
+  for (int i = 0; i < 500; ++i) app.enqueue(support::event_of("u"), {.destination = "from"});
+  outbox::testing::RecordingEndpoint endpoint;
+  int tried = 0;
+  const auto begin = [&](std::int64_t) {
+    const auto report = outbox::deliver_once(outbox::DatabaseFile{app.path()}, endpoint.endpoint(),
+                                             {.destination = "from"});
+    CHECK(report.is_served_elsewhere);
+    ++tried;
+  };
+
+  CHECK(outbox::move_events(app.db(), "from", "to", {}, outbox::Mode::apply, begin).events == 500);
+
+  CHECK(tried == 3);
+  CHECK(endpoint.requests().empty());
+}
+
+TEST_CASE("a move ends when the dispatcher that rested is resumed") {
+  support::AppDatabase app;
+  for (int i = 0; i < 500; ++i) app.enqueue(support::event_of("u"), {.destination = "from"});
+  outbox::pause(app.db(), "from", {.reason = ""});
+  outbox::dispatch::Lock lock{app.path(), "from"};
+  REQUIRE(lock.try_acquire(outbox::core::system_now()));
+  std::filesystem::last_write_time(
+      app.path() + "-outbox-from.lock",
+      std::filesystem::file_time_type::clock::now() + std::chrono::seconds{1});
+  const auto resume = [&](std::int64_t) { outbox::resume(app.db(), "from"); };
+
+  CHECK_THROWS_WITH(outbox::move_events(app.db(), "from", "to", {}, outbox::Mode::apply, resume),
+                    doctest::Contains("from was resumed meanwhile"));
+
+  CHECK(app.count("destination = 'to'") == 200);
+  CHECK(app.count("destination = 'from'") == 300);
 }
 
 TEST_CASE("nothing is moved from under a dispatcher that may have it under way") {

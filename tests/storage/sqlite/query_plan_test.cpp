@@ -91,8 +91,8 @@ void do_dispatcher_work(sqlite3* db) {
   store.ledger.record({settlement, {{.id = 4, .ordering_key = "key1"}}}, claims, now);
   outbox::storage::find_queued(db, 4'950);
   outbox::storage::NextOfKey{db}.free("track", "key1");
-  store.old_requests.count(now + std::chrono::hours{1});
-  store.prune(now + std::chrono::hours{1});
+  store.old_requests.count(now + std::chrono::hours{1}, now + std::chrono::hours{1});
+  store.prune(now + std::chrono::hours{1}, now + std::chrono::hours{1});
   outbox::storage::read_status(db, "", now);
   // Another endpoint, and one id that was lost: what is only looked at then.
   sqlite3_exec(db, "/* by hand */ delete from outbox_queue where event = 4999", nullptr, nullptr,
