@@ -3,14 +3,12 @@
 #include <sqlite3.h>
 
 #include <map>
-#include <memory>
 #include <string>
 
-#include "outbox/migrate.hpp"
 #include "storage/life/log_gap.hpp"
-#include "storage/life/store.hpp"
 #include "storage/people/audit.hpp"
 #include "storage/people/change.hpp"
+#include "storage/people/integrity.hpp"
 #include "storage/sqlite/schema.hpp"
 #include "storage/sqlite/statement.hpp"
 #include "storage/sqlite/transaction.hpp"
@@ -24,86 +22,6 @@ using Level = Finding::Level;
 
 std::string events_text(std::int64_t count) {
   return std::to_string(count) + (count == 1 ? " event" : " events");
-}
-
-Finding look_at_pages(sqlite3* db) {
-  const std::string first = query_text(db, "pragma main.quick_check(1)", diagnose_action);
-  if (first == "ok") return {"integrity", Level::good, "quick_check is ok"};
-  return {"integrity", Level::problem,
-          "the file is damaged: " + first + ". Restore a backup, or see sqlite.org/recovery.html"};
-}
-
-// What the schema of the outbox consists of, by name. An index that SQLite makes by itself has no
-// text.
-std::map<std::string, std::string> schema_of(sqlite3* db) {
-  Statement rows{db,
-                 "select type || ' ' || name, coalesce(sql, '') from main.sqlite_schema"
-                 " where tbl_name glob 'outbox_*'",
-                 diagnose_action};
-  std::map<std::string, std::string> objects;
-  while (rows.step()) objects[rows.text(0)] = rows.text(1);
-  return objects;
-}
-
-struct CloseHandle {
-  void operator()(sqlite3* db) const noexcept { sqlite3_close(db); }
-};
-
-// As the migrations make it.
-std::map<std::string, std::string> schema_as_made() {
-  sqlite3* handle = nullptr;
-  const int code = sqlite3_open(":memory:", &handle);
-  const std::unique_ptr<sqlite3, CloseHandle> scratch{handle};
-  if (code != SQLITE_OK) throw_error(handle, code, diagnose_action);
-  migrate(ConnectionRef{handle});
-  return schema_of(handle);
-}
-
-Finding look_at_schema(sqlite3* db) {
-  const auto wanted = schema_as_made();
-  auto found = schema_of(db);
-  for (const auto& [name, sql] : wanted) {
-    const auto there = found.find(name);
-    if (there == found.end()) {
-      return {"schema", Level::problem,
-              "the " + name +
-                  " is missing: somebody dropped it. The migrations in the sources have its text"};
-    }
-    if (there->second != sql) {
-      return {"schema", Level::problem, "the " + name + " is not as the library made it"};
-    }
-    found.erase(there);
-  }
-  if (!found.empty()) {
-    return {"schema", Level::warning,
-            "the " + found.begin()->first +
-                " is not the library's: it takes part in every enqueue and delivery"};
-  }
-  return {"schema", Level::good,
-          "version " + std::to_string(migrated_version(ConnectionRef{db})) +
-              ", as the library made it"};
-}
-
-// The first statement of the dispatcher that would read a table from its beginning to its end.
-Finding look_at_plans(sqlite3* db) {
-  const Store store{db, "track"};  // prepares them
-  for (sqlite3_stmt* hot = sqlite3_next_stmt(db, nullptr); hot != nullptr;
-       hot = sqlite3_next_stmt(db, hot)) {
-    const std::string sql = sqlite3_sql(hot);
-    if (sql.find("outbox_") == std::string::npos) continue;
-    Statement plan{db, "explain query plan " + sql, diagnose_action};
-    while (plan.step()) {
-      const std::string step = plan.text(3);
-      for (const char* large : {"SCAN outbox_events", "SCAN outbox_queue", "SCAN outbox_requests",
-                                "SCAN e", "SCAN q"}) {
-        if (step == large) {
-          return {"plans", Level::problem,
-                  "a statement of the dispatcher reads a whole table (" + step + "): " + sql};
-        }
-      }
-    }
-  }
-  return {"plans", Level::good, "the dispatcher's statements find their rows by the indexes"};
 }
 
 // What log, queue and counters disagree about.

@@ -147,3 +147,24 @@ TEST_CASE("events are listed page by page, from either end") {
   CHECK(ids({.settled_since = four}) == "45");
   CHECK(ids({.state = outbox::EventState::dead, .settled_since = four}) == "45");
 }
+
+TEST_CASE("the rows of an erasure that was interrupted are no damage, and no events") {
+  Desk desk;
+  desk.app.db().exec(
+      "pragma ignore_check_constraints = on;"
+      "insert into outbox_events (id, event_id, payload) values (-1, '', '  ');"
+      "delete from outbox_queue where event = -1;"
+      "pragma ignore_check_constraints = off");
+
+  auto found = findings(desk.app);
+
+  CHECK(found["integrity"].level == Finding::Level::warning);
+  CHECK(found["integrity"].text.find("run `outbox erase` again") != std::string::npos);
+  CHECK(found["queue"].level == Finding::Level::good);
+  CHECK(found["counters"].level == Finding::Level::good);
+  CHECK(desk.app.number("pragma ignore_check_constraints") == 0);
+  CHECK(desk.app.count("1") == 5);
+  CHECK(outbox::list_events(desk.app.db()).size() == 5);
+  outbox::erase(outbox::DatabaseFile{desk.app.path()}, outbox::Subject::user("nobody"));
+  CHECK(findings(desk.app)["integrity"].level == Finding::Level::good);
+}

@@ -1,0 +1,144 @@
+#include "storage/people/integrity.hpp"
+
+#include <sqlite3.h>
+
+#include <map>
+#include <memory>
+#include <string>
+
+#include "outbox/migrate.hpp"
+#include "storage/life/store.hpp"
+#include "storage/sqlite/statement.hpp"
+
+namespace outbox::storage {
+
+namespace {
+
+constexpr auto integrity_action = "diagnose";
+using Level = Finding::Level;
+
+// The caller's connection looks away from CHECKs while this lives.
+class WithoutChecks {
+ public:
+  explicit WithoutChecks(sqlite3* db)
+      : db_{db},
+        was_so_{query_integer(db, "pragma ignore_check_constraints", integrity_action) == 1} {
+    execute(db_, "pragma ignore_check_constraints = on", integrity_action);
+  }
+  ~WithoutChecks() {
+    if (!was_so_) {
+      sqlite3_exec(db_, "pragma ignore_check_constraints = off", nullptr, nullptr, nullptr);
+    }
+  }
+  WithoutChecks(const WithoutChecks&) = delete;
+  WithoutChecks& operator=(const WithoutChecks&) = delete;
+
+ private:
+  sqlite3* db_;
+  bool was_so_;
+};
+
+}  // namespace
+
+Finding look_at_pages(sqlite3* db) {
+  const auto check = [db] {
+    return query_text(db, "pragma main.quick_check(1)", integrity_action);
+  };
+  std::string first = check();
+  if (first == "ok") return {"integrity", Level::good, "quick_check is ok"};
+  // The rows with which an erasure fills the log for a while break a CHECK, so that nobody else
+  // can have made them.
+  const bool has_filling =
+      first == "CHECK constraint failed in outbox_events" &&
+      query_integer(db, "select 1 from main.outbox_events where id < 0 limit 1", integrity_action);
+  if (has_filling) {
+    const WithoutChecks unchecked{db};
+    first = check();
+    if (first == "ok") {
+      return {"integrity", Level::warning,
+              "quick_check is ok, but for rows of an erasure that is at work or was interrupted: "
+              "run `outbox erase` again, for anybody, to take them away"};
+    }
+  }
+  return {"integrity", Level::problem,
+          "the file is damaged: " + first + ". Restore a backup, or see sqlite.org/recovery.html"};
+}
+
+namespace {
+
+// What the schema of the outbox consists of, by name. An index that SQLite makes by itself has no
+// text.
+std::map<std::string, std::string> schema_of(sqlite3* db) {
+  Statement rows{db,
+                 "select type || ' ' || name, coalesce(sql, '') from main.sqlite_schema"
+                 " where tbl_name glob 'outbox_*'",
+                 integrity_action};
+  std::map<std::string, std::string> objects;
+  while (rows.step()) objects[rows.text(0)] = rows.text(1);
+  return objects;
+}
+
+struct CloseHandle {
+  void operator()(sqlite3* db) const noexcept { sqlite3_close(db); }
+};
+
+// As the migrations make it.
+std::map<std::string, std::string> schema_as_made() {
+  sqlite3* handle = nullptr;
+  const int code = sqlite3_open(":memory:", &handle);
+  const std::unique_ptr<sqlite3, CloseHandle> scratch{handle};
+  if (code != SQLITE_OK) throw_error(handle, code, integrity_action);
+  migrate(ConnectionRef{handle});
+  return schema_of(handle);
+}
+
+}  // namespace
+
+Finding look_at_schema(sqlite3* db) {
+  const auto wanted = schema_as_made();
+  auto found = schema_of(db);
+  for (const auto& [name, sql] : wanted) {
+    const auto there = found.find(name);
+    if (there == found.end()) {
+      return {"schema", Level::problem,
+              "the " + name +
+                  " is missing: somebody dropped it. The migrations in the sources have its text"};
+    }
+    if (there->second != sql) {
+      return {"schema", Level::problem, "the " + name + " is not as the library made it"};
+    }
+    found.erase(there);
+  }
+  if (!found.empty()) {
+    return {"schema", Level::warning,
+            "the " + found.begin()->first +
+                " is not the library's: it takes part in every enqueue and delivery"};
+  }
+  return {"schema", Level::good,
+          "version " + std::to_string(migrated_version(ConnectionRef{db})) +
+              ", as the library made it"};
+}
+
+// The first statement of the dispatcher that would read a table from its beginning to its end.
+Finding look_at_plans(sqlite3* db) {
+  const Store store{db, "track"};  // prepares them
+  for (sqlite3_stmt* hot = sqlite3_next_stmt(db, nullptr); hot != nullptr;
+       hot = sqlite3_next_stmt(db, hot)) {
+    const std::string sql = sqlite3_sql(hot);
+    if (sql.find("outbox_") == std::string::npos) continue;
+    Statement plan{db, "explain query plan " + sql, integrity_action};
+    while (plan.step()) {
+      const std::string step = plan.text(3);
+      for (const char* large : {"SCAN outbox_events", "SCAN outbox_queue", "SCAN outbox_requests",
+                                "SCAN e", "SCAN q"}) {
+        if (step == large) {
+          return {"plans", Level::problem,
+                  "a statement of the dispatcher reads a whole table (" + step + "): " + sql};
+        }
+      }
+    }
+  }
+  return {"plans", Level::good, "the dispatcher's statements find their rows by the indexes"};
+}
+
+}  // namespace outbox::storage
