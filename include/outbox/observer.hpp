@@ -34,7 +34,7 @@ struct Notice {
     request,  ///< A request has ended: `events`, `status`, `verdict`, `took`.
     dead,     ///< An event has died: `id`.
     suspect,  ///< An event was refused or failed alone, for the 1st, 2nd, 4th, 8th … time: `id`.
-    hold,     ///< The destination waits, or waits for another reason.
+    hold,     ///< The destination waits, or waits for another reason; after `active`: still.
     resumed,  ///< It does not wait any more.
     active,   ///< This dispatcher was elected: it delivers from here on.
     standby,  ///< Another one delivers; this one will take over when that ends.

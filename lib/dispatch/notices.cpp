@@ -48,6 +48,10 @@ std::string without_quotation(const std::string& reason) {
   return {reason.begin(), end};
 }
 
+std::string hold_text(const core::HoldState& hold) {
+  return std::string{to_string(hold.kind)} + ": " + without_quotation(hold.reason);
+}
+
 void tell(const Observer& observer, const Notice& notice) noexcept {
   if (!observer) return;
   try {
@@ -83,9 +87,7 @@ void tell_of(const Observer& observer, const std::string& destination,
     const auto& hold = settlement.endpoint.hold;
     if (settlement.hold_change == core::HoldChange::begun) {
       tell(observer,
-           {.kind = Notice::Kind::hold,
-            .destination = destination,
-            .text = std::string{to_string(hold->kind)} + ": " + without_quotation(hold->reason)});
+           {.kind = Notice::Kind::hold, .destination = destination, .text = hold_text(*hold)});
     } else if (settlement.hold_change == core::HoldChange::ended) {
       tell(observer, {.kind = Notice::Kind::resumed,
                       .destination = destination,

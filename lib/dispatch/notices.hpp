@@ -13,6 +13,9 @@ namespace outbox::dispatch {
 /// "refused: HTTP 400: no such plan".
 std::string without_quotation(const std::string& reason);
 
+/// Why a destination waits, as a notice says it.
+std::string hold_text(const core::HoldState& hold);
+
 /// Tells `observer`, if there is one. What it throws goes no further.
 void tell(const Observer& observer, const Notice& notice) noexcept;
 

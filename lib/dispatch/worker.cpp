@@ -5,6 +5,7 @@
 #include <thread>
 #include <utility>
 
+#include "dispatch/notices.hpp"
 #include "dispatch/options.hpp"
 #include "outbox/errors.hpp"
 
@@ -131,9 +132,12 @@ bool Worker::is_elected() {
     is_serving_ = false;
   }
   if (was_active_ != holds) {
+    // It may have begun in an earlier process, and nothing happens until it ends.
+    const auto hold = holds ? store_->destination.read().endpoint.hold : std::nullopt;
     tell(holds ? Notice::Kind::active : Notice::Kind::standby,
          holds ? "delivers from here on" : "another dispatcher delivers; stands by");
     was_active_ = holds;
+    if (hold) tell(Notice::Kind::hold, hold_text(*hold));
   }
   const std::lock_guard guard{mutex_};
   stats_.is_active = holds;

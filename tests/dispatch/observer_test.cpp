@@ -159,3 +159,22 @@ TEST_CASE("an observer that throws harms nothing") {
   CHECK(server.wait_for_events(3, support::long_enough));
   CHECK(becomes_true([&] { return app.count("state = 'delivered'") == 3; }));
 }
+
+TEST_CASE("a hold that began in an earlier process is told after the election") {
+  using Kind = Notice::Kind;
+  support::AppDatabase app;
+  TrackServer server;
+  server.misbehave({.status = 503});
+  app.enqueue_many(1);
+  DispatcherOptions options{.backoff_min = 1h, .backoff_max = 2h};
+  REQUIRE(becomes_true(
+      [&] { return !deliver_once(app.path(), endpoint_of(server), options, 1s).hold.empty(); }));
+  Diary diary;
+  options.observer = diary.observer();
+
+  Dispatcher dispatcher{app.path(), endpoint_of(server), options};
+
+  CHECK(becomes_true([&] { return diary.has(Kind::hold); }));
+  REQUIRE(diary.of(Kind::active).size() == 1);
+  CHECK(diary.of(Kind::hold).at(0).text == "backing_off: HTTP 503");
+}

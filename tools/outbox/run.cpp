@@ -80,7 +80,6 @@ class Service {
       endpoints.push_back(std::move(found.endpoint));
       options.push_back(dispatcher_options_of(one.sending, one.name));
       if (found.before.is_foreign) options.back().pauses_foreign_database = false;  // it was asked
-      if (found.before.hold) say_hold(one.name, *found.before.hold);
       options.back().observer = [this](const outbox::Notice& notice) { tell(notice); };
     }
     for (std::size_t i = 0; i < served.size(); ++i) {
@@ -125,13 +124,6 @@ class Service {
                 << std::flush;
     }
     log_.tell(notice);
-  }
-
-  // One that begins later is told by the dispatcher. Why is not for a log: it may quote people.
-  void say_hold(const std::string& name, const outbox::Hold& hold) {
-    log_.say(name, "hold",
-             "on hold since " + when(hold.since, globals_) + ": " + to_string(hold.kind) +
-                 "; `outbox status` says why");
   }
 
   static bool is_signalled(const sigset_t& signals) {

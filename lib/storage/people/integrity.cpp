@@ -2,10 +2,12 @@
 
 #include <sqlite3.h>
 
+#include <algorithm>
 #include <map>
 #include <memory>
 #include <string>
 
+#include "outbox/errors.hpp"
 #include "outbox/migrate.hpp"
 #include "storage/life/store.hpp"
 #include "storage/sqlite/statement.hpp"
@@ -42,7 +44,14 @@ class WithoutChecks {
 
 Finding look_at_pages(sqlite3* db) {
   const auto check = [db] {
-    return query_text(db, "pragma main.quick_check(1)", integrity_action);
+    try {
+      std::string first = query_text(db, "pragma main.quick_check(1)", integrity_action);
+      std::replace(first.begin(), first.end(), '\n', ' ');
+      return first;
+    } catch (const database_error& error) {  // so damaged that it cannot even be checked
+      if ((error.code() & 0xFF) != SQLITE_CORRUPT) throw;
+      return std::string{"database disk image is malformed"};
+    }
   };
   std::string first = check();
   if (first == "ok") return {"integrity", Level::good, "quick_check is ok"};

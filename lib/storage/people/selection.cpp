@@ -29,7 +29,7 @@ void require_selection(const Selection& selection, const char* action) {
   require_filter(filter);
   if (filter.after_id) refuse(action, "after_id: is for listing only");
   if (selection.event_ids().empty() && is_empty(filter) && !selection.is_all()) {
-    refuse(action, "give ids, a filter, or all");
+    refuse(action, "give ids, a filter, or all of them");
   }
   if (!selection.event_ids().empty() && (!is_empty(filter) || filter.limit || selection.is_all())) {
     refuse(action, "ids and a filter: give one of them");
