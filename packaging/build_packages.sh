@@ -9,9 +9,13 @@ folder=$(realpath -m "${1:-build/packages}")
 source=$(mktemp -d)
 trap 'rm -rf "$source"' EXIT
 
-for tool in dpkg-buildpackage dh lintian; do
-  command -v "$tool" >/dev/null || { echo "missing: $tool; apt-get install debhelper lintian" >&2; exit 1; }
+for tool in git dpkg-buildpackage dh lintian; do
+  command -v "$tool" >/dev/null || { echo "missing: $tool; apt-get install git debhelper lintian" >&2; exit 1; }
 done
+dpkg-checkbuilddeps packaging/debian/control || {
+  echo "apt-get install them first" >&2
+  exit 1
+}
 echo "== copy of $(git describe --always)"
 mkdir "$source/outbox"
 git archive HEAD | tar -x -C "$source/outbox"

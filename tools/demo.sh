@@ -19,7 +19,7 @@ if [ "$live" = yes ] && [ -z "${OUTBOX_TOKEN:-}" ]; then
 fi
 
 tools/install_packages.sh run
-echo "Building the demo, the stand-in and the CLI; the first time that takes a few minutes."
+echo "Building the demo, the stand-in and the CLI: about 3 minutes of CPU time the first time."
 build_log=$(mktemp)
 # --fresh: a build folder that was copied along with the tree remembers another place.
 if ! cmake --preset release --fresh -DOUTBOX_BUILD_TESTS=OFF >"$build_log" 2>&1; then
@@ -131,5 +131,5 @@ This demo's database is removed now. With a database of your own, APP.DB:
   outbox enqueue --db APP.DB event.json       queue events by hand
   outbox status  --db APP.DB                  the queue on one screen
   outbox explain --db APP.DB 1                why an event is not delivered yet, or when it was
-The CLI is build/release/tools/outbox/outbox; the server to copy from is tools/demo/main.cpp.
+For event.json and more see docs/getting-started.md. The CLI is build/release/tools/outbox/outbox; the server to copy from is tools/demo/main.cpp.
 TEXT

@@ -45,7 +45,20 @@ install_missing() {
   echo "Installing: ${missing[*]}"
   export DEBIAN_FRONTEND=noninteractive
   "${as_root[@]}" apt-get update -qq
+  # The tests start servers of their own: what Debian would start, now and at each boot, is not wanted.
+  local service services=()
+  for service in prometheus nats-server; do
+    case " ${missing[*]} " in *" $service "*) services+=("$service.service") ;; esac
+  done
+  if [ ${#services[@]} -gt 0 ] && command -v systemctl >/dev/null; then
+    "${as_root[@]}" systemctl mask --quiet "${services[@]}" || true
+  fi
   "${as_root[@]}" apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+  if [ ${#services[@]} -gt 0 ] && command -v systemctl >/dev/null; then
+    "${as_root[@]}" systemctl unmask --quiet "${services[@]}" || true
+    "${as_root[@]}" systemctl disable --quiet "${services[@]}" 2>/dev/null || true
+    echo "Not started: ${services[*]} (systemctl enable --now starts them)"
+  fi
 }
 [ ${#missing[@]} -eq 0 ] || install_missing
 [ "${1:-test}" = test ] || exit 0
@@ -56,7 +69,7 @@ if ! cmp --silent "$page/package-lock.json" build/npm/package-lock.json; then
   mkdir -p build/npm
   cp "$page/package.json" build/npm/
   cp "$page/package-lock.json" build/npm/
-  (cd build/npm && npm ci --ignore-scripts --no-audit --no-fund --silent) || {
+  (cd build/npm && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error) || {
     rm -f build/npm/package-lock.json
     echo "npm could not install what the test of the page needs: it will be skipped" >&2
   }

@@ -234,10 +234,13 @@ void add_check(CLI::App& app, const Globals& globals, Action& action) {
   add("--warn-age", flags->warn_age, "Warn when the oldest due event is older (1m)")
       ->check(a_duration);
   add("--crit-age", flags->crit_age, "Critical when it is older (10m)")->check(a_duration);
-  add("--warn-dead", flags->warn_dead, "Warn from this many dead events (1); 0: never");
-  add("--crit-dead", flags->crit_dead, "Critical from this many (never)");
-  add("--warn-pending", flags->warn_pending, "Warn from this many pending events (never)");
-  add("--crit-pending", flags->crit_pending, "Critical from this many (never)");
+  const auto add_count = [&](const char* name, std::int64_t& value, const char* about) {
+    add(name, value, about)->check(CLI::NonNegativeNumber);
+  };
+  add_count("--warn-dead", flags->warn_dead, "Warn from this many dead events (1); 0: never");
+  add_count("--crit-dead", flags->crit_dead, "Critical from this many (never)");
+  add_count("--warn-pending", flags->warn_pending, "Warn from this many pending events (never)");
+  add_count("--crit-pending", flags->crit_pending, "Critical from this many (never)");
   add("--stale", flags->stale, "Critical when the dispatcher was silent for longer (1m)")
       ->check(a_duration);
   add("--textfile", flags->textfile, "Also write the metrics to this file, at once or not at all");

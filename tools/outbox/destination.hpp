@@ -13,6 +13,9 @@ namespace cli {
 /// How `name` is; without events and without a row, all is zero.
 outbox::DestinationStatus status_of(SQLite::Database& db, const std::string& name);
 
+/// Why `name` may be a typing mistake; empty: it is known.
+std::string doubt_about(SQLite::Database& db, const std::string& name);
+
 /// `--new`, for the commands that would make a destination by naming it.
 void add_new_flag(CLI::App& command, bool& is_new);
 

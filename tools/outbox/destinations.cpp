@@ -67,6 +67,8 @@ ExitCode move(const MoveFlags& flags, const Globals& globals) {
   }
   SQLite::Database db = open_database(globals, globals.is_dry_run ? Access::read : Access::write);
   const std::string from = require_known(db, globals, false).name;
+  // No error, since a destination may be renamed; but a typing mistake should be seen.
+  const std::string doubt = flags.to == "track" ? "" : doubt_about(db, flags.to);
   const outbox::ChangeNote note = note_of(flags.reason);
   outbox::MoveReport report = outbox::move_events(db, from, flags.to, note, outbox::Mode::dry_run);
   if (!globals.is_dry_run) {
@@ -88,6 +90,7 @@ ExitCode move(const MoveFlags& flags, const Globals& globals) {
               << " from " << from << " to " << flags.to << "\n";
     if (report.is_removed) std::cout << from << " is removed\n";
   }
+  if (!doubt.empty()) std::cerr << "! " << doubt << "\n";
   if (report.duplicates > 0) {
     std::cerr << "! " << events_text(report.duplicates) << " left in " << from << ": " << flags.to
               << " has events with the same dedupe keys\n";

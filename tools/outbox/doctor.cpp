@@ -33,11 +33,13 @@ struct DoctorFlags {
 
 Findings examine(SQLite::Database& db, const DoctorFlags& flags, const Globals& globals) {
   Findings findings = outbox::diagnose(db);
-  look_at_settings(db, findings);
+  const outbox::Finding& integrity = findings.front();
+  const bool is_readable = integrity.level != Level::problem;
+  if (is_readable) look_at_settings(db, findings);
   look_at_files(globals, findings);
-  look_at_destinations(db, globals, findings);
+  if (is_readable) look_at_destinations(db, globals, findings);
   look_at_token(flags.sending, findings);
-  look_at_clock(db, findings);
+  if (is_readable) look_at_clock(db, findings);
   return findings;
 }
 

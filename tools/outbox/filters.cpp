@@ -44,7 +44,7 @@ std::string event_id(const std::string& value) {
 
 CLI::Option* add_limit(CLI::App& command, std::int64_t& limit, const std::string& description) {
   return command.add_option("--limit", limit, description)->check([](const std::string& value) {
-    return event_id(value).empty() ? "" : "must be a number from 1";
+    return event_id(value).empty() ? "" : "must be a number from 1 to 9223372036854775807";
   });
 }
 
