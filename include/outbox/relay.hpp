@@ -28,6 +28,11 @@ OUTBOX_API MessageHeaders headers_of(const BatchEvent& event);
 OUTBOX_API MessageHeaders cloudevents_attributes(const BatchEvent& event,
                                                  const std::string& source);
 
+/// What a receiver may know the event by, in a header: its event id, when that is 1 to 128 visible
+/// ASCII characters, else a digest of it, `event_` and 64 hexadecimal digits. SQL may store any
+/// text as an event id; with a line break in it an event could write headers of its own.
+OUTBOX_API std::string message_id(const BatchEvent& event);
+
 /// The kind by which an event is routed: that of the event, and "track" when it has none.
 OUTBOX_API std::string routed_kind(const BatchEvent& event);
 

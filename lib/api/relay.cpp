@@ -6,6 +6,7 @@
 #include "core/event/event_check.hpp"
 #include "core/event/headers.hpp"
 #include "core/event/timestamp.hpp"
+#include "core/http/signature.hpp"
 
 namespace outbox {
 inline namespace v1 {
@@ -34,6 +35,10 @@ MessageHeaders cloudevents_attributes(const BatchEvent& event, const std::string
                                {"time", core::utc_text(time)}};
   if (!event.ordering_key.empty()) attributes.emplace_back("partitionkey", event.ordering_key);
   return attributes;
+}
+
+std::string message_id(const BatchEvent& event) {
+  return core::message_id(event.event_id);
 }
 
 std::string routed_kind(const BatchEvent& event) {

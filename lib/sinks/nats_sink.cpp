@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "core/http/signature.hpp"
 #include "sinks/nats_message.hpp"
 #include "sinks/nats_outcome.hpp"
 #include "sinks/secret_source.hpp"
@@ -54,7 +53,7 @@ void NatsSink::add_messages(const Batch& batch) {
       kind = &event.kind;
     }
     connection_->add({.subject = subject,
-                      .id = core::message_id(event.event_id),
+                      .id = message_id(event),
                       .headers = nats_headers(event, options_),
                       .body = batch.payload(event)});
   }

@@ -15,6 +15,8 @@ TEST_CASE("a route puts the destination and the kind in, each as one token") {
 }
 
 TEST_CASE("an event without a kind is routed as a track, as the library calls it elsewhere") {
+  CHECK(message_id({.event_id = "id-1"}) == "id-1");
+  CHECK(message_id({.event_id = "a\nb"}).starts_with("event_"));
   CHECK(routed_kind({}) == "track");
   CHECK(routed_kind({.kind = "identify"}) == "identify");
 }

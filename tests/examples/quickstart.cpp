@@ -27,5 +27,6 @@ int main(int argc, char** argv) {
   // delivered after the next start.
   const bool is_done = dispatcher.wait_until_idle(std::chrono::seconds{10});
   std::cout << dispatcher.stats().delivered << " delivered\n";
+  if (!is_done) std::cerr << dispatcher.stats().hold << "\n";  // why it waits
   return is_done ? 0 : 1;
 }

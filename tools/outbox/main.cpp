@@ -98,7 +98,7 @@ ExitCode run(const CLI::App& app, const Action& action, const Globals& globals) 
   } catch (const Failure& failure) {
     return fail(failure.code(), failure.what());
   } catch (const outbox::schema_error& error) {
-    return fail(schema, with_hints(globals, error.what()));
+    return fail(schema, globals.db + ": " + with_hints(globals, without_prefix(error.what())));
   } catch (const outbox::database_error& error) {
     return fail_of_sqlite(globals, error.code(), error.what());
   } catch (const SQLite::Exception& error) {

@@ -84,6 +84,13 @@ bool is_of_a_destination(const std::string& name) {
   return options.get_option_no_throw("--" + name) != nullptr;
 }
 
+bool is_of_all(const std::string& name) {
+  CLI::App options;
+  RunFlags flags;
+  add_run_options(options, flags);
+  return name == "db" || options.get_option_no_throw("--" + name) != nullptr;
+}
+
 }  // namespace
 
 void add_run_options(CLI::App& command, RunFlags& flags) {
@@ -121,6 +128,9 @@ std::vector<Served> read_config(RunFlags& flags, Globals& globals) {
                                         [&](const auto& one) { return one.first == name; });
       if (is_there) refuse(flags, name, "stands there twice");
       sections.push_back({name, {}});
+    } else if (is_of_all(item.name)) {
+      refuse(flags, name,
+             item.name + " is about all destinations: write it above the first section");
     } else if (!was_given(globals, "--" + item.name))
       sections.back().second.push_back(argument_of(item));
   }

@@ -49,6 +49,10 @@ std::string hold_advice(const outbox::DestinationStatus& destination, const Glob
   const std::string on = " --destination " + escaped(destination.name);
   switch (destination.hold->kind) {
     case outbox::HoldKind::unauthorized:
+      if (destination.hold->reason.starts_with("no credential")) {
+        return "the dispatcher finds no credential: make it readable for it, or correct where it "
+               "is looked for. No event is lost";
+      }
       return "the credentials are refused: renew the token; a changed token file is read at once. "
              "No event is lost";
     case outbox::HoldKind::misconfigured:

@@ -114,11 +114,10 @@ std::string Statement::text(int column) const {
 // SQLite answers a failed allocation, e.g. for the UTF-8 of a UTF-16 database, like a null. Taken
 // for an empty text, an event would be sent as nothing and marked.
 std::string_view Statement::view(int column) const {
-  const bool is_null = this->is_null(column);
+  if (is_null(column)) return {};
   const auto* data = reinterpret_cast<const char*>(sqlite3_column_text(handle_, column));
-  if (data != nullptr) return {data, bytes(column)};
-  if (!is_null) throw std::bad_alloc{};
-  return {};
+  if (data == nullptr) throw std::bad_alloc{};
+  return {data, bytes(column)};
 }
 
 std::size_t Statement::bytes(int column) const {

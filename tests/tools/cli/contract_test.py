@@ -1064,6 +1064,7 @@ class RunOptions(CliTest):
         self.assertEqual(said("[track]\n[crm]\n"), "would serve track: 1 event due\nwould serve crm: 1 event due\n")
         self.assertIn("[track]: stands there twice", said("[track]\n[crm]\n[track]\n", 2))
         self.assertIn("[track]: stands there twice", said("[track]\n[track]\n", 2))
+        self.assertIn("[crm]: grace is about all destinations", said("[crm]\ngrace = \"1s\"\n", 2))
         self.assertIn("[crm]: a destination's name has no dot", said("[crm.prod]\n", 2))
         self.assertIn("[track]: a destination's name has no dot", said("[track]\nurl.x = \"y\"\n", 2))
 
