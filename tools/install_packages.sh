@@ -47,18 +47,23 @@ install_missing() {
   "${as_root[@]}" apt-get update -qq
   # The tests start servers of their own: what Debian would start, now and at each boot, is not wanted.
   local service services=()
-  for service in prometheus nats-server; do
-    case " ${missing[*]} " in *" $service "*) services+=("$service.service") ;; esac
-  done
-  if [ ${#services[@]} -gt 0 ] && command -v systemctl >/dev/null; then
-    "${as_root[@]}" systemctl mask --quiet "${services[@]}" || true
+  if command -v systemctl >/dev/null; then
+    for service in prometheus.service nats-server.service; do
+      # Not one that somebody has here already, from elsewhere.
+      case " ${missing[*]} " in *" ${service%.service} "*)
+        systemctl cat "$service" >/dev/null 2>&1 || services+=("$service") ;;
+      esac
+    done
   fi
-  "${as_root[@]}" apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
-  if [ ${#services[@]} -gt 0 ] && command -v systemctl >/dev/null; then
+  local code=0
+  [ ${#services[@]} -eq 0 ] || "${as_root[@]}" systemctl mask --quiet "${services[@]}" || true
+  "${as_root[@]}" apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null || code=$?
+  if [ ${#services[@]} -gt 0 ]; then
     "${as_root[@]}" systemctl unmask --quiet "${services[@]}" || true
     "${as_root[@]}" systemctl disable --quiet "${services[@]}" 2>/dev/null || true
     echo "Not started: ${services[*]} (systemctl enable --now starts them)"
   fi
+  return $code
 }
 [ ${#missing[@]} -eq 0 ] || install_missing
 [ "${1:-test}" = test ] || exit 0

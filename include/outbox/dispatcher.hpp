@@ -170,8 +170,8 @@ struct DeliverReport {
 /// `time_max`, or at once when the credentials are refused. Starts with a single event when the
 /// destination is on hold, however long the hold still lasts.
 ///
-/// Requires: no transaction open on `connection`. Works on memory databases.
-/// Throws: as the constructor of `Dispatcher`; `std::logic_error` inside a transaction;
+/// Requires: no transaction open on `connection`, and no statement under way. Works on memory
+/// databases. Throws: as the constructor of `Dispatcher`; `std::logic_error` otherwise;
 /// `database_error` when the database fails on the way (what was delivered and could not be
 /// recorded is sent again). Threads: the caller's, which must own `connection`.
 OUTBOX_API DeliverReport deliver_once(ConnectionRef connection, const Endpoint& endpoint,

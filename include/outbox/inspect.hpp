@@ -57,8 +57,8 @@ struct ActiveDispatcher {
   std::string host = {};
   std::chrono::system_clock::time_point since = {};
   std::chrono::system_clock::time_point last_round = {};
-  /// When the oldest request was put together that was under way when that round began, or whose
-  /// answer was not recorded; none: there was none.
+  /// Of the requests that were under way when that round began, or whose answer was not recorded:
+  /// when the oldest was put together. None: there was none.
   std::optional<std::chrono::system_clock::time_point> in_flight_since = {};
   /// Why it cannot use the database now; empty: it can.
   std::string database_trouble = {};

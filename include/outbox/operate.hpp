@@ -115,9 +115,12 @@ struct MoveReport {
 /// `from` begins: it holds that one's lock. Ended half-way, it leaves each event at one of the two,
 /// and may be called again.
 ///
-/// Throws: `std::invalid_argument` when the two are one, or when a dispatcher serves `from` and it
-/// is not paused, or still has requests under way; `std::runtime_error` when that pause ends
-/// meanwhile, or somebody removes the lock file. The rest as `retry`.
+/// Requires: no transaction open on `connection`: a dispatcher could begin before it commits.
+/// Throws: `std::logic_error` inside one; `std::invalid_argument` when the two are one, or when a
+/// dispatcher serves `from` and it is not paused, or has requests under way for 2 s;
+/// `std::runtime_error` when that pause ends meanwhile, when the lock file cannot be opened, is not
+/// the database owner's or is removed, or when somebody had the lock at that moment. The rest as
+/// `retry`.
 OUTBOX_API MoveReport move_events(ConnectionRef connection, const std::string& from,
                                   const std::string& to, const ChangeNote& note = {},
                                   Mode mode = Mode::apply, const Progress& progress = {});

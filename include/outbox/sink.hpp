@@ -28,9 +28,11 @@ using MessageHeaders = std::vector<std::pair<std::string, std::string>>;
 
 /// One event of a batch: a slice of its body, and what a sink may route by.
 struct BatchEvent {
-  std::int64_t id = 0;        ///< The row, in commit order.
-  std::string event_id = {};  ///< The same at every try: a receiver recognises a repetition by it.
-  std::string kind = {};      ///< Empty: an event of the Track API, or of plain SQL.
+  std::int64_t id = 0;  ///< The row, in commit order.
+  /// The same at every try: a receiver recognises a repetition by it. Any text that SQL stored: in
+  /// a header use `message_id` (outbox/relay.hpp).
+  std::string event_id = {};
+  std::string kind = {};  ///< Empty: an event of the Track API, or of plain SQL.
   std::string ordering_key = {};
   std::string headers = {};  ///< A JSON object of strings; empty: none.
   std::chrono::system_clock::time_point enqueued_at = {};

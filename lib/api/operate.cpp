@@ -53,22 +53,34 @@ std::optional<ActiveDispatcher> wait_for_requests(sqlite3* db, system_clock::tim
   return std::nullopt;
 }
 
-// Since when `dispatcher` rests: a request under way would deliver to the one destination what is
-// moved to the other. Throws: `std::invalid_argument` when it does not rest.
-core::Instant require_rest(ConnectionRef connection, const std::string& from,
-                           const ActiveDispatcher& dispatcher) {
-  const Status now = status(connection, from);
-  const bool is_paused = !now.destinations.empty() && now.destinations.front().paused;
-  if (!is_paused) {
-    throw std::invalid_argument{"outbox: move: pid " + std::to_string(dispatcher.pid) +
-                                " dispatches " + from + ": pause it first, or stop that process"};
+constexpr milliseconds rest_comes_within{2'000};
+
+// Since when the dispatcher of `from` rests; none: there is none. A request under way would deliver
+// to the one destination what is moved to the other. Throws: `std::invalid_argument` when it does
+// not rest.
+std::optional<core::Instant> require_rest(ConnectionRef connection, const std::string& path,
+                                          const std::string& from) {
+  const auto begin = core::system_now();
+  const auto deadline = deadline_in(rest_comes_within);
+  for (;;) {
+    const std::optional<ActiveDispatcher> dispatcher = active_dispatcher(path, from);
+    if (!dispatcher) return std::nullopt;
+    const Status now = status(connection, from);
+    const bool is_paused = !now.destinations.empty() && now.destinations.front().paused;
+    if (!is_paused) {
+      throw std::invalid_argument{"outbox: move: pid " + std::to_string(dispatcher->pid) + " has " +
+                                  from + ": pause it first, or wait until that process ends"};
+    }
+    // The pause has committed: a round that has begun since has seen it.
+    const bool has_seen_it = dispatcher->last_round > begin && !dispatcher->in_flight_since;
+    if (has_seen_it)
+      return std::chrono::floor<milliseconds>(now.destinations.front().paused->since);
+    if (left_until(deadline) == milliseconds{0}) {
+      throw std::invalid_argument{"outbox: move: " + from +
+                                  " still has requests under way: try again"};
+    }
+    std::this_thread::sleep_for(between_looks);
   }
-  const auto since = std::chrono::floor<milliseconds>(now.destinations.front().paused->since);
-  if (dispatcher.in_flight_since || dispatcher.last_round <= since) {
-    throw std::invalid_argument{"outbox: move: " + from +
-                                " still has requests under way: try again"};
-  }
-  return since;
 }
 
 bool truncate_wal(sqlite3* db, SteadyClock::time_point deadline) {
@@ -117,20 +129,22 @@ MoveReport move_events(ConnectionRef connection, const std::string& from, const 
   core::require_destination_name(from);
   core::require_destination_name(to);
   if (from == to) throw std::invalid_argument{"outbox: move: to another destination than " + from};
+  if (sqlite3_get_autocommit(db) == 0) {
+    throw std::logic_error{"outbox: move: a transaction is open on this connection"};
+  }
   const std::string path = storage::path_of(db);
   dispatch::Lock lock{path, from};  // nobody begins to deliver while it is held
-  const bool is_held = mode == Mode::apply && !path.empty() && lock.try_acquire(core::system_now());
-  const auto dispatcher = is_held ? std::nullopt : dispatch::active_dispatcher(path, from);
-  std::optional<core::Instant> rests_since;
-  if (dispatcher) rests_since = dispatch::require_rest(connection, from, *dispatcher);
-  if (!is_held && !dispatcher && mode == Mode::apply && !path.empty()) {
+  const bool is_for_real = mode == Mode::apply && !path.empty();
+  const bool is_held = is_for_real && lock.try_acquire(core::system_now());
+  const auto rests_since = is_held ? std::nullopt : dispatch::require_rest(connection, path, from);
+  if (is_for_real && !is_held && !rests_since) {
     throw std::runtime_error{"outbox: move: somebody has just had the lock of " + from +
                              ": try again"};
   }
   const auto keep_and_tell = [&](std::int64_t events) {
     if (is_held && !lock.keep({})) {
       throw std::runtime_error{"outbox: move: somebody has removed the lock file of " + from +
-                               ", and not all of it is moved: move again"};
+                               ", and not all may be moved: move again"};
     }
     if (progress) progress(events);
   };

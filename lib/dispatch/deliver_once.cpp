@@ -86,6 +86,11 @@ DeliverReport deliver(sqlite3* db, const Endpoint& endpoint, const DispatcherOpt
   if (sqlite3_get_autocommit(db) == 0) {
     throw std::logic_error{"outbox: deliver_once inside a transaction: commit first"};
   }
+  // It could be seen only after the request that nothing can be recorded.
+  if (sqlite3_txn_state(db, nullptr) != SQLITE_TXN_NONE) {
+    throw std::logic_error{
+        "outbox: deliver_once: a statement of this connection is under way: reset it first"};
+  }
   const auto deadline = deadline_in(time_max);
   const SystemClock clock{options.clock};
   storage::Store store{db, options.destination};

@@ -72,6 +72,8 @@ class Round {
   void stop_sending() { is_sending_ = false; }
   /// Forgets what is in flight: it stays pending.
   void abort();
+  /// The next store is another connection: what is in flight is compared row by row.
+  void meet_connection() { claims_.forget_version(); }
   /// Forgets also what could not be recorded: the database is another one.
   void forget();
 

@@ -106,6 +106,7 @@ void Worker::open() {
   constexpr milliseconds patience{0};
   database_ = storage::open_database(file_, patience);
   store_.emplace(storage::handle_of(database_), options_.destination, patience);
+  round_.meet_connection();
   const std::string path = storage::path_of(storage::handle_of(database_));
   if (!lock_ || path != database_path_) lock_.emplace(path, options_.destination);
   database_path_ = path;

@@ -90,9 +90,8 @@ class TrackCalls {
 
 std::string name_of(const TrackApi& options) {
   std::string name = without_query(options.url);
-  for (const std::string* const url : {&options.identify_url, &options.group_url}) {
-    if (!url->empty()) name += " " + without_query(*url);
-  }
+  if (!options.identify_url.empty()) name += " identify " + without_query(options.identify_url);
+  if (!options.group_url.empty()) name += " group " + without_query(options.group_url);
   return name;
 }
 

@@ -226,9 +226,8 @@ std::vector<SecretSource> secrets_of(const Webhook& options) {
 // Many services put a secret into the path.
 std::string name_of(const Webhook& options) {
   const std::size_t host = options.url.find("://");
-  const std::size_t path = options.url.find('/', host == std::string::npos ? 0 : host + 3);
-  return path == std::string::npos ? without_query(options.url)
-                                   : with_fingerprint(options.url, path + 1);
+  const std::size_t end = options.url.find_first_of("/?", host == std::string::npos ? 0 : host + 3);
+  return end == std::string::npos ? options.url : with_fingerprint(options.url, end + 1);
 }
 
 }  // namespace

@@ -45,13 +45,16 @@ struct RecordingEndpoint::State {
   std::function<Outcome(const SentRequest&)> answer;
 
   Outcome take(const SentRequest& request) {
-    const std::lock_guard guard{mutex};
+    std::unique_lock guard{mutex};
     Outcome outcome = testing::accepted();
     if (!next.empty()) {
       outcome = std::move(next.front());
       next.pop_front();
     } else if (answer) {
-      outcome = answer(request);
+      const auto answer_of = answer;
+      guard.unlock();  // it may ask what has come
+      outcome = answer_of(request);
+      guard.lock();
     }
     requests.push_back(request);
     const auto& of_each = outcome.events;

@@ -120,3 +120,14 @@ TEST_CASE("properties are text, and a JSON value does not compile as one") {
   static_assert(!std::is_convertible_v<nlohmann::json, JsonText>);
   CHECK(TrackEvent{.properties = R"({"a":1})"}.properties.text() == R"({"a":1})");
 }
+
+TEST_CASE("an answer may ask what has come before") {
+  ot::TestDatabase database;
+  ot::RecordingEndpoint endpoint;
+  endpoint.answer_by([&](const ot::SentRequest&) {
+    return endpoint.requests().empty() ? ot::unavailable() : ot::accepted();
+  });
+  enqueue_in(database, support::event_of("a"));
+  CHECK(deliver_once(database, endpoint.endpoint(), {}, 0ms).hold == "HTTP 503");
+  CHECK(deliver_once(database, endpoint.endpoint()).delivered == 1);
+}

@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
+#include "outbox/testing.hpp"
 #include "support/database.hpp"
 #include "support/track.hpp"
 #include "track_server/server.hpp"
@@ -231,4 +232,60 @@ TEST_CASE("while a dispatcher is at work deliver_once leaves the work to it") {
   const DeliverReport report = deliver_once(app.path(), endpoint_of(server));
   CHECK(report.is_served_elsewhere);
   CHECK(report.requests == 0);
+}
+
+TEST_CASE("the time for which an event was scheduled does not count against it") {
+  support::AppDatabase app;
+  testing::ManualClock clock;
+  testing::RecordingEndpoint endpoint;
+  const DispatcherOptions options{.give_up_after = 1h, .clock = clock.function()};
+  for (int i = 0; i < 4; ++i) {
+    app.enqueue(support::event_of("u"), {.not_before = clock.now() + 48h});
+  }
+  clock.advance(48h + 1s);
+  endpoint.answer_next({.verdict = Verdict::failed, .has_arrived = true});
+  deliver_once(app.db(), endpoint.endpoint(), options);
+
+  for (int i = 0; i < 10 && app.count("state = 'pending'") > 0; ++i) {
+    clock.advance(2min);
+    deliver_once(app.db(), endpoint.endpoint(), options);
+  }
+
+  CHECK(app.count("state = 'dead'") == 0);
+  CHECK(endpoint.accepted().size() == 4);
+}
+
+TEST_CASE("what a person asks for again has all its time again") {
+  support::AppDatabase app;
+  testing::RecordingEndpoint endpoint;
+  const DispatcherOptions options{.give_up_after = 1h};
+  const auto let_an_hour_pass = [&] {
+    app.db().exec(
+        "update outbox_events set enqueued_at_ms = enqueued_at_ms - 7200000;"
+        "update outbox_queue set enqueued_at_ms = enqueued_at_ms - 7200000");
+  };
+  app.enqueue_many(1);
+  let_an_hour_pass();
+  CHECK(deliver_once(app.db(), endpoint.endpoint(), options).dead == 1);
+
+  CHECK(retry(app.db(), Selection::all()) == 1);
+  CHECK(deliver_once(app.db(), endpoint.endpoint(), options).delivered == 1);
+
+  let_an_hour_pass();
+  CHECK(requeue(app.db(), Selection::all()) == 1);
+  CHECK(deliver_once(app.db(), endpoint.endpoint(), options).delivered == 1);
+  CHECK(endpoint.accepted().size() == 2);
+}
+
+TEST_CASE("retention that the host's foreign key stops does not hide what was delivered") {
+  support::AppDatabase app;
+  testing::RecordingEndpoint endpoint;
+  app.enqueue_many(1);
+  CHECK(deliver_once(app.db(), endpoint.endpoint()).delivered == 1);
+  app.db().exec(
+      "create table host (event references outbox_events (id)); insert into host values (1);"
+      "update outbox_requests set started_at_ms = 1; pragma foreign_keys = on");
+  app.enqueue_many(1);
+
+  CHECK(deliver_once(app.db(), endpoint.endpoint()).delivered == 1);
 }

@@ -39,8 +39,9 @@ struct Event {
   std::string dedupe_key = {};
   std::int64_t due_at_ms = 0;  // 0 also once that does not count any more
   std::int64_t enqueued_at_ms = 0;
-  bool is_rubbish = false;    // can never be sent
-  bool is_bad = false;        // the endpoint refuses it
+  std::int64_t asked_at_ms = 0;  // when a person asked for it again; 0: never
+  bool is_rubbish = false;       // can never be sent
+  bool is_bad = false;           // the endpoint refuses it
   bool is_killer = false;     // the endpoint fails whenever it is sent it, as `killer_answer` says
   int killer_answer = 500;    // a status; 0: no answer
   bool is_disliked = false;   // the endpoint did not want its type, its key or its size for a while

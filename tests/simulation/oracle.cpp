@@ -128,7 +128,9 @@ void Oracle::check_death(const Event& event, const std::string& reason) const {
 void Oracle::check_expiry(const Event& event) const {
   const Destination& destination = model_.destinations[event.destination];
   require(destination.give_up_after.count() > 0, "an event expired that may not", event.id);
-  const std::int64_t since = event.due_at_ms > 0 ? event.due_at_ms : event.enqueued_at_ms;
+  const std::int64_t since = event.asked_at_ms > 0 ? event.asked_at_ms
+                             : event.due_at_ms > 0 ? event.due_at_ms
+                                                   : event.enqueued_at_ms;
   require(outbox::core::unix_ms(destination.last_look) - since >= destination.give_up_after.count(),
           "an event expired too early", event.id);
 }

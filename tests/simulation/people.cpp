@@ -48,9 +48,17 @@ void World::retry() {
   for (const std::int64_t id : ids) note_retry(id);
 }
 
+// By the simulated clock, as the library does it by the system's.
+void World::begin_patience(Event& event) {
+  event.asked_at_ms = outbox::core::unix_ms(clock_.now());
+  app_.db().exec("update outbox_queue set enqueued_at_ms = " + std::to_string(event.asked_at_ms) +
+                 " where event = " + std::to_string(event.id));
+}
+
 void World::note_retry(std::int64_t id) {
   model_.tell("retry", id);
   Event& event = model_.events.at(id);
+  begin_patience(event);
   event.is_discarded = false;
   event.is_dead = false;
   event.due_at_ms = 0;
@@ -70,6 +78,7 @@ void World::requeue() {
           "the wrong event was requeued", id);
   if (!is_possible) return;
   model_.tell("requeue", id);
+  begin_patience(event);
   event.is_requeued = true;
   event.is_delivered = false;
   event.due_at_ms = 0;

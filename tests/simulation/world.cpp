@@ -118,8 +118,8 @@ std::vector<std::int64_t> World::random_events(const std::string& condition) {
   const std::uint64_t count = chance(2) ? 1 : 2 + pick(10);
   const std::uint64_t offset = pick(20);
   SQLite::Statement rows{app_.db(), "select id from outbox_event_states where " + condition +
-                                        " order by id limit " + std::to_string(count) +
-                                        " offset " + std::to_string(offset)};
+                                        " order by id limit " + std::to_string(count) + " offset " +
+                                        std::to_string(offset)};
   std::vector<std::int64_t> ids;
   while (rows.executeStep()) ids.push_back(rows.getColumn(0).getInt64());
   return ids;

@@ -57,6 +57,7 @@ class World {
   void discard(const std::vector<std::int64_t>& ids);
   void retry();
   void note_retry(std::int64_t id);
+  void begin_patience(Event& event);
   void requeue();
   void move_events();
   bool has_dedupe_key(std::size_t destination, const std::string& key) const;

@@ -87,7 +87,7 @@ TEST_CASE("each address of the API is reached by its own protocol, and is a part
                                              .url = "http" + there + "track",
                                              .identify_url = "https" + there + "identify",
                                              .timeout = 5s})};
-  CHECK(sink.name() == "http" + there + "track https" + there + "identify");
+  CHECK(sink.name() == "http" + there + "track identify https" + there + "identify");
 
   CHECK(send(sink, batch_of("u")).verdict == Verdict::delivered);
   Batch identify{.body = "[{}]"};

@@ -323,4 +323,6 @@ TEST_CASE("the name of a webhook, which the database keeps, tells neither its pa
   CHECK(name == name_of("https://hooks.example.com/services/T0/S3CRET?key=S3CRET"));
   CHECK(name != name_of("https://hooks.example.com/services/T0/S3CRET?key=0ther"));
   CHECK(name_of("https://hooks.example.com") == "https://hooks.example.com");
+  CHECK(
+      name_of("https://hooks.example.com?key=S3/CRET").starts_with("https://hooks.example.com?…"));
 }

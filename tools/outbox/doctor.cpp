@@ -33,8 +33,7 @@ struct DoctorFlags {
 
 Findings examine(SQLite::Database& db, const DoctorFlags& flags, const Globals& globals) {
   Findings findings = outbox::diagnose(db);
-  const outbox::Finding& integrity = findings.front();
-  const bool is_readable = integrity.level != Level::problem;
+  const bool is_readable = findings.front().level != Level::problem;  // the integrity
   if (is_readable) look_at_settings(db, findings);
   look_at_files(globals, findings);
   if (is_readable) look_at_destinations(db, globals, findings);

@@ -190,8 +190,8 @@ class Service {
   const RunFlags flags_;
   const Globals globals_;
   RunLog log_;
-  std::vector<RunningDispatcher> dispatchers_ =
-      {};  // their observers use the log, so they die first
+  // Their observers use the log, so they die first.
+  std::vector<RunningDispatcher> dispatchers_ = {};
 };
 
 ExitCode say_what_would_be_served(const std::vector<Served>& served, const RunFlags& flags,

@@ -128,6 +128,8 @@ std::vector<Served> read_config(RunFlags& flags, Globals& globals) {
                                         [&](const auto& one) { return one.first == name; });
       if (is_there) refuse(flags, name, "stands there twice");
       sections.push_back({name, {}});
+    } else if (sections.empty() || sections.back().first != name) {
+      refuse(flags, name, "write [" + name + "], and its options below it");
     } else if (is_of_all(item.name)) {
       refuse(flags, name,
              item.name + " is about all destinations: write it above the first section");

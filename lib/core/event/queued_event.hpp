@@ -22,8 +22,11 @@ enum class QueueState : std::int64_t {
 struct QueuedEvent {
   std::int64_t id = 0;
   QueueState state = QueueState::ready;
-  std::int64_t due_at_ms = 0;       // with `state` and `id` the row's primary key
-  std::int64_t enqueued_at_ms = 0;  // guards changes: a restored file may have another event here
+  std::int64_t due_at_ms = 0;  // with `state` and `id` the row's primary key
+  // Guards changes: a restored file may have another event here. It moves when a person asks for
+  // the event again, and when a search begins that forgets its due time.
+  std::int64_t enqueued_at_ms = 0;
+  std::int64_t stored_at_ms = 0;  // when it was enqueued, as the log has it: that never moves
   std::string ordering_key = {};
 
   bool operator==(const QueuedEvent&) const = default;

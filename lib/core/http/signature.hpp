@@ -19,9 +19,7 @@ std::optional<std::string> signing_key(std::string_view text);
 std::string webhook_signature(std::string_view key, std::string_view id, Instant sent_at,
                               std::string_view body);
 
-/// What a receiver knows an event by, in a header: its event id, when that is 1 to 128 visible
-/// ASCII characters, else a digest of it. SQL may store any text as an event id, and with a line
-/// break in it an event could write headers, or a request, of its own.
+/// As `outbox::message_id`.
 std::string message_id(std::string_view event_id);
 
 /// The same for the same events, whatever the try: the message id of one, or a digest of several. A

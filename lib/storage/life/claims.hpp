@@ -70,6 +70,8 @@ class Claims {
     is_disturbed_ = !groups_.empty() && (is_disturbed_ || version != version_);
     version_ = version;
   }
+  /// Versions of one connection say nothing to another: what is in flight may have changed.
+  void forget_version() { version_ = -1; }
   /// No other connection has committed since the oldest event in flight was taken.
   bool is_undisturbed_at(std::int64_t version) const {
     return !is_disturbed_ && version == version_;

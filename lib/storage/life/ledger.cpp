@@ -82,7 +82,10 @@ Ledger::Ledger(sqlite3* db, std::string destination, DestinationRow& row,
                        " solo_failures = ?8, refused_in = ?9, search = ?10, last_error = ?11,"
                        " suspected_at_ms = ?12"),
                record_action, Use::often},
-      search_{db, guarded("update main.outbox_queue set state = 2, due_at_ms = 0, search = ?6"),
+      // The time for which an event was scheduled does not count as waiting.
+      search_{db,
+              guarded("update main.outbox_queue set state = 2, due_at_ms = 0, search = ?6,"
+                      " enqueued_at_ms = max(enqueued_at_ms, due_at_ms)"),
               record_action, Use::often},
       leave_search_{db,
                     "update main.outbox_queue set state = 0, search = null where destination = ?1"
@@ -220,7 +223,7 @@ bool Ledger::deliver_one(const core::QueuedEvent& event) {
   bind_row(remove_, destination_, event).run();
   if (sqlite3_changes(db_) > 0) return true;
   const auto moved = find_queued(db_, event.id);
-  if (!moved || moved->enqueued_at_ms != event.enqueued_at_ms) return false;
+  if (!moved || moved->stored_at_ms != event.stored_at_ms) return false;
   bind_row(remove_, destination_, *moved).run();
   return sqlite3_changes(db_) > 0;
 }

@@ -20,7 +20,7 @@ constexpr auto id_max = std::numeric_limits<std::int64_t>::max();
 std::string taking_sql(const char* where, const char* more_columns = "") {
   return std::string{
              "select q.event, q.enqueued_at_ms, e.payload, e.validated, q.ordering_key, e.kind,"
-             " e.event_id, e.headers"} +
+             " e.event_id, e.headers, e.enqueued_at_ms"} +
          more_columns +
          " from main.outbox_queue q cross join main.outbox_events e on e.id = q.event"
          " where q.destination = ?1 and " +

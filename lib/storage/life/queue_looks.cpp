@@ -45,8 +45,10 @@ std::int64_t Queue::count(core::Instant now, const char* sql) {
 std::vector<core::QueuedEvent> Queue::expired(core::Instant due_before, core::Instant now,
                                               std::size_t events_max, const Claims& claims) {
   std::vector<core::QueuedEvent> found;
-  // Walks one range to its first young row, so that the cost is that of what has expired. A row
-  // from the future comes from a clock that jumped, and says nothing of those behind it.
+  // Walks one range until it has met some young rows without an old one between them, so that the
+  // cost is that of what has expired. What a person has asked for again is young, and stands before
+  // older ones. A row from the future comes from a clock that jumped, and says nothing.
+  constexpr int young_max = 1'000;
   const auto walk = [&](core::QueueState state, const char* range, int time_column) {
     Statement rows{db_,
                    "select event, due_at_ms, enqueued_at_ms, ordering_key from main.outbox_queue"
@@ -54,11 +56,16 @@ std::vector<core::QueuedEvent> Queue::expired(core::Instant due_before, core::In
                        std::string{range},
                    look_action};
     rows.bind(1, destination_).bind(2, static_cast<std::int64_t>(state));
+    int young = 0;
     for (std::size_t looks = 0; looks < rows_max && found.size() < events_max && rows.step();
          ++looks) {
       const core::Instant due = core::instant_of(rows.integer(time_column));
       if (due >= due_before && due > now) continue;
-      if (due >= due_before) return;
+      if (due >= due_before) {
+        if (++young == young_max) return;
+        continue;
+      }
+      young = 0;
       if (claims.contains(rows.integer(0))) continue;
       found.push_back({.id = rows.integer(0),
                        .state = state,

@@ -7,12 +7,14 @@ namespace outbox::storage {
 std::optional<core::QueuedEvent> find_queued(sqlite3* db, std::int64_t id) {
   constexpr auto action = "find an event";
   Statement row{db,
-                "select q.event, q.state, q.due_at_ms, q.enqueued_at_ms, q.ordering_key"
+                "select q.event, q.state, q.due_at_ms, q.enqueued_at_ms, q.ordering_key,"
+                " e.enqueued_at_ms"
                 " from main.outbox_events e cross join main.outbox_queue q"
                 " on q.destination = e.destination and q.state in (0, 1, 2, 4, 5)"
                 " and q.due_at_ms in (0, e.due_at_ms) and q.event = e.id where e.id = ?1"
                 " union all"
-                " select q.event, q.state, q.due_at_ms, q.enqueued_at_ms, q.ordering_key"
+                " select q.event, q.state, q.due_at_ms, q.enqueued_at_ms, q.ordering_key,"
+                " e.enqueued_at_ms"
                 " from main.outbox_events e cross join main.outbox_queue q"
                 " on q.destination = e.destination and q.state = 3 and q.event = e.id"
                 " where e.id = ?1 limit 1",
@@ -22,6 +24,7 @@ std::optional<core::QueuedEvent> find_queued(sqlite3* db, std::int64_t id) {
                            .state = core::QueueState{row.integer(1)},
                            .due_at_ms = row.integer(2),
                            .enqueued_at_ms = row.integer(3),
+                           .stored_at_ms = row.integer(5),
                            .ordering_key = row.text(4)};
 }
 

@@ -24,7 +24,8 @@ RequestLog::RequestLog(sqlite3* db, std::string destination)
       forget_{db,
               "delete from main.outbox_requests where delivered_ids is null"
               " and search is null"
-              " and id <= (select max(id) from main.outbox_requests) - ?1",
+              " and id <= (select id from main.outbox_requests where delivered_ids is null"
+              " order by id desc limit 1 offset ?1)",
               log_action, Use::often} {}
 
 std::int64_t RequestLog::add(const core::SentBatch& sent, const core::Ids& delivered) {

@@ -46,7 +46,21 @@ std::vector<OldRequest> old_requests(sqlite3* db, const std::string& destination
 OldRequests::OldRequests(sqlite3* db, std::string destination)
     : db_{db}, destination_{std::move(destination)} {}
 
-std::int64_t OldRequests::remove_some(core::Instant ended_before, core::Instant now) {
+core::Ids OldRequests::find(core::Instant ended_before, core::Instant now) {
+  core::Ids found;
+  for (const OldRequest& request :
+       old_requests(db_, destination_, ended_before, now, removed_requests_max + 1)) {
+    found.push_back(request.id);
+  }
+  return found;
+}
+
+std::int64_t OldRequests::remove(const core::Ids& requests) {
+  // Read again: something of it may have been requeued since it was found.
+  Statement delivered_ids{db_,
+                          "select delivered_ids from main.outbox_requests where id = ?1"
+                          " and delivered_ids is not null",
+                          retention_action};
   Statement remove{db_, "delete from main.outbox_events where id between ?1 and ?2",
                    retention_action};
   // The newest row stays, since a request's id must not come twice.
@@ -56,21 +70,21 @@ std::int64_t OldRequests::remove_some(core::Instant ended_before, core::Instant 
                    retention_action};
   Statement keep{db_, "update main.outbox_requests set delivered_ids = null where id = ?1",
                  retention_action};
-  const std::vector<OldRequest> old =
-      old_requests(db_, destination_, ended_before, now, removed_requests_max + 1);
   std::int64_t removed = 0;
-  int requests = 0;
-  for (const OldRequest& request : old) {
-    if (removed >= removed_events_max || requests == removed_requests_max) break;
-    core::for_each_range(request.delivered_ids, [&](std::int64_t first, std::int64_t last) {
+  int done = 0;
+  for (const std::int64_t request : requests) {
+    if (removed >= removed_events_max || done == removed_requests_max) break;
+    ++done;
+    const ResetAtEnd end{delivered_ids};
+    if (!delivered_ids.bind(1, request).step()) continue;
+    core::for_each_range(delivered_ids.text(0), [&](std::int64_t first, std::int64_t last) {
       remove.bind(1, first).bind(2, last).run();
       removed += sqlite3_changes(db_);
     });
-    forget.bind(1, request.id).run();
-    if (sqlite3_changes(db_) == 0) keep.bind(1, request.id).run();
-    ++requests;
+    forget.bind(1, request).run();
+    if (sqlite3_changes(db_) == 0) keep.bind(1, request).run();
   }
-  is_through_ = requests == static_cast<int>(old.size());
+  is_through_ = done == static_cast<int>(requests.size());
   if (removed > 0) {
     Statement{db_,
               "update main.outbox_destinations set removed = removed + ?2,"
@@ -81,10 +95,6 @@ std::int64_t OldRequests::remove_some(core::Instant ended_before, core::Instant 
         .run();
   }
   return removed;
-}
-
-bool OldRequests::has_old(core::Instant ended_before, core::Instant now) {
-  return !old_requests(db_, destination_, ended_before, now, 1).empty();
 }
 
 std::int64_t OldRequests::count(core::Instant ended_before, core::Instant now) {

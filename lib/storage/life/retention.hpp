@@ -10,6 +10,7 @@
 #include <string>
 
 #include "core/clock.hpp"
+#include "core/event/id_ranges.hpp"
 #include "storage/sqlite/statement.hpp"
 
 namespace outbox::storage {
@@ -22,18 +23,20 @@ class OldRequests {
  public:
   OldRequests(sqlite3* db, std::string destination);
 
-  /// Removes the events of some requests that ended before `ended_before`, with the rows of those
-  /// requests, and moves the counters of the destination. Returns how many events. What was
-  /// requeued stays, and so does the newest row of the request log.
+  /// The oldest requests that ended before `ended_before`, as many as one `remove` takes, and one
+  /// more. Reads only.
+  core::Ids find(core::Instant ended_before, core::Instant now);
+
+  /// Removes the events of the first ones of `requests`, with the rows of those requests, and moves
+  /// the counters of the destination. Returns how many events. What was requeued stays, and so does
+  /// the newest row of the request log.
   ///
   /// Requires: a write transaction is open, and secure_delete is on. Throws: `database_error`.
-  std::int64_t remove_some(core::Instant ended_before, core::Instant now);
-  /// The last `remove_some` found nothing more that is old.
+  std::int64_t remove(const core::Ids& requests);
+  /// The last `remove` took all that were found.
   bool is_through() const { return is_through_; }
 
-  /// Whether `remove_some` would find something; reads only.
-  bool has_old(core::Instant ended_before, core::Instant now);
-  /// How many events `remove_some` would remove in all; reads only.
+  /// How many events there are to remove in all. Reads only.
   std::int64_t count(core::Instant ended_before, core::Instant now);
 
  private:

@@ -42,9 +42,10 @@ class Store {
   /// Removes some of what was delivered before `delivered_before`, in one transaction. True:
   /// nothing is left to remove.
   bool prune(core::Instant delivered_before, core::Instant now) {
-    if (!old_requests.has_old(delivered_before, now)) return true;
+    const core::Ids old = old_requests.find(delivered_before, now);
+    if (old.empty()) return true;
     change_atomically(
-        db_, "prune", [&] { old_requests.remove_some(delivered_before, now); }, patience_);
+        db_, "prune", [&] { old_requests.remove(old); }, patience_);
     return old_requests.is_through();
   }
 

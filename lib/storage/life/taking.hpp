@@ -23,7 +23,8 @@ inline constexpr int ordering_key = 4;
 inline constexpr int kind = 5;
 inline constexpr int event_id = 6;
 inline constexpr int headers = 7;
-inline constexpr int first_more = 8;
+inline constexpr int stored_at_ms = 8;
+inline constexpr int first_more = 9;
 }  // namespace column
 
 inline core::QueuedEvent row_at(const Statement& row, core::QueueState state,
@@ -32,6 +33,7 @@ inline core::QueuedEvent row_at(const Statement& row, core::QueueState state,
           .state = state,
           .due_at_ms = due_at_ms,
           .enqueued_at_ms = row.integer(column::enqueued_at_ms),
+          .stored_at_ms = row.integer(column::stored_at_ms),
           .ordering_key = std::string{row.view(column::ordering_key)}};
 }
 
@@ -67,7 +69,7 @@ struct Queue::Taking {
                            .ordering_key = take.texts.keep(rows.back().ordering_key),
                            .kind = take.texts.keep(row.view(column::kind)),
                            .headers = take.texts.keep(row.view(column::headers)),
-                           .enqueued_at = core::instant_of(rows.back().enqueued_at_ms)});
+                           .enqueued_at = core::instant_of(rows.back().stored_at_ms)});
     bytes += take.events.back().payload.size();
     if (!rows.back().ordering_key.empty()) with_key.insert(rows.back().id);
   }

@@ -66,7 +66,7 @@ class Candidates {
   core::Ids next(std::int64_t after, std::size_t count) {
     core::Ids ids;
     if (states_.empty()) {
-      Statement rows{db_, "select id from main.outbox_events where id > 0 and id" + behind("id"),
+      Statement rows{db_, "select id from main.outbox_events where +id > 0 and id" + behind("id"),
                      browse_action};
       rows.bind(1, after).bind(2, static_cast<std::int64_t>(count));
       while (rows.step()) ids.push_back(rows.integer(0));

@@ -92,8 +92,8 @@ class BulkChange {
   std::set<std::string> probed_ = {};
 };
 
-/// Whose next events may go once a change is done. Not on the way: it would not find them any more
-/// as it has read them.
+/// The keys of events that a change takes away. Their next events are freed at its end: freed
+/// earlier, a row of the same change would have another state than the one that was read.
 class KeysLeft {
  public:
   void add(const EventRow& row);

@@ -90,6 +90,8 @@ std::vector<Holder> read_holders(sqlite3* db, const DestinationStatus& destinati
                  " from main.outbox_queue q where destination = ?1 and state = ?2"
                  " and ordering_key is not null and (state = 3 or exists"
                  " (select 1 from main.outbox_destinations where name = ?1 and block_on_dead))"
+                 " and exists (select 1 from main.outbox_queue f where f.destination = ?1"
+                 " and f.ordering_key = q.ordering_key and f.event > q.event and f.state < 4)"
                  " limit 100",
                  count_action};
   std::vector<Holder> found;
@@ -97,7 +99,6 @@ std::vector<Holder> read_holders(sqlite3* db, const DestinationStatus& destinati
     rows.reset();
     rows.bind(1, std::string_view{destination.name}).bind(2, static_cast<std::int64_t>(state));
     while (rows.step()) {
-      if (rows.integer(4) == 0) continue;
       found.push_back({.id = rows.integer(0),
                        .is_dead = rows.integer(1) == 4,
                        .refusals = rows.integer(2),

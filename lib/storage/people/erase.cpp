@@ -102,8 +102,10 @@ std::int64_t Erasure::remove_events() {
                   {.action = erase_action, .subject = by(subject_), .note = note_},
                   Probe::none,
                   [this](std::int64_t) { let_others_in(db_); }};
-  const core::Ids never_queued =
-      while_busy([&] { return log_gap(db_) == 0 ? core::Ids{} : unqueued(db_); });
+  const core::Ids never_queued = while_busy([&] {
+    const ReadTransaction moment{db_};
+    return log_gap(db_) == 0 ? core::Ids{} : unqueued(db_);
+  });
   return bulk.run_all(ids_, Mode::apply, [&](const core::Ids& chunk) {
     return remove_rows(db_, read_rows(db_, Chosen{chunk}), never_queued);
   });

@@ -102,7 +102,7 @@ Chosen::Chosen(const EventStates& states, const EventFilter& filter, core::Insta
       !are_delivered && (!states.empty() || !filter.error.empty() || filter.settled_since);
   sql_ = are_queued ? "select q.event from main.outbox_queue q"
                       " cross join main.outbox_events e on e.id = q.event where 1"
-                    : "select e.id from main.outbox_events e where e.id > 0";
+                    : "select e.id from main.outbox_events e where +e.id > 0";
   if (!filter.destination.empty()) {
     say_equal(are_queued ? "q.destination" : "e.destination", filter.destination);
   } else if (are_queued) {

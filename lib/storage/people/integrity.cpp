@@ -19,7 +19,8 @@ namespace {
 constexpr auto integrity_action = "diagnose";
 using Level = Finding::Level;
 
-// The caller's connection looks away from CHECKs while this lives.
+// The caller's connection looks away from CHECKs while this lives. The pragma makes SQLite prepare
+// its statements again, so none of them should be running.
 class WithoutChecks {
  public:
   explicit WithoutChecks(sqlite3* db)

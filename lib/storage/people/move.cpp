@@ -35,7 +35,7 @@ void require_rest(sqlite3* db, const std::string& from, core::Instant since) {
   if (paused.bind(1, std::string_view{from}).bind(2, core::unix_ms(since)).step()) return;
   throw std::runtime_error{
       "outbox: move: " + from +
-      " was resumed meanwhile, and not all of it is moved: pause it, and move again"};
+      " was resumed meanwhile, and not all may be moved: pause it, and move again"};
 }
 
 // A pending event is ready at its own time again; what waits for its key is found by the next take.

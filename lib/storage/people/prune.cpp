@@ -34,8 +34,9 @@ std::int64_t prune_delivered(sqlite3* db, BulkChange& bulk, const std::string& d
   OldRequests old{db, destination};
   if (mode == Mode::dry_run) return old.count(before, now);
   while (!old.is_through()) {
+    const core::Ids requests = while_busy([&] { return old.find(before, now); });
     bulk.run([&] {  // the retention moves the counters itself
-      return Tally{{destination, {.events = old.remove_some(before, now)}}};
+      return Tally{{destination, {.events = old.remove(requests)}}};
     });
   }
   return 0;

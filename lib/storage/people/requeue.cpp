@@ -76,7 +76,7 @@ std::vector<Delivered> find_delivered(sqlite3* db, const Selection& selection) {
 }
 
 // Those that are still delivered by the request by which they were chosen.
-Tally requeue_chunk(sqlite3* db, const std::vector<Delivered>& chunk) {
+Tally requeue_chunk(sqlite3* db, const std::vector<Delivered>& chunk, core::Instant now) {
   constexpr std::size_t listed_max = 1'000'000;  // far above a request's size
   Statement read{db, "select delivered_ids from main.outbox_requests where id = ?1",
                  requeue_action};
@@ -84,7 +84,7 @@ Tally requeue_chunk(sqlite3* db, const std::vector<Delivered>& chunk) {
                   requeue_action};
   Statement insert{db,
                    "insert into main.outbox_queue (destination, event, ordering_key,"
-                   " enqueued_at_ms) select destination, id, ordering_key, enqueued_at_ms"
+                   " enqueued_at_ms) select destination, id, ordering_key, ?2"
                    " from main.outbox_events where id = ?1 and payload <> '{}'"
                    " returning destination",
                    requeue_action};
@@ -97,7 +97,7 @@ Tally requeue_chunk(sqlite3* db, const std::vector<Delivered>& chunk) {
     for (; event != chunk.end() && event->request == request; ++event) {
       const auto at = std::lower_bound(left.begin(), left.end(), event->id);
       if (at == left.end() || *at != event->id) continue;
-      if (insert.bind(1, event->id).step()) {
+      if (insert.bind(1, event->id).bind(2, core::unix_ms(now)).step()) {
         Moved& moved = tally[insert.text(0)];
         ++moved.events;
         ++moved.not_delivered;
@@ -117,10 +117,11 @@ std::int64_t requeue(sqlite3* db, const Selection& selection, const ChangeNote& 
                      const Progress& progress) {
   require_selection(selection, requeue_action);
   names_of(selection, {EventState::delivered}, {EventState::delivered}, requeue_action);
+  const core::Instant now = core::system_now();  // its patience begins anew
   BulkChange bulk{db, note_of(requeue_action, selection, note), Probe::asked, progress};
   return bulk.run_all(
       while_busy([&] { return find_delivered(db, selection); }), mode,
-      [&](const std::vector<Delivered>& chunk) { return requeue_chunk(db, chunk); });
+      [&](const std::vector<Delivered>& chunk) { return requeue_chunk(db, chunk, now); });
 }
 
 }  // namespace outbox::storage

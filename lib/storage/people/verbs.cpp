@@ -22,7 +22,7 @@ struct Verb {
   EventStates usual;     // what it changes without a state in the filter
   EventStates possible;  // with one, and when events are named by id
   const char* change;    // of the row ?1 to ?4
-  bool keeps_reason;     // as ?6, and now as ?5
+  bool keeps_reason;     // as ?6; ?5 is now
   Probe probe;
 };
 
@@ -33,7 +33,7 @@ const Verb retrying{.action = "retry",
                     .change =
                         "update main.outbox_queue set state = 0, due_at_ms = 0, refusals = null,"
                         " solo_failures = null, refused_in = null, search = null,"
-                        " settled_at_ms = null, last_error = null",
+                        " settled_at_ms = null, last_error = null, enqueued_at_ms = ?5",
                     .keeps_reason = false,
                     .probe = Probe::asked};
 
@@ -62,7 +62,8 @@ Tally change_chunk(sqlite3* db, const Verb& verb, const EventStates& names, cons
         .bind(2, static_cast<std::int64_t>(row.queued->state))
         .bind(3, row.queued->due_at_ms)
         .bind(4, row.id);
-    if (verb.keeps_reason) change.bind(5, core::unix_ms(now)).bind(6, std::string_view{reason});
+    change.bind(5, core::unix_ms(now));
+    if (verb.keeps_reason) change.bind(6, std::string_view{reason});
     change.run();
     tally[row.destination].events += sqlite3_changes(db);
     keys.add(row);

@@ -23,6 +23,12 @@ bool end_with(sqlite3* db, Statement& statement) noexcept {
   return sqlite3_get_autocommit(db) != 0;
 }
 
+// A statement of the host's that has not been stepped to its end, INSERT … RETURNING say, writes
+// outside of any transaction that one could see: a COMMIT would fail, and a ROLLBACK take it away.
+bool is_writing(sqlite3* db) {
+  return sqlite3_txn_state(db, nullptr) == SQLITE_TXN_WRITE;
+}
+
 const char* opening(Brackets::Kind kind) {
   switch (kind) {
     case Brackets::Kind::write:
@@ -45,6 +51,11 @@ Brackets::Brackets(sqlite3* db, Kind kind, const char* action, Use use)
 WriteTransaction::WriteTransaction(sqlite3* db, const char* action,
                                    std::chrono::milliseconds patience, Brackets* kept)
     : db_{db}, patience_{patience}, statements_{db, Brackets::Kind::write, action, kept} {
+  if (is_writing(db)) {
+    throw database_error{SQLITE_MISUSE, "outbox: " + std::string{action} +
+                                            ": a statement of this connection has not ended its"
+                                            " write (INSERT … RETURNING?): reset it first"};
+  }
   while_busy([&] { statements_->open.run(); }, patience_);
 }
 
@@ -59,7 +70,7 @@ void WriteTransaction::commit() {
 }
 
 ReadTransaction::ReadTransaction(sqlite3* db, Brackets* kept)
-    : db_{db}, is_open_{sqlite3_get_autocommit(db) != 0} {
+    : db_{db}, is_open_{sqlite3_get_autocommit(db) != 0 && !is_writing(db)} {
   if (!is_open_) return;
   statements_.emplace(db, Brackets::Kind::read, "read", kept);
   (*statements_)->open.run();

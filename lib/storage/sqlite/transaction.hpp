@@ -64,7 +64,8 @@ class KeptBrackets {
 };
 
 /// BEGIN IMMEDIATE … COMMIT; rolled back unless committed. Waits for other writers for `patience`.
-/// Requires: no transaction is open on `db`.
+/// Requires: no transaction is open on `db`. Throws: `database_error`, also while a statement of
+/// the host's has not ended its write.
 class WriteTransaction {
  public:
   WriteTransaction(sqlite3* db, const char* action,
@@ -82,8 +83,8 @@ class WriteTransaction {
   bool is_open_ = true;
 };
 
-/// Reads everything of one moment; inside the caller's transaction it does nothing. Not for
-/// writing.
+/// Reads everything of one moment; inside the caller's transaction, or beside a write of the
+/// caller's that has not ended, it does nothing. Not for writing.
 class ReadTransaction {
  public:
   explicit ReadTransaction(sqlite3* db, Brackets* kept = nullptr);

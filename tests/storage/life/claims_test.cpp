@@ -142,3 +142,16 @@ TEST_CASE("taking nothing claims nothing") {
   CHECK(taken.is_empty());
   CHECK(claims.is_empty());
 }
+
+TEST_CASE("what is in flight when the connection changes may have changed") {
+  Claims claims;
+  claims.note_version(2);
+  const Taken taken{claims, rows_of({3})};
+  CHECK(claims.is_undisturbed_at(2));
+
+  claims.forget_version();  // the other connection counts from the same number
+
+  CHECK_FALSE(claims.is_undisturbed_at(2));
+  claims.note_version(2);
+  CHECK_FALSE(claims.is_undisturbed_at(2));
+}

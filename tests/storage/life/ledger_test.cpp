@@ -447,3 +447,23 @@ TEST_CASE("a copy of the database is noticed only while something is pending") {
       Table::now));
   CHECK(table.store.destination.is_paused());
 }
+
+TEST_CASE("the newest 10,000 requests that delivered nothing stay, however many have delivered") {
+  Table table;
+  table.app.db().exec(
+      "with recursive n (i) as (select 1 union all select i + 1 from n where i < 20300)"
+      " insert into outbox_requests (id, destination, started_at_ms, took_ms, events, first_id,"
+      " last_id, ids, delivered_ids, bytes, outcome) select i, 'track', 1, 1, 1, i, i, i,"
+      " iif(i % 2, i, null), 1, 'refused' from n");
+  for (int i = 0; i < 100; ++i) {
+    table.add();
+    const auto take = table.take(1);
+    table.record({.requests = {{.ids = Table::ids_of(take)}}});
+  }
+  CHECK(table.number("select count(*) from outbox_requests where delivered_ids is not null") ==
+        10'150);
+  const auto kept =
+      table.number("select count(*) from outbox_requests where delivered_ids is null");
+  CHECK(kept >= 10'000);
+  CHECK(kept < 10'100);
+}

@@ -50,16 +50,16 @@ TEST_CASE("what was delivered before a moment leaves the log with its request, a
   CHECK(table.destination("delivered") == 2);
   CHECK(table.destination("removed") == 4);
   CHECK(table.destination("delivered_total") == 6);
-  CHECK_FALSE(table.store.old_requests.has_old(at(250'000), now));
+  CHECK(table.store.old_requests.find(at(250'000), now).empty());
 }
 
 TEST_CASE("what counts is when a request ended") {
   Table table;
   deliver_at(table, 1, 200'000);
   table.add();
-  CHECK_FALSE(table.store.old_requests.has_old(at(199'995), now));
-  CHECK_FALSE(table.store.old_requests.has_old(at(200'000), now));
-  CHECK(table.store.old_requests.has_old(at(200'001), now));
+  CHECK(table.store.old_requests.find(at(199'995), now).empty());
+  CHECK(table.store.old_requests.find(at(200'000), now).empty());
+  CHECK_FALSE(table.store.old_requests.find(at(200'001), now).empty());
 }
 
 TEST_CASE("the newest request stays without its events, so that no request has its id again") {
@@ -135,7 +135,7 @@ TEST_CASE("requests that delivered nothing, and those of others, are not retenti
       "last_id,"
       " ids, delivered_ids, bytes, outcome) values ('other', 1, 1, 1, 2, 2, '2', '2', 2, "
       "'delivered')");
-  CHECK_FALSE(table.store.old_requests.has_old(at(900'000), now));
+  CHECK(table.store.old_requests.find(at(900'000), now).empty());
   CHECK(table.store.prune(at(900'000), now));
   CHECK(events_in(table) == 2);
   CHECK(requests_in(table) == 2);
@@ -161,7 +161,7 @@ TEST_CASE("looking for what is old does not read all that is young") {
       " ids, delivered_ids, bytes, outcome)"
       " select 'track', 500000 + i, 0, 1, i, i, i, i, 2, 'delivered' from n");
   CHECK(support::steps_of(table.handle(), [&] {
-          CHECK_FALSE(table.store.old_requests.has_old(at(400'000), now));
+          CHECK(table.store.old_requests.find(at(400'000), now).empty());
         }) < 10'000);
 }
 

@@ -142,6 +142,22 @@ TEST_CASE("who holds others of its key back is named, the one that holds most fi
   CHECK(holders[2].is_dead);
 }
 
+TEST_CASE("a dead event that holds others is named among many that hold nobody") {
+  support::AppDatabase app;
+  outbox::pause(app.db(), "track", {.reason = "so that there is a row"});
+  app.db().exec("update outbox_destinations set block_on_dead = 1");
+  for (int i = 0; i < 101; ++i) {
+    insert(app, "ordering_key", "'alone " + std::to_string(i) + "'", "state = 4, refusals = 2");
+  }
+  insert(app, "ordering_key", "'held'", "state = 4, refusals = 2");
+  insert(app, "ordering_key", "'held'", "state = 1");
+
+  const auto holders = status_now(app).destinations.at(0).holders;
+
+  REQUIRE(holders.size() == 1);
+  CHECK(holders[0].id == 102);
+}
+
 TEST_CASE("the destinations are listed without counting the queue") {
   support::AppDatabase app;
   app.enqueue_many(3, {.destination = "other"});

@@ -91,6 +91,26 @@ TEST_CASE("what is left where it is waits for nobody who has gone") {
   CHECK(states(app, "from") == "2 pending ready");
 }
 
+TEST_CASE("what is left where it is of a search is searched on") {
+  support::AppDatabase app;
+  for (const char* const key : {"a", "b", "c"}) {
+    app.enqueue(support::event_of("u"), {.destination = "from", .dedupe_key = key});
+  }
+  app.enqueue(support::event_of("u"), {.destination = "to", .dedupe_key = "b"});
+  app.db().exec(
+      "update outbox_queue set state = 2, search = 7 where destination = 'from';"
+      "insert into outbox_requests (id, destination, started_at_ms, took_ms, events, first_id,"
+      " last_id, ids, bytes, outcome, search) values (7, 'from', 1000, 1, 3, 1, 3, '1-3', 1,"
+      " 'refused', '1-3')");
+
+  CHECK(outbox::move_events(app.db(), "from", "to").duplicates == 1);
+
+  outbox::testing::RecordingEndpoint endpoint;
+  outbox::deliver_once(app.db(), endpoint.endpoint(), {.destination = "from"});
+  CHECK(states(app, "from") == "2 delivered");
+  CHECK(app.text("select count(*) from outbox_requests where search is not null") == "0");
+}
+
 TEST_CASE("a move that ends half-way lets go what is left, and goes on when it is called again") {
   support::AppDatabase app;
   for (int i = 0; i < 500; ++i) {
@@ -136,7 +156,7 @@ TEST_CASE("a move ends when the dispatcher that rested is resumed") {
   REQUIRE(lock.try_acquire(outbox::core::system_now()));
   std::filesystem::last_write_time(
       app.path() + "-outbox-from.lock",
-      std::filesystem::file_time_type::clock::now() + std::chrono::seconds{1});
+      std::filesystem::file_time_type::clock::now() + std::chrono::hours{1});
   const auto resume = [&](std::int64_t) { outbox::resume(app.db(), "from"); };
 
   CHECK_THROWS_WITH(outbox::move_events(app.db(), "from", "to", {}, outbox::Mode::apply, resume),
@@ -154,6 +174,9 @@ TEST_CASE("nothing is moved from under a dispatcher that may have it under way")
 
   CHECK_THROWS_AS(outbox::move_events(app.db(), "from", "to"), std::invalid_argument);
   CHECK_THROWS_AS(outbox::move_events(app.db(), "from", "from"), std::invalid_argument);
+  app.db().exec("begin");
+  CHECK_THROWS_AS(outbox::move_events(app.db(), "from", "to"), std::logic_error);
+  app.db().exec("rollback");
   outbox::pause(app.db(), "from", {.reason = ""});
   REQUIRE(lock.keep(outbox::core::system_now()));
   CHECK_THROWS_AS(outbox::move_events(app.db(), "from", "to"), std::invalid_argument);
@@ -162,7 +185,7 @@ TEST_CASE("nothing is moved from under a dispatcher that may have it under way")
   REQUIRE(lock.keep({}));
   std::filesystem::last_write_time(
       app.path() + "-outbox-from.lock",
-      std::filesystem::file_time_type::clock::now() + std::chrono::seconds{1});
+      std::filesystem::file_time_type::clock::now() + std::chrono::hours{1});
   const MoveReport beneath = outbox::move_events(app.db(), "from", "to");
   CHECK(beneath.events == 1);
   CHECK_FALSE(beneath.is_removed);

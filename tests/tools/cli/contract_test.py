@@ -1066,6 +1066,8 @@ class RunOptions(CliTest):
         self.assertIn("[track]: stands there twice", said("[track]\n[track]\n", 2))
         self.assertIn("[crm]: grace is about all destinations", said("[crm]\ngrace = \"1s\"\n", 2))
         self.assertIn("[crm]: a destination's name has no dot", said("[crm.prod]\n", 2))
+        for dotted in ('track.url = "x"\n', '[crm]\n[default]\ntrack.url = "x"\n'):
+            self.assertIn("[track]: write [track], and its options below it", said(dotted, 2))
         self.assertIn("[track]: a destination's name has no dot", said("[track]\nurl.x = \"y\"\n", 2))
 
     def test_a_line_of_the_file_is_never_shown(self):
@@ -1092,8 +1094,9 @@ class RunOptions(CliTest):
         refusing = self.endpoint("--status", "503")
         self.cli("enqueue", text=event("u1"))
         self.cli("drain", "--url", refusing.url, "--timeout", "3s", code=1)
-        told = self.cli("run", "--url", refusing.url, "--timeout", "2s").err
-        self.assertIn("track: on hold: backing_off: HTTP 503", told)
+        process = self.start("run", "--url", refusing.url)
+        process.terminate()
+        self.assertIn(b"track: on hold: backing_off: HTTP 503", process.communicate()[1])
 
     def test_drain_says_what_helps(self):
         refusing = self.endpoint("--status", "401")

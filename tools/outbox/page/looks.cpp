@@ -81,7 +81,10 @@ Json look_at_event(const Desk& desk, SQLite::Database& db, std::int64_t id,
   }
   const auto detail = outbox::find_event(db, id);
   const auto explanation = outbox::explain(db, id);
-  if (!detail || !explanation) throw Problem{404, "no event " + std::to_string(id)};
+  const std::string& only = desk.globals.destination;
+  const bool is_shown =
+      detail && explanation && (only.empty() || detail->event.destination == only);
+  if (!is_shown) throw Problem{404, "no event " + std::to_string(id)};
   Json json = event_json(detail->event, globals);
   json["ordering_key"] = cli::text_or_null(detail->ordering_key, globals);
   json["dedupe_key"] = cli::text_or_null(detail->dedupe_key, globals);
