@@ -8,6 +8,7 @@
 #include "storage/people/filter.hpp"
 #include "storage/people/verbs.hpp"
 #include "storage/sqlite/statement.hpp"
+#include "storage/sqlite/transaction.hpp"
 
 namespace outbox::storage {
 
