@@ -36,19 +36,27 @@ bool is_past(const ActiveDispatcher& dispatcher, system_clock::time_point instan
          (!dispatcher.in_flight_since || *dispatcher.in_flight_since > instant);
 }
 
-// Waits until no request that was under way at `instant` can be any more. Returns who may still
-// have one. Every destination counts: also an event that was dead, discarded or erased may be under
-// way.
+// Waits until no request of `destination` that was under way at `instant` can be any more. Returns
+// who may still have one.
+std::optional<ActiveDispatcher> wait_for_requests_of(const std::string& path,
+                                                     const std::string& destination,
+                                                     system_clock::time_point instant,
+                                                     SteadyClock::time_point deadline) {
+  for (;;) {
+    const std::optional<ActiveDispatcher> found = active_dispatcher(path, destination);
+    if (!found || is_past(*found, instant)) return std::nullopt;
+    if (left_until(deadline) == milliseconds{0}) return found;
+    std::this_thread::sleep_for(between_looks);
+  }
+}
+
+// Every destination counts: also an event that was dead, discarded or erased may be under way.
 std::optional<ActiveDispatcher> wait_for_requests(sqlite3* db, system_clock::time_point instant,
                                                   SteadyClock::time_point deadline) {
   const std::string path = storage::path_of(db);
   for (const DestinationStatus& destination : status(db).destinations) {
-    for (;;) {
-      const std::optional<ActiveDispatcher> found = active_dispatcher(path, destination.name);
-      if (!found || is_past(*found, instant)) break;
-      if (left_until(deadline) == milliseconds{0}) return found;
-      std::this_thread::sleep_for(between_looks);
-    }
+    const auto found = wait_for_requests_of(path, destination.name, instant, deadline);
+    if (found) return found;
   }
   return std::nullopt;
 }
@@ -60,27 +68,20 @@ constexpr milliseconds rest_comes_within{2'000};
 // not rest.
 std::optional<core::Instant> require_rest(ConnectionRef connection, const std::string& path,
                                           const std::string& from) {
-  const auto begin = core::system_now();
-  const auto deadline = deadline_in(rest_comes_within);
-  for (;;) {
-    const std::optional<ActiveDispatcher> dispatcher = active_dispatcher(path, from);
-    if (!dispatcher) return std::nullopt;
-    const Status now = status(connection, from);
-    const bool is_paused = !now.destinations.empty() && now.destinations.front().paused;
-    if (!is_paused) {
-      throw std::invalid_argument{"outbox: move: pid " + std::to_string(dispatcher->pid) + " has " +
-                                  from + ": pause it first, or wait until that process ends"};
-    }
-    // The pause has committed: a round that has begun since has seen it.
-    const bool has_seen_it = dispatcher->last_round > begin && !dispatcher->in_flight_since;
-    if (has_seen_it)
-      return std::chrono::floor<milliseconds>(now.destinations.front().paused->since);
-    if (left_until(deadline) == milliseconds{0}) {
-      throw std::invalid_argument{"outbox: move: " + from +
-                                  " still has requests under way: try again"};
-    }
-    std::this_thread::sleep_for(between_looks);
+  const std::optional<ActiveDispatcher> dispatcher = active_dispatcher(path, from);
+  if (!dispatcher) return std::nullopt;
+  const Status now = status(connection, from);
+  const bool is_paused = !now.destinations.empty() && now.destinations.front().paused;
+  if (!is_paused) {
+    throw std::invalid_argument{"outbox: move: pid " + std::to_string(dispatcher->pid) + " has " +
+                                from + ": pause it first, or wait until that process ends"};
   }
+  // The pause has committed: a round that begins from now on has seen it.
+  if (wait_for_requests_of(path, from, core::system_now(), deadline_in(rest_comes_within))) {
+    throw std::invalid_argument{"outbox: move: " + from +
+                                " still has requests under way: try again"};
+  }
+  return std::chrono::floor<milliseconds>(now.destinations.front().paused->since);
 }
 
 bool truncate_wal(sqlite3* db, SteadyClock::time_point deadline) {

@@ -28,7 +28,7 @@ row T-01r relay_kill_9                 100     10000    "${py[@]}" $host/kills.p
 row T-11r relay_cut_at_each_byte       200     all      "${py[@]}" $host/nats_cuts.py --count COUNT
 row T-20  forks                        1       1        tests/torture/told.sh tests "tests/dispatch/fork_test.cpp"
 row T-21  lock_of_the_dispatcher       1       1        tests/torture/told.sh tests "tests/dispatch/lock_test.cpp"
-row T-22  good_guest                   1       1        tests/torture/told.sh tests "tests/guarantees/good_guest_test.cpp,*/tests/guarantees/host_state_test.cpp"
+row T-22  good_guest                   1       1        tests/torture/told.sh tests "tests/guarantees/good_guest_test.cpp,*/tests/guarantees/host_state_test.cpp,*/tests/guarantees/unfinished_statement_test.cpp"
 row T-23  canaries                     1       1        tests/torture/told.sh tests "tests/guarantees/canary_test.cpp"
 row T-24  tls_redirect_proxy           1       1        "${py[@]}" $host/tls.py
 row T-08  simulated_steps              20000   1000000  tests/torture/told.sh lives COUNT

@@ -10,33 +10,29 @@ namespace outbox::storage {
 namespace {
 
 constexpr auto retention_action = "prune";
+constexpr auto read_delivered_ids =
+    "select delivered_ids from main.outbox_requests where id = ?1 and delivered_ids is not null";
 constexpr auto all_of_them = std::numeric_limits<std::size_t>::max();
-
-struct OldRequest {
-  std::int64_t id = 0;
-  std::string delivered_ids = {};
-};
 
 // In order of id, which is the order in which they were recorded. A clock that jumps leaves some
 // for later: this many young ones in a row mean that the rest is young. What ended later than now
 // says nothing: a clock was ahead when it was recorded, for however long.
 constexpr int young_max = 100;
 
-std::vector<OldRequest> old_requests(sqlite3* db, const std::string& destination,
-                                     core::Instant ended_before, core::Instant now,
-                                     std::size_t requests_max) {
+core::Ids old_requests(sqlite3* db, const std::string& destination, core::Instant ended_before,
+                       core::Instant now, std::size_t requests_max) {
   Statement rows{db,
-                 "select id, started_at_ms + took_ms, delivered_ids from main.outbox_requests"
+                 "select id, started_at_ms + took_ms from main.outbox_requests"
                  " where destination = ?1 and delivered_ids is not null order by id",
                  retention_action};
   rows.bind(1, std::string_view{destination});
-  std::vector<OldRequest> found;
+  core::Ids found;
   for (int young = 0; young < young_max && found.size() < requests_max && rows.step();) {
     const std::int64_t ended_ms = rows.integer(1);
     if (ended_ms > core::unix_ms(now)) continue;
     const bool is_old = ended_ms < core::unix_ms(ended_before);
     young = is_old ? 0 : young + 1;
-    if (is_old) found.push_back({rows.integer(0), rows.text(2)});
+    if (is_old) found.push_back(rows.integer(0));
   }
   return found;
 }
@@ -47,20 +43,12 @@ OldRequests::OldRequests(sqlite3* db, std::string destination)
     : db_{db}, destination_{std::move(destination)} {}
 
 core::Ids OldRequests::find(core::Instant ended_before, core::Instant now) {
-  core::Ids found;
-  for (const OldRequest& request :
-       old_requests(db_, destination_, ended_before, now, removed_requests_max + 1)) {
-    found.push_back(request.id);
-  }
-  return found;
+  return old_requests(db_, destination_, ended_before, now, removed_requests_max + 1);
 }
 
 std::int64_t OldRequests::remove(const core::Ids& requests) {
-  // Read again: something of it may have been requeued since it was found.
-  Statement delivered_ids{db_,
-                          "select delivered_ids from main.outbox_requests where id = ?1"
-                          " and delivered_ids is not null",
-                          retention_action};
+  // Read here: something of it may have been requeued since it was found.
+  Statement delivered_ids{db_, read_delivered_ids, retention_action};
   Statement remove{db_, "delete from main.outbox_events where id between ?1 and ?2",
                    retention_action};
   // The newest row stays, since a request's id must not come twice.
@@ -100,10 +88,13 @@ std::int64_t OldRequests::remove(const core::Ids& requests) {
 std::int64_t OldRequests::count(core::Instant ended_before, core::Instant now) {
   Statement events{db_, "select count(*) from main.outbox_events where id between ?1 and ?2",
                    retention_action};
+  Statement delivered_ids{db_, read_delivered_ids, retention_action};
   std::int64_t found = 0;
-  for (const OldRequest& request :
+  for (const std::int64_t request :
        old_requests(db_, destination_, ended_before, now, all_of_them)) {
-    core::for_each_range(request.delivered_ids, [&](std::int64_t first, std::int64_t last) {
+    const ResetAtEnd end{delivered_ids};
+    if (!delivered_ids.bind(1, request).step()) continue;
+    core::for_each_range(delivered_ids.text(0), [&](std::int64_t first, std::int64_t last) {
       events.bind(1, first).bind(2, last).step();
       found += events.integer(0);
       events.reset();

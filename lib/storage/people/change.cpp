@@ -76,7 +76,7 @@ void BulkChange::run(const std::function<Tally()>& work) {
 // Asks for a probe once, with the first events: each would cost an endpoint on hold a request.
 void BulkChange::count(const std::string& destination, const Moved& moved) {
   const std::int64_t probes = probe_ == Probe::asked && !probed_.contains(destination) ? 1 : 0;
-  if (moved.removed == 0 && moved.not_delivered == 0 && probes == 0) return;
+  if (moved.removed == 0 && moved.were_delivered == 0 && probes == 0) return;
   make_destination(db_, destination, note_.action.c_str());
   Statement{db_,
             "update main.outbox_destinations set removed = removed + ?2,"
@@ -84,7 +84,7 @@ void BulkChange::count(const std::string& destination, const Moved& moved) {
             note_.action.c_str()}
       .bind(1, std::string_view{destination})
       .bind(2, moved.removed)
-      .bind(3, moved.not_delivered)
+      .bind(3, moved.were_delivered)
       .bind(4, probes)
       .run();
 }
@@ -123,7 +123,7 @@ Tally remove_rows(sqlite3* db, const std::vector<EventRow>& rows, const core::Id
     if (!row.queued) {
       const bool was_delivered =
           !std::binary_search(never_queued.begin(), never_queued.end(), row.id);
-      moved.not_delivered += was_delivered ? 1 : 0;
+      moved.were_delivered += was_delivered ? 1 : 0;
       continue;
     }
     from_queue.bind(1, std::string_view{row.destination})

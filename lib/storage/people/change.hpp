@@ -44,9 +44,9 @@ void for_each_chunk(const std::vector<Item>& items, Work work, std::size_t size 
 
 /// What a transaction did to a destination.
 struct Moved {
-  std::int64_t events = 0;         // changed in all
-  std::int64_t removed = 0;        // of them, from the log
-  std::int64_t not_delivered = 0;  // of them, that were delivered and are not any more
+  std::int64_t events = 0;          // changed in all
+  std::int64_t removed = 0;         // of them, from the log
+  std::int64_t were_delivered = 0;  // of them, that count as delivered no more
 };
 using Tally = std::map<std::string, Moved>;
 

@@ -26,9 +26,9 @@ core::Ids movable(sqlite3* db, const std::string& from) {
   return ids;
 }
 
-// A dispatcher that is at work must rest all the time: what it has under way would be delivered to
-// the one destination and moved to the other.
-void require_rest(sqlite3* db, const std::string& from, core::Instant since) {
+// The pause of a dispatcher that is at work must last all the time: what it has under way would be
+// delivered to the one destination and moved to the other.
+void require_pause(sqlite3* db, const std::string& from, core::Instant since) {
   Statement paused{db,
                    "select 1 from main.outbox_destinations where name = ?1 and paused_at_ms = ?2",
                    move_action};
@@ -125,7 +125,7 @@ MoveReport move_events(sqlite3* db, const std::string& from, const std::string& 
                   progress};
   const core::Ids ids = while_busy([&] { return movable(db, from); });
   MoveReport report{.events = bulk.run_all(ids, mode, [&](const core::Ids& chunk) {
-    if (rests_since) require_rest(db, from, *rests_since);
+    if (rests_since) require_pause(db, from, *rests_since);
     return move_chunk(db, from, to, chunk);
   })};
   if (mode == Mode::dry_run) return report;

@@ -100,7 +100,7 @@ Tally requeue_chunk(sqlite3* db, const std::vector<Delivered>& chunk, core::Inst
       if (insert.bind(1, event->id).bind(2, core::unix_ms(now)).step()) {
         Moved& moved = tally[insert.text(0)];
         ++moved.events;
-        ++moved.not_delivered;
+        ++moved.were_delivered;
         left.erase(at);
       }
       insert.run();

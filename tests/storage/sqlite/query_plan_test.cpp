@@ -25,8 +25,8 @@ const std::map<std::string, const char*> reads_a_range = {
     {"select delivered_ids from main.outbox_requests where",
      "only when the log and the queue differ"},
     {"select id from main.outbox_events where id > 0 and id not in", "the same"},
-    {"select id, started_at_ms + took_ms, delivered_ids from",
-     "the oldest requests, up to the first that is young"},
+    {"select id, started_at_ms + took_ms from",
+     "the oldest requests, until some in a row are young"},
     {"select destination, state, sum(due_at_ms", "status counts what is undelivered"},
     {"select id, search from main.outbox_requests", "the searches that are under way"},
     {"select event, due_at_ms, enqueued_at_ms, ordering_key from main.outbox_queue where"
