@@ -109,7 +109,8 @@ std::vector<Enqueued> enqueue(ConnectionRef connection, Events&& events,
 /// `enqueue` with its statement kept prepared, for hot paths.
 ///
 /// Default timestamps also increase from call to call, by at least 1 ms: above 1,000 events a
-/// second they run ahead of the clock. Lifetime: must be destroyed before its connection is closed.
+/// second they run ahead of the clock, and a call that would begin more than a minute ahead begins
+/// at the clock again. Lifetime: must be destroyed before its connection is closed.
 /// Threads: one at a time, the one that uses the connection.
 class OUTBOX_API Writer {
  public:

@@ -217,14 +217,17 @@ struct AuditEntry {
   std::chrono::system_clock::time_point at = {};
   std::string action = {};  ///< "retry", "discard", "pause", …
   std::string actor = {};
-  std::string destination = {};  ///< Empty: several.
+  std::string destination = {};  ///< Empty: all.
   std::string subject = {};      ///< Ids, or the names of the filters; never personal data.
   std::int64_t events = 0;
   std::string reason = {};
 };
 
-/// The newest `limit` changes, the newest first. Throws and threads: as `status`.
-OUTBOX_API std::vector<AuditEntry> list_audit(ConnectionRef connection, std::size_t limit = 100);
+/// The newest `limit` changes, the newest first. With a `destination`: those that name it, and
+/// those that concerned all. Throws and threads: as `status`.
+OUTBOX_API std::vector<AuditEntry> list_audit(ConnectionRef connection,
+                                              const std::string& destination = {},
+                                              std::size_t limit = 100);
 
 /// What failed, and how often: the dead and the retrying events by their last error.
 struct FailureReason {

@@ -121,9 +121,10 @@ std::vector<RequestSummary> list_requests(ConnectionRef connection, const std::s
   return storage::while_busy([&] { return storage::read_requests(db, destination, limit); });
 }
 
-std::vector<AuditEntry> list_audit(ConnectionRef connection, std::size_t limit) {
-  sqlite3* const db = readable(connection);
-  return storage::while_busy([&] { return storage::read_audit(db, limit); });
+std::vector<AuditEntry> list_audit(ConnectionRef connection, const std::string& destination,
+                                   std::size_t limit) {
+  sqlite3* const db = readable(connection, {.destination = destination});
+  return storage::while_busy([&] { return storage::read_audit(db, destination, limit); });
 }
 
 std::vector<FailureReason> list_failures(ConnectionRef connection, const std::string& destination,

@@ -1,6 +1,5 @@
 # shellcheck shell=bash
-# The rows of the torture suite, in order of value; two long ones, which mostly wait, begin first. Read by
-# tools/torture.sh.
+# The rows of the torture suite, in order of value; the three longest begin first. Read by tools/torture.sh.
 #
 #   row ID NAME QUICK FULL COMMAND…    COUNT in the command is QUICK or FULL; 0: not run at that size
 #
@@ -10,6 +9,7 @@
 py=(python3 -u)
 host=tests/torture
 
+row T-19  mutated_database_files       1000    200000   "${py[@]}" $host/hostile_files.py --count COUNT
 row T-06  each_allocation_fails        0       1        tests/torture/told.sh allocations
 row T-27  soak_minutes                 0       60       "${py[@]}" $host/soak.py --minutes COUNT
 row T-01  kill_9_at_system_calls       300     10000    "${py[@]}" $host/kills.py kill --count COUNT
@@ -23,7 +23,6 @@ row T-07  eight_processes_seconds      15      60       "${py[@]}" $host/crowd.p
 row T-10  clock_jumps                  400     10000    "${py[@]}" $host/clocks.py --count COUNT
 row T-11  http_cut_at_each_byte        400     all      "${py[@]}" $host/cuts.py --count COUNT
 row T-12  status_matrix                500     7500     "${py[@]}" $host/statuses.py --count COUNT
-row T-19  mutated_database_files       1000    200000   "${py[@]}" $host/hostile_files.py --count COUNT
 row T-01r relay_kill_9                 100     10000    "${py[@]}" $host/kills.py kill --to nats --count COUNT
 row T-11r relay_cut_at_each_byte       200     all      "${py[@]}" $host/nats_cuts.py --count COUNT
 row T-20  forks                        1       1        tests/torture/told.sh tests "tests/dispatch/fork_test.cpp"

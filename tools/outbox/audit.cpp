@@ -38,18 +38,18 @@ void print_table(const std::vector<outbox::AuditEntry>& entries, const Globals& 
 
 ExitCode audit(std::int64_t limit, const Globals& globals) {
   SQLite::Database db = open_database(globals, Access::read);
-  std::vector<outbox::AuditEntry> entries = outbox::list_audit(db, static_cast<std::size_t>(limit));
-  if (!globals.destination.empty()) {
-    std::erase_if(entries, [&globals](const outbox::AuditEntry& entry) {
-      return entry.destination != globals.destination;
-    });
-  }
+  const std::vector<outbox::AuditEntry> entries =
+      outbox::list_audit(db, globals.destination, static_cast<std::size_t>(limit));
   if (globals.is_json) {
     for (const outbox::AuditEntry& entry : entries) std::cout << line_of(json_of(entry, globals));
   } else if (!entries.empty()) {
     print_table(entries, globals);
   }
-  if (entries.empty()) std::cerr << "nobody has changed anything yet\n";
+  if (entries.empty()) {
+    std::cerr << "nobody has changed anything "
+              << (globals.destination.empty() ? "" : "of " + escaped(globals.destination) + " ")
+              << "yet\n";
+  }
   return entries.empty() ? no_match : done;
 }
 

@@ -1,5 +1,6 @@
 #include "core/event/timestamp.hpp"
 
+#include <algorithm>
 #include <cstddef>
 #include <stdexcept>
 
@@ -44,6 +45,13 @@ std::string utc_text(std::chrono::sys_time<std::chrono::microseconds> instant) {
   put_digits(text, 17, 2, static_cast<int>(time.seconds().count()));
   put_digits(text, 20, 6, static_cast<int>(time.subseconds().count()));
   return text;
+}
+
+std::chrono::sys_time<std::chrono::microseconds> timestamp_after(
+    std::chrono::sys_time<std::chrono::microseconds> last,
+    std::chrono::sys_time<std::chrono::microseconds> now) {
+  const auto next = last + std::chrono::milliseconds{1};
+  return next > now + std::chrono::minutes{1} ? now : std::max(now, next);
 }
 
 void require_instant(const char* field, std::chrono::system_clock::time_point instant) {

@@ -13,6 +13,14 @@ namespace outbox::core {
 /// four digits cannot hold: a text that is no instant.
 std::string utc_text(std::chrono::sys_time<std::chrono::microseconds> instant);
 
+/// The default timestamp of the event after one with `last`: now, and at least 1 ms later ("when
+/// multiple events fire in the same handler, offset each by 1 ms": the Track API's advice). From
+/// more than a minute ahead of the clock it goes back to it: the clock was wrong, or events come
+/// faster than one a millisecond.
+std::chrono::sys_time<std::chrono::microseconds> timestamp_after(
+    std::chrono::sys_time<std::chrono::microseconds> last,
+    std::chrono::sys_time<std::chrono::microseconds> now);
+
 /// Throws `std::invalid_argument` that names `field` unless `instant` is of the years 1970 to 9999
 /// (where the system's clock counts nanoseconds, it ends in 2262).
 void require_instant(const char* field, std::chrono::system_clock::time_point instant);

@@ -137,8 +137,7 @@ class Inserter {
   std::vector<Draft> drafts_of(std::span<const Event> events, const EnqueueOptions& options) {
     const auto now = core::system_now_us();
     enqueued_at_ms_ = std::chrono::floor<milliseconds>(now).time_since_epoch().count();
-    // "When multiple events fire in the same handler, offset each by 1 ms": the Track API's advice.
-    Microseconds timestamp = std::max(now, last_timestamp_ + milliseconds{1});
+    Microseconds timestamp = core::timestamp_after(last_timestamp_, now);
     std::vector<Draft> drafts;
     drafts.reserve(events.size());
     for (const Event& event : events) {

@@ -73,12 +73,13 @@ void add_to_audit(sqlite3* db, std::int64_t id, std::int64_t events) {
       .run();
 }
 
-std::vector<AuditEntry> read_audit(sqlite3* db, std::size_t limit) {
+std::vector<AuditEntry> read_audit(sqlite3* db, std::string_view destination, std::size_t limit) {
   Statement rows{db,
                  "select id, at_ms, action, actor, destination, subject, events, reason"
-                 " from main.outbox_audit order by id desc limit ?1",
+                 " from main.outbox_audit where ?1 is null or destination is null"
+                 " or destination = ?1 order by id desc limit ?2",
                  "read the audit"};
-  rows.bind(1, static_cast<std::int64_t>(limit));
+  rows.bind(1, text_or_null(destination)).bind(2, static_cast<std::int64_t>(limit));
   std::vector<AuditEntry> entries;
   while (rows.step()) {
     entries.push_back({.id = rows.integer(0),

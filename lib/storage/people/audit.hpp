@@ -29,7 +29,8 @@ std::int64_t write_audit(sqlite3* db, const AuditNote& note, std::int64_t events
 /// Adds to the events of a row. Requires and throws: as above.
 void add_to_audit(sqlite3* db, std::int64_t id, std::int64_t events);
 
-/// The newest `limit` rows, the newest first. Throws: `database_error`.
-std::vector<AuditEntry> read_audit(sqlite3* db, std::size_t limit);
+/// The newest `limit` rows, the newest first; with a `destination`, those that concern it. Throws:
+/// `database_error`.
+std::vector<AuditEntry> read_audit(sqlite3* db, std::string_view destination, std::size_t limit);
 
 }  // namespace outbox::storage

@@ -12,6 +12,21 @@ TEST_CASE("an instant is written in UTC with six digits and a Z") {
         "1969-12-31T23:00:00.000001Z");
 }
 
+TEST_CASE("a default timestamp is now or 1 ms after the last one, and at most a minute ahead") {
+  using namespace std::chrono;
+  const sys_time<microseconds> now = sys_days{year{2026} / 5 / 4} + 3us;
+  struct Row {
+    microseconds last;
+    microseconds next;
+  };
+  for (const Row& row :
+       {Row{-now.time_since_epoch(), 0us}, Row{-1ms, 0us}, Row{-1us, 999us}, Row{0us, 1ms},
+        Row{59s + 999ms, 60s}, Row{60s, 0us}, Row{365 * 24h, 0us}}) {
+    CAPTURE(row.last.count());
+    CHECK((timestamp_after(now + row.last, now) - now).count() == row.next.count());
+  }
+}
+
 TEST_CASE("what the library writes is a timestamp that it accepts") {
   CHECK_FALSE(timestamp_problem(utc_text(std::chrono::sys_time<std::chrono::microseconds>{})));
 }

@@ -290,6 +290,22 @@ TEST_CASE("audit entries are listed, the newest first") {
   CHECK(entries[1].destination == "track");
 }
 
+TEST_CASE("the audit of a destination is what named it and what concerned all, within the limit") {
+  support::AppDatabase app;
+  app.enqueue_many(1);
+  outbox::pause(app.db(), "track", {.actor = "ann"});
+  outbox::discard(app.db(), Selection::ids({1}), {.actor = "ben", .reason = "test"});
+  for (int i = 0; i < 3; ++i) outbox::pause(app.db(), "mail", {.actor = "tom"});
+  const auto actors = [&app](const std::string& destination, std::size_t limit) {
+    std::string text;
+    for (const auto& entry : outbox::list_audit(app.db(), destination, limit)) text += entry.actor;
+    return text;
+  };
+  CHECK(actors("track", 2) == "benann");
+  CHECK(actors("mail", 2) == "tomtom");
+  CHECK(actors("", 4) == "tomtomtomben");
+}
+
 TEST_CASE("a change takes fewer events at a time where pages are large") {
   struct Row {
     int page_size;

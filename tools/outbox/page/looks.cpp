@@ -129,9 +129,8 @@ Json look_at_audit(const Desk& desk, SQLite::Database& db, const Parameters& par
   require_known(parameters, {"limit"});
   const cli::Globals globals = masked(desk);
   Json json{{"changes", Json::array()}};
-  for (const outbox::AuditEntry& entry : outbox::list_audit(db, limit_of(parameters, 100))) {
-    const std::string& only = globals.destination;
-    if (!only.empty() && entry.destination != only) continue;
+  for (const outbox::AuditEntry& entry :
+       outbox::list_audit(db, globals.destination, limit_of(parameters, 100))) {
     json["changes"].push_back({{"id", std::to_string(entry.id)},
                                {"at", cli::rfc3339(entry.at)},
                                {"action", entry.action},
