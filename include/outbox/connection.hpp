@@ -18,8 +18,8 @@ inline namespace v1 {
 /// A loan of the app's open connection for the length of one call. Made implicitly from a
 /// `sqlite3*` and from anything with `getHandle()`, such as `SQLite::Database`.
 ///
-/// Threads: the connection is used on the calling thread only. The library installs no hook, sets
-/// no pragma or busy handler on it, and puts `last_insert_rowid()` back.
+/// Threads: the connection is used on the calling thread only. The library installs no hook and
+/// no busy handler on it, leaves no pragma changed, and puts `last_insert_rowid()` back.
 class ConnectionRef {
  public:
   ConnectionRef(sqlite3* handle) noexcept : handle_{handle} {}

@@ -1,7 +1,7 @@
 #pragma once
 
-// Operating the queue: what the CLI's changing commands do, for a page of your own. Each change
-// leaves a row in `outbox_audit`, and wakes the dispatchers that it concerns.
+// Operating the queue: what the CLI's changing commands do, for a page of your own. Each change but
+// `nudge` leaves a row in `outbox_audit`, and wakes the dispatchers that it concerns.
 
 #include <chrono>
 #include <cstdint>

@@ -32,7 +32,7 @@ struct BatchEvent {
   /// The same at every try: a receiver recognises a repetition by it. Any text that SQL stored: in
   /// a header use `message_id` (outbox/relay.hpp).
   std::string event_id = {};
-  std::string kind = {};  ///< Empty: an event of the Track API, or of plain SQL.
+  std::string kind = {};  ///< Empty: a track, or plain SQL that named none.
   std::string ordering_key = {};
   std::string headers = {};  ///< A JSON object of strings; empty: none.
   std::chrono::system_clock::time_point enqueued_at = {};

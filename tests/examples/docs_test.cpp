@@ -169,6 +169,16 @@ TEST_CASE("the SQL of docs/schema.md enqueues, from a trigger too, and never twi
   CHECK(app.text("select seq from sqlite_sequence where name = 'outbox_events'") == "3");
 }
 
+TEST_CASE("the SQL of docs/faq.md takes the outbox out of a database, and it can come back") {
+  support::AppDatabase app;
+  app.enqueue_many(2);
+  for (const std::string& block : blocks_of("docs/faq.md", "sql")) app.db().exec(block);
+  CHECK(app.text("select count(*) from sqlite_master where name like 'outbox%'") == "0");
+  outbox::migrate(app.db());
+  app.enqueue_many(1);
+  CHECK(app.text("select max(id) from outbox_events") == "1");
+}
+
 TEST_CASE("the Python of docs/schema.md enqueues what it commits, and nothing else") {
   support::AppDatabase app;
   const auto blocks = blocks_of("docs/schema.md", "python");
