@@ -81,6 +81,11 @@ void HttpTransfer::set_up() {
   if (!target_.ca_file.empty()) set(CURLOPT_CAINFO, target_.ca_file.c_str());
   set(CURLOPT_NETRC, long{CURL_NETRC_IGNORED});
   set(CURLOPT_NOSIGNAL, 1L);
+#if LIBCURL_VERSION_NUM >= 0x075700  // 7.87
+  // A name server that does not answer: without it, ending the transfer waits for its thread. It
+  // ends by itself.
+  curl_easy_setopt(easy_.get(), CURLOPT_QUICK_EXIT, 1L);
+#endif
   set(CURLOPT_CONNECTTIMEOUT_MS, static_cast<long>(target_.connect_timeout.count()));
   set(CURLOPT_TIMEOUT_MS, static_cast<long>(target_.timeout.count()));
   set(CURLOPT_TCP_KEEPALIVE, 1L);
@@ -113,7 +118,7 @@ void HttpTransfer::prepare(std::uint64_t token, const std::string& url, std::str
   header_bytes_ = 0;
   has_headers_ended_ = false;
   is_early_ = false;
-  ends_by_close_ = true;
+  is_chunked_ = false;
   answer_ = {};
   error_[0] = '\0';
   curl_slist* list = nullptr;
@@ -158,16 +163,18 @@ core::Answer HttpTransfer::answer(CURLcode result) {
   CURL* const easy = easy_.get();
   long status = 0;
   curl_off_t took_us = 0;
+  curl_off_t length = -1;
   const char* content_type = nullptr;
   curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status);
   curl_easy_getinfo(easy, CURLINFO_TOTAL_TIME_T, &took_us);
   curl_easy_getinfo(easy, CURLINFO_CONTENT_TYPE, &content_type);
+  curl_easy_getinfo(easy, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &length);
   answer_.took = std::chrono::milliseconds{took_us / 1000};
   const bool is_success = status >= 200 && status < 300;
   if (status >= 200 && (!is_success || is_complete(result))) {
     answer_.arrival = core::Arrival::answered;
     answer_.status = static_cast<int>(status);
-    answer_.may_be_cut = ends_by_close_;
+    answer_.may_be_cut = !is_chunked_ && length < 0;  // then its end is that of the connection
     if (content_type != nullptr) answer_.content_type = content_type;
   } else if (is_success) {
     answer_.arrival = core::Arrival::lost;
@@ -200,7 +207,7 @@ std::size_t HttpTransfer::on_header(char* data, std::size_t size, std::size_t co
     transfer.answer_.retry_after.clear();
     transfer.answer_.date.clear();
     transfer.has_headers_ended_ = false;
-    transfer.ends_by_close_ = true;
+    transfer.is_chunked_ = false;
     return line.size();
   }
   if (transfer.has_headers_ended_) return line.size();  // a trailer
@@ -223,7 +230,12 @@ std::size_t HttpTransfer::on_header(char* data, std::size_t size, std::size_t co
   };
   if (auto value = value_of("retry-after")) transfer.answer_.retry_after = std::move(*value);
   if (auto value = value_of("date")) transfer.answer_.date = std::move(*value);
-  if (value_of("content-length") || value_of("transfer-encoding")) transfer.ends_by_close_ = false;
+  // By the last coding: libcurl reads what is "identity" to the end of the connection.
+  if (const auto value = value_of("transfer-encoding")) {
+    const std::string_view codings{*value};
+    transfer.is_chunked_ =
+        core::are_alike(core::trimmed(codings.substr(codings.rfind(',') + 1)), "chunked");
+  }
   return line.size();
 }
 

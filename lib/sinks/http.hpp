@@ -101,7 +101,7 @@ class HttpTransfer {
   std::size_t header_bytes_ = 0;    // of all header lines, those of 1xx and trailers too
   bool has_headers_ended_ = false;  // of the final answer
   bool is_early_ = false;           // the answer came before all of the request had left
-  bool ends_by_close_ = true;       // nothing says how long the answer's body is
+  bool is_chunked_ = false;         // the answer: its last chunk says that it is whole
   core::Answer answer_;
 };
 

@@ -105,6 +105,22 @@ TEST_CASE("a body that ends with the connection is believed when it is whole") {
   CHECK(verdict_of(head) == Verdict::delivered);  // no body at all is a plain yes
 }
 
+TEST_CASE("headers that only seem to say how long a body is do not make it whole") {
+  const std::string cut = R"({"success":fal)";
+  for (const std::string header : {"Transfer-Encoding: identity", "Transfer-Encoding: Identity",
+                                   "Content-Length: 99999999999999999999"}) {
+    CAPTURE(header);
+    const std::string head =
+        "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n" + header + "\r\n\r\n";
+    CHECK(verdict_of(head + cut) == Verdict::failed);
+    CHECK(verdict_of(head + yes) == Verdict::delivered);
+  }
+  const std::string chunked = "HTTP/1.1 200 OK\r\nTransfer-Encoding: ";
+  CHECK(verdict_of(chunked + "Chunked\r\n\r\n10\r\n" + yes + "\r\n0\r\n\r\n") ==
+        Verdict::delivered);
+  CHECK(verdict_of(chunked + "chunked\r\n\r\n10\r\n" + yes + "\r\n") == Verdict::failed);
+}
+
 TEST_CASE("a body that is compressed unasked is read") {
   // `printf '{"success":false}' | gzip -n | xxd -p`
   const unsigned char gzip[] = {0x1f, 0x8b, 0x08, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x03,
