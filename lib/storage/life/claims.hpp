@@ -65,6 +65,14 @@ class Claims {
     return rows;
   }
 
+  /// Calls `action(row)` for each event in flight.
+  template <class Action>
+  void for_each(Action action) const {
+    for (const Group& group : groups_) {
+      for (const core::QueuedEvent& row : group) action(row);
+    }
+  }
+
   /// The state of the database at a take (`PRAGMA data_version`).
   void note_version(std::int64_t version) {
     is_disturbed_ = !groups_.empty() && (is_disturbed_ || version != version_);

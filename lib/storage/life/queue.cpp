@@ -102,6 +102,7 @@ Take Queue::take(const core::BatchLimits& limits, core::Instant now, Claims& cla
   taking.take.has_more = taking.take.has_more || taking.is_full();
   finish(taking, claims);
   claims.set_looked_to(looked_to);
+  if (taking.passed) claims.look_from(*taking.passed);
   return std::move(taking.take);
 }
 
@@ -169,9 +170,13 @@ void Queue::add_ready(Taking& taking, const Statement& row, std::int64_t due_at_
   if (key_text.empty()) return taking.add(row, ready, due_at_ms);
   if (taking.with_key.contains(id)) return;  // the other walk has it
   std::string key{key_text};
-  if (taking.held_keys.contains(key) || is_held(taking, key, id)) {
+  if (taking.held_keys.contains(key) || is_held_in_table(taking, key, id)) {
     taking.take.waiting.push_back(row_at(row, ready, due_at_ms));
     taking.held_keys.insert(std::move(key));
+    return;
+  }
+  if (taking.is_in_flight_before(key, id)) {  // nothing would wake it, if it waited in the table
+    taking.passed = std::min(taking.passed.value_or(id), id);
     return;
   }
   taking.add(row, ready, due_at_ms);
@@ -205,8 +210,14 @@ void Queue::remember_follower(Taking& taking, const std::string& key, std::int64
   if (may_go) taking.followers.emplace(next, key);
 }
 
+// An event that a person has discarded or erased may still be in flight: then it is not in the
+// table.
+bool Queue::is_held(Taking& taking, const std::string& key, std::int64_t id) {
+  return is_held_in_table(taking, key, id) || taking.is_in_flight_before(key, id);
+}
+
 // The nearest earlier event will do: where that is in this take, the ones before it are too.
-bool Queue::is_held(const Taking& taking, const std::string& key, std::int64_t id) {
+bool Queue::is_held_in_table(const Taking& taking, const std::string& key, std::int64_t id) {
   if (key.empty()) return false;
   if (on_dead_ == core::OnDead::blocks) {
     const ResetAtEnd end{dead_in_key_};

@@ -112,7 +112,8 @@ class Queue {
   void add_ready(Taking& taking, const Statement& row, std::int64_t due_at_ms);
   void add_followers(Taking& taking, std::int64_t before);
   void remember_follower(Taking& taking, const std::string& key, std::int64_t id);
-  bool is_held(const Taking& taking, const std::string& key, std::int64_t id);
+  bool is_held(Taking& taking, const std::string& key, std::int64_t id);
+  bool is_held_in_table(const Taking& taking, const std::string& key, std::int64_t id);
   bool is_cornered(const std::string& key, std::int64_t id, std::int64_t accepted_request,
                    core::Instant now);
   void finish(Taking& taking, Claims& claims);

@@ -5,7 +5,9 @@
 #include <algorithm>
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
+#include <unordered_map>
 #include <unordered_set>
 #include <vector>
 
@@ -53,11 +55,27 @@ struct Queue::Taking {
   bool has_waiting = false;   // the destination has events that wait for their key
   Take take = {};
   std::vector<core::QueuedEvent> rows = {};
-  std::unordered_set<std::int64_t> with_key = {};      // those of `rows` that have one
-  std::unordered_set<std::string> held_keys = {};      // of events that wait
+  std::unordered_set<std::int64_t> with_key = {};  // those of `rows` that have one
+  std::unordered_set<std::string> held_keys = {};  // of events that wait
+  std::optional<std::int64_t> passed = {};  // the first whose key is in flight: look again from it
   std::map<std::int64_t, std::string> followers = {};  // waiting events that may go now
   std::size_t bytes = 0;
   std::size_t looks = 0;
+
+  /// An earlier event of `key` is in flight. In the table it may be discarded, or gone.
+  bool is_in_flight_before(const std::string& key, std::int64_t id) {
+    if (key.empty() || claims.is_empty()) return false;
+    if (!keys_in_flight_) {
+      keys_in_flight_.emplace();
+      claims.for_each([this](const core::QueuedEvent& row) {
+        if (row.ordering_key.empty()) return;
+        const auto [first, is_new] = keys_in_flight_->emplace(row.ordering_key, row.id);
+        if (!is_new) first->second = std::min(first->second, row.id);
+      });
+    }
+    const auto first = keys_in_flight_->find(key);
+    return first != keys_in_flight_->end() && first->second < id;
+  }
 
   bool is_full() const { return rows.size() >= limits.events_max || bytes >= limits.bytes_max; }
   void add(const Statement& row, core::QueueState state, std::int64_t due_at_ms) {
@@ -73,6 +91,10 @@ struct Queue::Taking {
     bytes += take.events.back().payload.size();
     if (!rows.back().ordering_key.empty()) with_key.insert(rows.back().id);
   }
+
+ private:
+  // The first event of each key in flight; none: nobody has asked yet.
+  std::optional<std::unordered_map<std::string, std::int64_t>> keys_in_flight_ = {};
 };
 
 }  // namespace outbox::storage

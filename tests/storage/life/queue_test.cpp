@@ -192,8 +192,11 @@ TEST_CASE("a waiting event goes when the head of its key is delivered, dies or i
   SUBCASE("dead") {
     table.kill(std::move(head));
   }
-  SUBCASE("discarded by a person") {
+  SUBCASE("discarded by a person, while it was in flight") {
     table.discard(1);
+    CHECK(table.look(9).empty());  // it may still arrive
+    CHECK(table.state_of(2) == "ready");
+    head = {};
   }
 
   CHECK(table.state_of(2) == "ready");
