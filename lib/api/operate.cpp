@@ -3,6 +3,7 @@
 
 #include "outbox/operate.hpp"
 
+#include <algorithm>
 #include <chrono>
 #include <stdexcept>
 #include <thread>
@@ -29,12 +30,25 @@ using std::chrono::system_clock;
 
 constexpr milliseconds between_looks{5};
 
-// True: a round of the dispatcher has begun since `instant`, with nothing under way that was sent
-// before.
-bool is_past(const ActiveDispatcher& dispatcher, system_clock::time_point instant) {
-  return dispatcher.last_round > instant &&
-         (!dispatcher.in_flight_since || *dispatcher.in_flight_since > instant);
-}
+// Looks at a dispatcher again and again. What it has written down lies in the future when the clock
+// was set back since: then it is older than it seems.
+class Watcher {
+ public:
+  explicit Watcher(system_clock::time_point instant) : instant_{instant} {}
+
+  /// True: a round has begun since the instant, with nothing under way that was sent before.
+  bool is_past(const ActiveDispatcher& dispatcher) {
+    const system_clock::time_point now = core::system_now();
+    const auto& since = dispatcher.in_flight_since;
+    if (since && *since > now) ahead_ = std::min(ahead_, *since);
+    const bool has_begun = dispatcher.last_round > instant_ && dispatcher.last_round <= now;
+    return has_begun && (!since || (*since > instant_ && *since < ahead_));
+  }
+
+ private:
+  system_clock::time_point instant_;
+  system_clock::time_point ahead_ = system_clock::time_point::max();
+};
 
 // Waits until no request of `destination` that was under way at `instant` can be any more. Returns
 // who may still have one.
@@ -42,9 +56,10 @@ std::optional<ActiveDispatcher> wait_for_requests_of(const std::string& path,
                                                      const std::string& destination,
                                                      system_clock::time_point instant,
                                                      SteadyClock::time_point deadline) {
+  Watcher watcher{instant};
   for (;;) {
     const std::optional<ActiveDispatcher> found = active_dispatcher(path, destination);
-    if (!found || is_past(*found, instant)) return std::nullopt;
+    if (!found || watcher.is_past(*found)) return std::nullopt;
     if (left_until(deadline) == milliseconds{0}) return found;
     std::this_thread::sleep_for(between_looks);
   }

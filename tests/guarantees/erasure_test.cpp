@@ -3,8 +3,11 @@
 #include <doctest/doctest.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <random>
 
+#include "core/clock.hpp"
+#include "dispatch/lock.hpp"
 #include "guarantees/forgotten_person.hpp"
 #include "support/database.hpp"
 #include "support/eventually.hpp"
@@ -394,4 +397,18 @@ TEST_CASE("an address in the headers of an event is enough") {
   app.enqueue(support::event_of("tom"));
   app.db().exec("update outbox_events set headers = '{\"tenant\":\"" + email + "\"}'");
   CHECK(outbox::erase(app.path(), outbox::Subject::email(email)).events == 1);
+}
+
+TEST_CASE("an erasure waits for what was read before the clock was set back") {
+  support::AppDatabase app;
+  app.enqueue(support::amy());
+  outbox::dispatch::Lock lock{app.path(), "track"};
+  REQUIRE(lock.try_acquire(outbox::core::system_now()));
+  // Later than the erasure, as it seems.
+  REQUIRE(lock.keep(outbox::core::system_now() + std::chrono::minutes{10}));
+  const outbox::EraseReport report =
+      outbox::erase(app.path(), outbox::Subject::email("amy@achme.com"), {}, outbox::Mode::apply,
+                    std::chrono::milliseconds{200});
+  CHECK(report.events == 1);
+  CHECK(report.may_still_be_sent_by);
 }

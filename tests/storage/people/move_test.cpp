@@ -2,7 +2,9 @@
 
 #include <doctest/doctest.h>
 
+#include <chrono>
 #include <filesystem>
+#include <thread>
 
 #include "dispatch/lock.hpp"
 #include "outbox/testing.hpp"
@@ -19,6 +21,22 @@ std::string states(support::AppDatabase& app, const std::string& destination) {
       " from outbox_event_states where destination = '" +
       destination + "' order by id)");
 }
+
+// Rounds of a dispatcher begin again and again, as its lock file tells.
+class Heartbeat {
+ public:
+  explicit Heartbeat(const std::string& lock_path)
+      : thread_{[lock_path](const std::stop_token& stop) {
+          while (!stop.stop_requested()) {
+            std::filesystem::last_write_time(lock_path,
+                                             std::filesystem::file_time_type::clock::now());
+            std::this_thread::sleep_for(std::chrono::milliseconds{5});
+          }
+        }} {}
+
+ private:
+  std::jthread thread_;
+};
 
 }  // namespace
 
@@ -154,9 +172,7 @@ TEST_CASE("a move ends when the dispatcher that rested is resumed") {
   outbox::pause(app.db(), "from", {.reason = ""});
   outbox::dispatch::Lock lock{app.path(), "from"};
   REQUIRE(lock.try_acquire(outbox::core::system_now()));
-  std::filesystem::last_write_time(
-      app.path() + "-outbox-from.lock",
-      std::filesystem::file_time_type::clock::now() + std::chrono::hours{1});
+  const Heartbeat heartbeat{app.path() + "-outbox-from.lock"};
   const auto resume = [&](std::int64_t) { outbox::resume(app.db(), "from"); };
 
   CHECK_THROWS_WITH(outbox::move_events(app.db(), "from", "to", {}, outbox::Mode::apply, resume),
@@ -183,9 +199,7 @@ TEST_CASE("nothing is moved from under a dispatcher that may have it under way")
 
   // A pause that its last round has seen. Its row stays, since it records its rounds there.
   REQUIRE(lock.keep({}));
-  std::filesystem::last_write_time(
-      app.path() + "-outbox-from.lock",
-      std::filesystem::file_time_type::clock::now() + std::chrono::hours{1});
+  const Heartbeat heartbeat{app.path() + "-outbox-from.lock"};
   const MoveReport beneath = outbox::move_events(app.db(), "from", "to");
   CHECK(beneath.events == 1);
   CHECK_FALSE(beneath.is_removed);
