@@ -78,6 +78,7 @@ create table main.outbox_destinations (
   suspects           integer not null default 0,  -- refused alone since the last acceptance
   failures           integer not null default 0,  -- failed requests since the last acceptance
   selective          integer not null default 0,  -- it fails at some events while it accepts others
+  innocent_failures  integer not null default 0,  -- thousandths: what it accepts had failed alone so often
   accepted_request   integer,                     -- the newest request with an acceptance
   database_identity  text,                        -- notices a restored or copied database
   log_gap            integer,                     -- ids that the log was last found to lack

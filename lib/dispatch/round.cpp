@@ -84,6 +84,7 @@ RoundReport Round::run(storage::Store& store, milliseconds wait_max) {
   core::Settlement settlement = core::settle(state, std::move(sent), std::move(gathered.aside),
                                              policy_, clock_.now(), chance());
   RoundReport report{.has_more = gathered.has_more,
+                     .has_row = state.has_row,
                      .is_paused = state.is_paused,
                      .resume_at = rate_.next(),
                      .hold = settlement.endpoint.hold,

@@ -37,6 +37,7 @@ struct RoundReport {
   std::uint64_t requests = 0;
   bool has_more = false;                   // there may be more to take at once
   std::chrono::microseconds recording{0};  // for so long nobody else could write
+  bool has_row = false;  // false: the destination's row is gone; it must be served again
   bool is_paused = false;
   std::optional<core::Instant> resume_at = {};  // before it the rate allows no request
   std::optional<core::HoldState> hold = {};

@@ -14,20 +14,15 @@ namespace outbox::dispatch {
 namespace {
 
 using std::chrono::milliseconds;
-constexpr milliseconds poll_with_traffic{20};
 constexpr milliseconds poll_without{250};
 constexpr milliseconds stand_by_poll{100};
 constexpr std::chrono::seconds traffic_is_recent{2};
 constexpr milliseconds after_trouble{1'000};  // before the database is opened again
 constexpr milliseconds after_busy{50};
-// The WAL is written an fsync before the commit is visible: after a hint one looks for so long.
-constexpr milliseconds hint_is_fresh{100};
-// A host that commits without a pause gives hints without a pause; not each is worth a round.
-constexpr milliseconds between_hints{5};
-// Beside a host that writes, the marks take at most about one part in so many of the time: each of
-// them makes the host wait, and its busy handler sleeps for longer than that.
-constexpr int time_between_marks = 40;
-constexpr milliseconds between_marks_max{100};
+// In a row; then another dispatcher may try. It would send again what is not recorded, and a full
+// disk, on which nobody can open the database, is no reason for that.
+constexpr int failed_opens_max = 5;
+constexpr int failed_opens_unrecorded_max = 60;
 
 }  // namespace
 
@@ -94,6 +89,9 @@ milliseconds Worker::guarded(Action action) {
     return action();
   } catch (const database_error& error) {
     return recover(error.what(), error.is_busy());
+  } catch (const schema_error& error) {
+    step_down();  // for a dispatcher of the version that has migrated the database
+    return recover(error.what(), false);
   } catch (const std::exception& error) {
     return recover(error.what(), false);
   } catch (...) {  // a recipe's after_open may throw anything
@@ -115,12 +113,32 @@ void Worker::open() {
   if (!identity_.empty() && identity != identity_) round_.forget();
   identity_ = identity;
   is_serving_ = false;
+  failed_opens_ = 0;
 }
 
 void Worker::close() {
   watch_.reset();
   store_.reset();
   database_.reset();
+}
+
+// Lets another dispatcher deliver: this one cannot. What it has sent and not recorded is sent
+// again.
+void Worker::step_down() noexcept {
+  if (!lock_ || !lock_->is_held()) return;
+  has_aborted_ = has_aborted_ || (is_stopping_.load() && is_unfinished());
+  round_.forget();
+  lock_->release();
+  is_serving_ = false;
+  was_active_ = false;
+  {
+    const std::lock_guard guard{mutex_};
+    stats_.is_active = false;
+  }
+  try {
+    tell(Notice::Kind::standby, "cannot use the database; another dispatcher may deliver");
+  } catch (...) {  // no memory for the notice
+  }
 }
 
 bool Worker::is_elected() {
@@ -167,6 +185,7 @@ milliseconds Worker::deliver() {
   const RoundReport report =
       round_.run(*store_, options_.connections > 1 ? poll_with_traffic : poll_without);
   note(report);
+  if (!report.has_row) is_serving_ = false;  // a backup from before it was served is back in place
   if (report.requests > 0 && store_->queue.data_version() != data_version_)
     make_room(report.recording);
   const auto prune_at = retention_.run(*store_, clock_.now());
@@ -180,15 +199,6 @@ milliseconds Worker::deliver() {
   return std::max(std::min(wait, left_until(prune_at)), milliseconds{1});
 }
 
-// The host wrote during the round: lets it have the database for a while, whatever there is to do.
-void Worker::make_room(std::chrono::microseconds recording) {
-  const auto wait = std::chrono::ceil<milliseconds>(recording * time_between_marks);
-  const auto deadline = deadline_in(std::min(wait, between_marks_max));
-  while (left_until(deadline) > milliseconds{0} && !is_stopping_.load()) {
-    round_.wait(left_until(deadline));
-  }
-}
-
 // Closes what is broken, so that the next pass opens it again. What the round could not record it
 // keeps, and records first.
 // Called in handlers, also of `bad_alloc`: it must get by without memory.
@@ -196,75 +206,25 @@ milliseconds Worker::recover(const char* what, bool is_busy) noexcept {
   note_trouble(what, is_busy);
   const milliseconds wait = is_busy ? after_busy : after_trouble;
   quiet_until_ = SteadyClock::now() + wait;  // no notify makes it come sooner
-  if (!is_busy) close();
+  if (is_busy) return wait;
+  const int opens_max = round_.has_unrecorded() ? failed_opens_unrecorded_max : failed_opens_max;
+  if (!store_ && ++failed_opens_ >= opens_max) step_down();
+  close();
   return wait;
-}
-
-// All waiting is the sink's, so that one `wake` ends it, whatever it is for: an answer, a notify,
-// the WAL. Ends early when there is something to do.
-void Worker::pause_for(milliseconds wait) {
-  const auto deadline = deadline_in(wait);
-  const auto rest = [&](const char* trouble) {
-    note_trouble(trouble, false);
-    std::this_thread::sleep_for(std::min(poll_with_traffic, left_until(deadline)));
-  };
-  try {
-    while (left_until(quiet_until_) > milliseconds{0} && !is_stopping_.load()) {
-      round_.wait(left_until(quiet_until_));
-    }
-    if (wait <= milliseconds{0} || is_disturbed()) return;
-    round_.wait(std::min(left_until(deadline), between_hints));
-    wait_for_commit(deadline);
-  } catch (const std::exception& error) {  // no memory for an answer, a database in trouble
-    rest(error.what());
-  } catch (...) {  // a sink of the host's may throw anything
-    rest("an exception that is no std::exception");
-  }
-  try {
-    endpoint_.sink().watch(-1);
-  } catch (...) {  // its next wait may end early, and finds nothing to do
-  }
-}
-
-// The WAL is watched only here, and only while nothing is looked at: hints that nobody takes away
-// would end every other wait at once, and a host may write for long before it commits.
-void Worker::wait_for_commit(SteadyClock::time_point deadline) {
-  auto look_until = SteadyClock::time_point{};  // a hint is fresh until then
-  auto step = milliseconds{1};
-  for (auto left = left_until(deadline); left > milliseconds{0}; left = left_until(deadline)) {
-    if (is_disturbed() || round_.has_arrived()) return;
-    const bool is_looking = SteadyClock::now() < look_until;
-    endpoint_.sink().watch(watch_ && is_serving_ && !is_looking ? watch_->descriptor() : -1);
-    round_.wait(is_looking ? std::min(left, step) : left);
-    if (is_looking) {
-      step *= 2;
-    } else if (watch_ && watch_->drain()) {
-      look_until = SteadyClock::now() + hint_is_fresh;
-      step = milliseconds{1};
-    } else {
-      continue;
-    }
-    if (has_new_commit()) return;
-  }
-}
-
-bool Worker::has_new_commit() {
-  if (!store_ || !is_serving_) return false;
-  const std::int64_t version = store_->queue.data_version();
-  return std::exchange(data_version_, version) != version;
 }
 
 void Worker::finish() {
   round_.stop_sending();
-  const auto is_unfinished = [this] { return round_.has_in_flight() || round_.has_unrecorded(); };
   for (auto left = time_left(); is_unfinished() && left > milliseconds{0}; left = time_left()) {
     const milliseconds wait = guarded([this, left] {
+      if (!is_serving_ && lock_->is_held()) serve();  // it was opened again: as it is to be served
       note(round_.run(*store_, left));
       return milliseconds{0};
     });
     if (wait > milliseconds{0}) std::this_thread::sleep_for(std::min(wait, time_left()));
   }
-  has_aborted_ = is_unfinished();  // what was sent and is not recorded is sent again
+  has_aborted_ =
+      has_aborted_ || is_unfinished();  // what was sent and is not recorded is sent again
   round_.abort();
   close();
   lock_.reset();

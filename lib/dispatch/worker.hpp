@@ -22,6 +22,8 @@
 
 namespace outbox::dispatch {
 
+inline constexpr std::chrono::milliseconds poll_with_traffic{20};
+
 /// Threads: `run` and everything private belong to one thread; the constructor may run on another
 /// before that. The other public members: any.
 class Worker {
@@ -49,6 +51,8 @@ class Worker {
   milliseconds guarded(Action action);
   void open();
   void close();
+  void step_down() noexcept;
+  bool is_unfinished() const { return round_.has_in_flight() || round_.has_unrecorded(); }
   void warn_at_start();
   bool is_elected();
   void serve();
@@ -83,6 +87,7 @@ class Worker {
   std::optional<WalWatch> watch_;
   std::int64_t data_version_ = 0;  // as of the beginning of the last round
   bool is_serving_ = false;
+  int failed_opens_ = 0;                 // in a row
   std::optional<bool> was_active_ = {};  // as the observer knows
   SteadyClock::time_point last_traffic_ = {};
 

@@ -71,8 +71,7 @@ class Scene {
   bool guilty_are_known() {
     for (const auto id : bad_ids) {
       const std::string it = " and id = " + std::to_string(id);
-      if (desk.count("(state = 'dead' or last_error is not null)" + it) != 1)
-        return false;
+      if (desk.count("(state = 'dead' or last_error is not null)" + it) != 1) return false;
     }
     return true;
   }
@@ -178,6 +177,21 @@ TEST_CASE("a suspect at which the endpoint fails is tried now and then, and not 
       scene.desk.wait();
     }
     CHECK(scene.desk.sink.bodies.size() - before < 4 * 24 * 14);  // one in ten minutes, at most
+  }
+}
+
+// As a load balancer does, most of whose backends are down.
+TEST_CASE("an endpoint that fails at random kills nobody") {
+  for (const double share : {0.5, 0.8, 0.9}) {
+    CAPTURE(share);
+    Scene scene;
+    std::mt19937 random{1};
+    scene.desk.sink.answer = [&](const std::string&) {
+      return answer_of(std::bernoulli_distribution{share}(random) ? 500 : 200);
+    };
+    for (int i = 0; i < 200; ++i) scene.add(false);
+    CHECK(scene.run(7 * 24h) < 7 * 24h);
+    CHECK(scene.desk.count("state = 'dead'") == 0);
   }
 }
 

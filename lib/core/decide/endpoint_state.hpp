@@ -34,6 +34,7 @@ struct EndpointState {
   std::int64_t failures = 0;  // requests that failed since the last acceptance, a hold's probes too
   /// It was seen to fail at the same events again while it accepted others.
   bool is_selective = false;
+  std::int64_t innocent_failures = 0;  // as `innocent_failures_after` says, in thousandths
   bool is_proven = true;  // false: the URL was changed, and nothing was accepted there yet
 
   bool operator==(const EndpointState&) const = default;
@@ -47,6 +48,7 @@ struct OpenSearch {
 };
 
 struct DestinationState {
+  bool has_row = false;           // false: the row is gone, as in a backup from before it was made
   bool is_paused = false;         // by a person
   std::int64_t probes_asked = 0;  // moved by people: try now, whatever a hold says
   EndpointState endpoint = {};

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "core/decide/evidence.hpp"
 #include "core/decide/hold.hpp"
 #include "core/decide/outcomes.hpp"
 #include "core/decide/pace.hpp"
@@ -53,6 +54,8 @@ class Settler {
       result_.endpoint.suspects = 0;
       result_.endpoint.failures = 0;
       result_.endpoint.is_proven = true;
+      result_.endpoint.innocent_failures =
+          innocent_failures_after(result_.endpoint.innocent_failures, sent.suspicion);
     }
     if (!sent.outcome.events.empty()) return settle_each(sent, has_accepted);
     if (sent.outcome.verdict == Verdict::delivered) return deliver(sent, sent.ids);
@@ -126,7 +129,8 @@ class Settler {
     const bool has_evidence = others_accepted_since(suspicion.since);
     ++suspicion.refusals;
     const bool is_guilty = was_refused && has_evidence;
-    const bool is_cornered = !is_guilty && dies_cornered(suspicion);
+    const bool is_cornered =
+        !is_guilty && policy_.buries_cornered && is_cornered_for_long(suspicion, now_);
     const bool may_die = result_.endpoint.suspects < suspects_max;
     // Also when it was refused before, if others were accepted: one acceptance is no evidence
     // against a whole crowd. Without that it is the same one again.
@@ -144,14 +148,6 @@ class Settler {
     if (OpenSearch* const search = search_of(sent)) {
       search->search.set_aside(id, result_.endpoint.suspects);
     }
-  }
-
-  // All that could be accepted waits behind it. An endpoint that changed its mind is told from a
-  // bad event by time alone.
-  bool dies_cornered(const Suspicion& suspicion) const {
-    const Instant since = instant_of(suspicion.suspected_at_ms);
-    return policy_.buries_cornered && suspicion.is_cornered &&
-           suspicion.refusals >= cornered_refusals_min && now_ - since >= cornered_for_min;
   }
 
   // Down, or at odds with these events? First the destination waits, and other events ask. When
@@ -189,7 +185,9 @@ class Settler {
     const std::int64_t id = sent.ids.front();
     // A token, a URL or a rate is the endpoint's own affair: for that nothing dies, ever.
     const bool is_deadly = sent.outcome.verdict == Verdict::failed;
-    if (is_deadly && suspicion.solo_failures >= policy_.solo_failures_max) {
+    const std::int64_t guilty =
+        guilty_failures(policy_.solo_failures_max, result_.endpoint.innocent_failures);
+    if (is_deadly && suspicion.solo_failures >= guilty) {
       const std::string times = std::to_string(suspicion.solo_failures);
       result_.dead.push_back({id,
                               because("failed alone " + times + " times while others were accepted",
@@ -203,7 +201,11 @@ class Settler {
   void suspect(const SentBatch& sent, std::int64_t id, Suspicion suspicion,
                const std::string& reason) {
     suspicion.since = sent.search.value_or(0);
-    if (suspicion.suspected_at_ms == 0) suspicion.suspected_at_ms = unix_ms(now_);
+    // Also when the clock was ahead then: the time against it would not begin for long.
+    const std::int64_t now_ms = unix_ms(now_);
+    if (suspicion.suspected_at_ms == 0 || suspicion.suspected_at_ms > now_ms) {
+      suspicion.suspected_at_ms = now_ms;
+    }
     const auto tries = std::max<std::int64_t>(suspicion.refusals + suspicion.solo_failures - 1, 0);
     // Not each try counts against it, so the wait grows with the time, too.
     const auto age = now_ - instant_of(suspicion.suspected_at_ms);

@@ -29,10 +29,6 @@ inline constexpr std::int64_t suspects_max = 10;
 /// This many failures in a row, with nothing accepted between them, speak against the endpoint,
 /// whatever was accepted before: a search among 1,000 events fails ten times in a row at worst.
 inline constexpr std::int64_t failures_max = 16;
-/// A suspect for which evidence can never come dies after this many refusals alone, over this time.
-/// Also then at most one event a key and `suspects_max` in all die between two acceptances.
-inline constexpr std::int64_t cornered_refusals_min = 5;
-inline constexpr std::chrono::milliseconds cornered_for_min = std::chrono::minutes{3};
 /// A learned limit of bytes is never below this.
 inline constexpr std::size_t bytes_cap_min = 10'000;
 

@@ -5,6 +5,7 @@
 #include "core/stored_names.hpp"
 #include "storage/life/log_gap.hpp"
 #include "storage/life/queue_row.hpp"
+#include "storage/sqlite/schema.hpp"
 
 namespace outbox::storage {
 
@@ -36,7 +37,7 @@ DestinationRow::DestinationRow(sqlite3* db, std::string name, std::chrono::milli
       row_{db,
            "select paused_at_ms is not null, probes_asked, hold_kind, hold_reason, hold_since_ms,"
            " hold_until_ms, hold_tries, batch_events_max, batch_bytes_max, suspects,"
-           " endpoint_proven, accepted_request, failures, selective"
+           " endpoint_proven, accepted_request, failures, selective, innocent_failures"
            " from main.outbox_destinations where name = ?1",
            "read the destination", Use::often},
       searches_{db,
@@ -56,7 +57,7 @@ DestinationRow::DestinationRow(sqlite3* db, std::string name, std::chrono::milli
               "update main.outbox_destinations set hold_kind = ?2, hold_reason = ?3,"
               " hold_since_ms = ?4, hold_until_ms = ?5, hold_tries = ?6, batch_events_max = ?7,"
               " batch_bytes_max = ?8, suspects = ?9, endpoint_proven = ?10, failures = ?11,"
-              " selective = ?12 where name = ?1",
+              " selective = ?12, innocent_failures = ?13 where name = ?1",
               "record a round", Use::often} {}
 
 bool DestinationRow::serve(const ServeOptions& options, core::Instant now) {
@@ -113,7 +114,7 @@ void DestinationRow::meet_endpoint(const std::string& endpoint) {
             " endpoint_proven = endpoint is null, hold_kind = null, hold_reason = null,"
             " hold_since_ms = null, hold_until_ms = null, hold_tries = 0,"
             " batch_events_max = null, batch_bytes_max = null, suspects = 0, failures = 0,"
-            " selective = 0 where name = ?1 and endpoint is not ?2",
+            " selective = 0, innocent_failures = 0 where name = ?1 and endpoint is not ?2",
             serve_action}
       .bind(1, name_)
       .bind(2, endpoint)
@@ -151,30 +152,41 @@ bool DestinationRow::has_pending() {
 }
 
 core::DestinationState DestinationRow::read() {
-  core::DestinationState state;
-  {
-    const ResetAtEnd end{row_};
-    const Statement& row = row_.bind(1, name_);
-    if (!row_.step()) return state;
-    state.is_paused = row.integer(0) != 0;
-    state.probes_asked = row.integer(1);
-    if (!row.is_null(2)) {
-      state.endpoint.hold = core::HoldState{.kind = core::hold_kind_named(row.text(2)),
-                                            .reason = row.text(3),
-                                            .since = core::instant_of(row.integer(4)),
-                                            .until = core::instant_of(row.integer(5)),
-                                            .tries = row.integer(6)};
-    }
-    state.endpoint.events_cap = size_or_none(row, 7);
-    state.endpoint.bytes_cap = size_or_none(row, 8);
-    state.endpoint.suspects = row.integer(9);
-    state.endpoint.is_proven = row.integer(10) != 0;
-    state.accepted_request = row.integer(11);
-    state.endpoint.failures = row.integer(12);
-    state.endpoint.is_selective = row.integer(13) != 0;
-  }
+  core::DestinationState state = read_row();
+  require_schema_of(row_);
   state.searches = searches();
   return state;
+}
+
+core::DestinationState DestinationRow::read_row() {
+  core::DestinationState state;
+  const ResetAtEnd end{row_};
+  const Statement& row = row_.bind(1, name_);
+  state.has_row = row_.step();
+  if (!state.has_row) return state;
+  state.is_paused = row.integer(0) != 0;
+  state.probes_asked = row.integer(1);
+  if (!row.is_null(2)) {
+    state.endpoint.hold = core::HoldState{.kind = core::hold_kind_named(row.text(2)),
+                                          .reason = row.text(3),
+                                          .since = core::instant_of(row.integer(4)),
+                                          .until = core::instant_of(row.integer(5)),
+                                          .tries = row.integer(6)};
+  }
+  state.endpoint.events_cap = size_or_none(row, 7);
+  state.endpoint.bytes_cap = size_or_none(row, 8);
+  state.endpoint.suspects = row.integer(9);
+  state.endpoint.is_proven = row.integer(10) != 0;
+  state.accepted_request = row.integer(11);
+  state.endpoint.failures = row.integer(12);
+  state.endpoint.is_selective = row.integer(13) != 0;
+  state.endpoint.innocent_failures = row.integer(14);
+  return state;
+}
+
+// A newer version may have migrated the database while this one was at work.
+void DestinationRow::require_schema_of(Statement& statement) {
+  if (statement.was_prepared_anew()) require_schema(db_);
 }
 
 bool DestinationRow::is_paused() {
@@ -198,6 +210,7 @@ void DestinationRow::count(const RoundCounts& counts) {
       .bind(3, counts.requests)
       .bind(4, counts.accepted_request)
       .run();
+  require_schema_of(count_);
 }
 
 void DestinationRow::record(const core::EndpointState& endpoint) {
@@ -220,6 +233,7 @@ void DestinationRow::record(const core::EndpointState& endpoint) {
       .bind(10, std::int64_t{endpoint.is_proven})
       .bind(11, endpoint.failures)
       .bind(12, std::int64_t{endpoint.is_selective})
+      .bind(13, endpoint.innocent_failures)
       .run();
 }
 

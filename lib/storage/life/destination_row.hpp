@@ -48,9 +48,10 @@ class DestinationRow {
   /// another file, so this one is a copy or was restored.
   bool serve(const ServeOptions& options, core::Instant now);
 
-  /// How the destination is, with the searches that are under way.
+  /// How the destination is, with the searches that are under way. Throws: `schema_error` when the
+  /// database was migrated by a newer library meanwhile.
   core::DestinationState read();
-  /// Adds to the counters. Requires: a write transaction is open.
+  /// Adds to the counters. Requires: a write transaction is open. Throws: as `read`.
   void count(const RoundCounts& counts);
   /// Writes what is learned about the endpoint. Requires: a write transaction is open.
   void record(const core::EndpointState& endpoint);
@@ -63,7 +64,9 @@ class DestinationRow {
   void pause_foreign(core::Instant now);
   void free_held_keys();
   bool has_pending();
+  core::DestinationState read_row();
   std::vector<core::OpenSearch> searches();
+  void require_schema_of(Statement& statement);
 
   sqlite3* db_;
   std::string name_;

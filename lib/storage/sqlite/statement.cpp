@@ -95,6 +95,11 @@ int Statement::run_quietly() noexcept {
   return code;
 }
 
+bool Statement::was_prepared_anew() noexcept {
+  constexpr int starts_again = 1;
+  return sqlite3_stmt_status(handle_, SQLITE_STMTSTATUS_REPREPARE, starts_again) > 0;
+}
+
 void Statement::reset() noexcept {
   sqlite3_reset(handle_);
 }

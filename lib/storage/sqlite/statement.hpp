@@ -58,6 +58,8 @@ class Statement {
   /// primary result code.
   int run_quietly() noexcept;
   void reset() noexcept;
+  /// Whether SQLite has prepared it anew since this was asked last, because the schema has changed.
+  bool was_prepared_anew() noexcept;
 
   // Columns count from 0.
   bool is_null(int column) const;

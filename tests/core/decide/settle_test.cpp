@@ -465,6 +465,14 @@ TEST_CASE("an event at which the endpoint fails alone dies after ten times, each
     CHECK(settlement.dead[0].reason == "failed alone 10 times while others were accepted: why");
     CHECK(settlement.dead[0].suspicion->solo_failures == 10);
   }
+  SUBCASE("not where others, too, failed so often and were accepted in the end") {
+    const Suspicion ninth{.request = 20, .since = 7, .solo_failures = 9};
+    state.accepted_request = 21;
+    state.endpoint.innocent_failures = 4'000;
+    const Settlement settlement = settle_of(state, {sent_alone(2, Verdict::failed, ninth)});
+    CHECK(settlement.dead.empty());
+    CHECK(settlement.suspects.at(0).suspicion.solo_failures == 10);
+  }
   SUBCASE("for a token, a URL or a rate nothing dies, ever") {
     const Suspicion many{.request = 20, .since = 7, .solo_failures = 900};
     state.accepted_request = 21;
@@ -478,6 +486,20 @@ TEST_CASE("an event at which the endpoint fails alone dies after ten times, each
       CHECK_FALSE(settlement.endpoint.hold);
     }
   }
+}
+
+TEST_CASE("a suspect that is accepted speaks for all others") {
+  const Suspicion tenth{.request = 20, .since = 7, .solo_failures = 10};
+  const Settlement settlement = settle_of({}, {sent_alone(2, Verdict::delivered, tenth)});
+  CHECK(settlement.endpoint.innocent_failures == 687);
+  CHECK(settlement.changes_endpoint);
+}
+
+TEST_CASE("the time against a suspect begins anew when the clock was ahead") {
+  const Suspicion future{
+      .request = 25, .since = 20, .refusals = 2, .suspected_at_ms = unix_ms(asked_at + 24h)};
+  const Settlement settlement = settle_of({}, {sent_alone(5, Verdict::refused, future)});
+  CHECK(settlement.suspects.at(0).suspicion.suspected_at_ms == unix_ms(asked_at));
 }
 
 TEST_CASE("a cornered suspect dies after five refusals over three minutes, ten in all") {
