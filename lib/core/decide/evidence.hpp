@@ -12,6 +12,8 @@
 
 namespace outbox::core {
 
+/// An event dies when it was refused alone so often, and others were accepted in between.
+inline constexpr std::int64_t refusals_min = 2;
 /// A suspect for which evidence can never come dies after this many refusals alone, over this time.
 /// Also then at most one event a key and `suspects_max` in all die between two acceptances.
 inline constexpr std::int64_t cornered_refusals_min = 5;
@@ -24,20 +26,23 @@ inline bool is_cornered_for_long(const Suspicion& suspicion, Instant now) {
          now - instant_of(suspicion.suspected_at_ms) >= cornered_for_min;
 }
 
-// An endpoint that fails at random, as one does of which most backends are down, accepts other
-// events between any two failures of one. But it also accepts, in the end, what it has failed at
-// before, and that tells it from one that fails at certain events.
+// An endpoint that fails or refuses at random, as one does of which some backends are down or old,
+// accepts other events between any two failures of one. But it also accepts, in the end, what it
+// has failed at before, and that tells it from one that fails at certain events.
 
-/// How often what an endpoint accepts has failed alone before, in thousandths: the mean of about
-/// the last 16 acceptances, with one more, of an event with `suspicion`.
+/// How often what an endpoint accepts has failed or was refused alone before, in thousandths: the
+/// mean of about the last 16 acceptances, with one more, of an event with `suspicion`.
 inline std::int64_t innocent_failures_after(std::int64_t before, const Suspicion& suspicion) {
   constexpr std::int64_t acceptances = 16;
   const std::int64_t first = suspicion.is_suspect() && !suspicion.was_refused() ? 1 : 0;
-  return before + ((suspicion.solo_failures + first) * 1'000 - before) / acceptances;
+  const std::int64_t failures = suspicion.refusals + suspicion.solo_failures + first;
+  const std::int64_t change = failures * 1'000 - before;
+  // Rounded down, so that it comes back to zero.
+  return before + (change - (change < 0 ? acceptances - 1 : 0)) / acceptances;
 }
 
-/// So many failures alone make an event guilty: `failures_min`, or as many as an innocent one has
-/// in a row once in 10^9 at such an endpoint.
+/// So many failures or refusals alone make an event guilty: `failures_min`, or as many as an
+/// innocent one has in a row once in 10^9 at such an endpoint.
 inline std::int64_t guilty_failures(std::int64_t failures_min, std::int64_t innocent_failures) {
   if (innocent_failures <= 0) return failures_min;
   const double mean = static_cast<double>(innocent_failures) / 1'000;

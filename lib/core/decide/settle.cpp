@@ -128,7 +128,7 @@ class Settler {
     const bool was_refused = suspicion.was_refused();
     const bool has_evidence = others_accepted_since(suspicion.since);
     ++suspicion.refusals;
-    const bool is_guilty = was_refused && has_evidence;
+    const bool is_guilty = has_evidence && suspicion.refusals >= guilty_after(refusals_min);
     const bool is_cornered =
         !is_guilty && policy_.buries_cornered && is_cornered_for_long(suspicion, now_);
     const bool may_die = result_.endpoint.suspects < suspects_max;
@@ -148,6 +148,10 @@ class Settler {
     if (OpenSearch* const search = search_of(sent)) {
       search->search.set_aside(id, result_.endpoint.suspects);
     }
+  }
+
+  std::int64_t guilty_after(std::int64_t failures_min) const {
+    return guilty_failures(failures_min, result_.endpoint.innocent_failures);
   }
 
   // Down, or at odds with these events? First the destination waits, and other events ask. When
@@ -185,9 +189,7 @@ class Settler {
     const std::int64_t id = sent.ids.front();
     // A token, a URL or a rate is the endpoint's own affair: for that nothing dies, ever.
     const bool is_deadly = sent.outcome.verdict == Verdict::failed;
-    const std::int64_t guilty =
-        guilty_failures(policy_.solo_failures_max, result_.endpoint.innocent_failures);
-    if (is_deadly && suspicion.solo_failures >= guilty) {
+    if (is_deadly && suspicion.solo_failures >= guilty_after(policy_.solo_failures_max)) {
       const std::string times = std::to_string(suspicion.solo_failures);
       result_.dead.push_back({id,
                               because("failed alone " + times + " times while others were accepted",

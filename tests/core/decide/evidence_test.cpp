@@ -16,6 +16,7 @@ TEST_CASE("an event is guilty after more failures where innocent ones fail often
   }
   CHECK(guilty_failures(50, 1'000) == 50);
   CHECK(guilty_failures(1, 0) == 1);
+  CHECK(guilty_failures(2, 62) == 8);
 }
 
 TEST_CASE("what is accepted says how often the innocent fail") {
@@ -24,9 +25,10 @@ TEST_CASE("what is accepted says how often the innocent fail") {
   const Suspicion failed_often{.request = 7, .solo_failures = 15};
   const Suspicion refused{.request = 7, .refusals = 1};
   CHECK(innocent_failures_after(0, nothing) == 0);
-  CHECK(innocent_failures_after(0, refused) == 0);
+  CHECK(innocent_failures_after(0, refused) == 62);
   CHECK(innocent_failures_after(0, failed_once) == 62);
   CHECK(innocent_failures_after(0, failed_often) == 1'000);
-  CHECK(innocent_failures_after(1'000, nothing) == 938);
+  CHECK(innocent_failures_after(1'000, nothing) == 937);
+  CHECK(innocent_failures_after(1, nothing) == 0);
   CHECK(innocent_failures_after(16'000, failed_often) == 16'000);
 }

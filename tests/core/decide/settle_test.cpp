@@ -488,6 +488,17 @@ TEST_CASE("an event at which the endpoint fails alone dies after ten times, each
   }
 }
 
+TEST_CASE("two refusals are not enough where what was refused is accepted in the end") {
+  DestinationState state;
+  state.accepted_request = 21;
+  state.endpoint.innocent_failures = 1'000;
+  for (const std::int64_t refusals : {1, 28, 29}) {
+    const Suspicion suspicion{.request = 20, .since = 7, .refusals = refusals};
+    const Settlement settlement = settle_of(state, {sent_alone(2, Verdict::refused, suspicion)});
+    CHECK(settlement.dead.size() == (refusals == 29 ? 1 : 0));
+  }
+}
+
 TEST_CASE("a suspect that is accepted speaks for all others") {
   const Suspicion tenth{.request = 20, .since = 7, .solo_failures = 10};
   const Settlement settlement = settle_of({}, {sent_alone(2, Verdict::delivered, tenth)});
