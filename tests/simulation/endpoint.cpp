@@ -166,6 +166,7 @@ Answer Endpoint::answer(const std::vector<std::int64_t>& ids, const std::string&
 void Endpoint::require_turn(const std::vector<std::int64_t>& ids) const {
   for (const std::int64_t id : ids) {
     if (model_.events.at(id).ordering_key.empty()) continue;
+    require(!is_held_by_what_is_under_way(id), "an event overtook one of its key on its way", id);
     for (const std::int64_t earlier : earlier_of_key_(id)) {
       // It dies unsent in this very round.
       const bool dies = model_.events.at(earlier).is_rubbish && !destination().blocks_on_dead;
@@ -243,6 +244,17 @@ bool Endpoint::has_under_way(std::int64_t id) const {
   return std::any_of(under_way_.begin(), under_way_.end(), [id](const UnderWay& request) {
     return std::find(request.ids.begin(), request.ids.end(), id) != request.ids.end();
   });
+}
+
+bool Endpoint::is_held_by_what_is_under_way(std::int64_t id) const {
+  const std::string& key = model_.events.at(id).ordering_key;
+  const auto holds = [&](std::int64_t other) {
+    return other < id && model_.events.at(other).ordering_key == key;
+  };
+  return !key.empty() &&
+         std::any_of(under_way_.begin(), under_way_.end(), [&](const UnderWay& request) {
+           return std::any_of(request.ids.begin(), request.ids.end(), holds);
+         });
 }
 
 void Endpoint::abort() noexcept {

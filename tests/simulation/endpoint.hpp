@@ -56,6 +56,8 @@ class Endpoint final : public outbox::Sink {
   void set_mood(Mood mood);
   Mood mood() const { return mood_; }
   bool has_under_way(std::int64_t id) const;
+  /// An earlier event of its ordering key is under way, whatever the table says of that.
+  bool is_held_by_what_is_under_way(std::int64_t id) const;
   std::size_t under_way() const { return under_way_.size(); }
   /// Another URL.
   void move() { name_ += "'"; }

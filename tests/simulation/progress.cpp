@@ -13,6 +13,10 @@ using outbox::core::Search;
 
 constexpr int idle_rounds_max = 2;
 
+bool may_go(std::int64_t id, const Endpoint& endpoint) {
+  return !endpoint.has_under_way(id) && !endpoint.is_held_by_what_is_under_way(id);
+}
+
 }  // namespace
 
 Progress::Progress(SQLite::Database& db, const Destination& destination)
@@ -68,7 +72,7 @@ std::set<std::int64_t> Progress::takeable(const Endpoint& endpoint, std::int64_t
   unheld_.bind(4, destination_.blocks_on_dead ? 1 : 0);
   while (unheld_.executeStep()) {
     const std::int64_t id = unheld_.getColumn(0).getInt64();
-    if (!endpoint.has_under_way(id)) found.insert(id);
+    if (may_go(id, endpoint)) found.insert(id);
   }
   unheld_.reset();
   return found;
@@ -79,7 +83,10 @@ bool Progress::has_part(const Endpoint& endpoint) {
   std::set<std::int64_t> unheld;
   unheld_.bind(2, 2);
   unheld_.bind(3, 0);
-  while (unheld_.executeStep()) unheld.insert(unheld_.getColumn(0).getInt64());
+  while (unheld_.executeStep()) {
+    const std::int64_t id = unheld_.getColumn(0).getInt64();
+    if (!endpoint.is_held_by_what_is_under_way(id)) unheld.insert(id);
+  }
   unheld_.reset();
   bool has = false;
   searches_.bind(1, destination_.name);
@@ -99,7 +106,7 @@ bool Progress::has_suspect(std::int64_t now_ms, const Endpoint& endpoint) {
   unheld_.bind(2, 3);
   unheld_.bind(3, now_ms);
   while (unheld_.executeStep()) {
-    has = has || !endpoint.has_under_way(unheld_.getColumn(0).getInt64());
+    has = has || may_go(unheld_.getColumn(0).getInt64(), endpoint);
   }
   unheld_.reset();
   return has;
