@@ -220,6 +220,27 @@ TEST_CASE("rows with odd ids survive an erasure") {
   CHECK(app.text("select group_concat(id) from outbox_events") == "1,3,9000000000000000000");
 }
 
+TEST_CASE("events that an erasure has left are erased by the next one, of whomever") {
+  support::AppDatabase app;
+  for (int i = 0; i < 300; ++i) app.enqueue(support::event_of("amy"));
+  app.enqueue(support::event_of("bob"));
+  app.db().exec(
+      "create trigger stops before delete on outbox_events when old.id = 250"
+      " begin select raise(abort, 'stopped'); end");
+  CHECK_THROWS_AS(outbox::erase(app.path(), outbox::Subject::user("amy")), outbox::database_error);
+  app.db().exec("drop trigger stops");
+  REQUIRE(app.count("payload like '%amy%'") == 100);
+
+  const outbox::EraseReport report = outbox::erase(app.path(), outbox::Subject::user("bob"));
+
+  CHECK(report.events == 1);
+  CHECK(report.went_on);
+  CHECK(app.text("select count(*) from outbox_events") == "0");
+  CHECK(outbox::status(app.db()).counts.removed == 301);
+  CHECK(app.text("select group_concat(events || ' ' || subject, ', ') from outbox_audit") ==
+        "200 by user, 1 by user, 100 of an erasure that had stopped");
+}
+
 TEST_CASE("what stopped half-way is finished by the next erasure, of whomever") {
   support::AppDatabase app;
   app.enqueue(support::amy());

@@ -3,6 +3,7 @@
 #include <sqlite3.h>
 
 #include <algorithm>
+#include <iterator>
 #include <limits>
 #include <optional>
 
@@ -98,15 +99,24 @@ Erasure::Erasure(sqlite3* db, const Subject& subject, const ChangeNote& note, Fo
 }
 
 std::int64_t Erasure::remove_events() {
+  const std::int64_t events = remove(ids_, by(subject_));
+  // Of an erasure that was stopped, or that still runs: its list is struck off with this one's.
+  core::Ids left;
+  std::set_difference(all_.begin(), all_.end(), ids_.begin(), ids_.end(), std::back_inserter(left));
+  remove(left, "of an erasure that had stopped");
+  return events;
+}
+
+std::int64_t Erasure::remove(const core::Ids& ids, const std::string& subject) {
   BulkChange bulk{db_,
-                  {.action = erase_action, .subject = by(subject_), .note = note_},
+                  {.action = erase_action, .subject = subject, .note = note_},
                   Probe::none,
                   [this](std::int64_t) { let_others_in(db_); }};
   const core::Ids never_queued = while_busy([&] {
     const ReadTransaction moment{db_};
     return log_gap(db_) == 0 ? core::Ids{} : unqueued(db_);
   });
-  return bulk.run_all(ids_, Mode::apply, [&](const core::Ids& chunk) {
+  return bulk.run_all(ids, Mode::apply, [&](const core::Ids& chunk) {
     return remove_rows(db_, read_rows(db_, Chosen{chunk}), never_queued);
   });
 }

@@ -30,7 +30,8 @@ class Erasure {
   /// Writes down what is to be erased. Requires: secure_delete is on, and no transaction is open.
   Erasure(sqlite3* db, const Subject& subject, const ChangeNote& note, FoundEvents found);
 
-  /// Deletes the events, in short transactions. Returns how many.
+  /// Deletes the events, in short transactions, and those that earlier erasures have left. Returns
+  /// how many of its own there were.
   std::int64_t remove_events();
   /// Takes away what the endpoint said of requests that held an event which is not in the log any
   /// more, erased or pruned, and of holds.
@@ -43,6 +44,8 @@ class Erasure {
   bool goes_on() const { return goes_on_; }
 
  private:
+  std::int64_t remove(const core::Ids& ids, const std::string& subject);
+
   sqlite3* db_;
   const Subject& subject_;
   ChangeNote note_;
