@@ -13,12 +13,14 @@ class Sink;  // outbox/sink.hpp
 /// Threads: used by one of them at a time.
 class OUTBOX_API Endpoint {
  public:
+  /// Throws: `std::invalid_argument` when `sink` is null.
   explicit Endpoint(std::unique_ptr<Sink> sink);
   ~Endpoint();
   Endpoint(Endpoint&&) noexcept;
   Endpoint& operator=(Endpoint&&) noexcept;
 
-  Sink& sink() const noexcept { return *sink_; }
+  /// Throws: `std::logic_error` when it was moved from.
+  Sink& sink() const;
 
  private:
   std::unique_ptr<Sink> sink_;

@@ -1,5 +1,8 @@
 // The few compiled parts of the public values.
 
+#include <stdexcept>
+#include <utility>
+
 #include "core/event/timestamp.hpp"
 #include "outbox/endpoint.hpp"
 #include "outbox/errors.hpp"
@@ -61,7 +64,14 @@ forked_process::forked_process()
 Sink::~Sink() = default;
 void Sink::watch(int) {}
 
-Endpoint::Endpoint(std::unique_ptr<Sink> sink) : sink_{std::move(sink)} {}
+Endpoint::Endpoint(std::unique_ptr<Sink> sink) : sink_{std::move(sink)} {
+  if (!sink_) throw std::invalid_argument{"outbox: endpoint: has no sink"};
+}
+
+Sink& Endpoint::sink() const {
+  if (!sink_) throw std::logic_error{"outbox: the endpoint was moved from: each is used once"};
+  return *sink_;
+}
 Endpoint::~Endpoint() = default;
 Endpoint::Endpoint(Endpoint&&) noexcept = default;
 Endpoint& Endpoint::operator=(Endpoint&&) noexcept = default;

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "core/decide/outcomes.hpp"
+#include "core/event/limits.hpp"
 #include "dispatch/notices.hpp"
 #include "dispatch/options.hpp"
 
@@ -17,7 +18,8 @@ namespace {
 core::BatchLimits limits_of(const BatchRules& of_sink, const DispatcherOptions& options) {
   return {
       .events_max = std::max<std::size_t>(std::min(of_sink.events_max, options.batch_events), 1),
-      .bytes_max = std::min(of_sink.bytes_max, options.batch_bytes)};
+      .bytes_max =
+          std::max(std::min(of_sink.bytes_max, options.batch_bytes), core::request_bytes_min)};
 }
 
 // A suspect's place in the queue holds its next try: how late it is counts from its beginning.

@@ -10,6 +10,8 @@ namespace outbox::core {
 // "at most 1,000 events or 2 MB per request", the Track API's documentation; MB read as 10^6 bytes.
 inline constexpr std::size_t request_events_max = 1'000;
 inline constexpr std::size_t request_bytes_max = 2'000'000;
+// Smaller requests would hold no event.
+inline constexpr std::size_t request_bytes_min = 1'000;
 
 // The brackets around a batch of one: a payload beyond this can never be sent.
 inline constexpr std::size_t payload_bytes_max = request_bytes_max - 2;

@@ -192,7 +192,9 @@ bool is_past_since(const EventFilter& filter, const Glance& look) {
 
 EventPage browse_events(sqlite3* db, const EventFilter& filter, std::chrono::milliseconds patience,
                         core::Instant now) {
-  const auto deadline = std::chrono::steady_clock::now() + patience;
+  constexpr std::chrono::milliseconds longest =
+      std::chrono::hours{24};  // "for ever" would overflow
+  const auto deadline = std::chrono::steady_clock::now() + std::min(patience, longest);
   const std::size_t limit = std::max<std::size_t>(filter.limit.value_or(limit_default), 1);
   const std::size_t look = narrows(filter) ? look_max : std::clamp(limit + 1, look_min, look_max);
   constexpr std::int64_t id_max = std::numeric_limits<std::int64_t>::max();

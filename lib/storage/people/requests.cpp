@@ -67,11 +67,10 @@ std::vector<RequestSummary> read_requests(sqlite3* db, const std::string& destin
 }
 
 History history_of(sqlite3* db, const EventSummary& event) {
-  Statement rows{db,
-                 std::string{select_requests} +
-                     " where destination = ?1 and first_id <= ?2 and last_id >= ?2 order by id",
-                 requests_action};
-  rows.bind(1, std::string_view{event.destination}).bind(2, event.id);
+  Statement rows{
+      db, std::string{select_requests} + " where first_id <= ?1 and last_id >= ?1 order by id",
+      requests_action};
+  rows.bind(1, event.id);  // of any destination: the event may have been moved
   History history;
   while (rows.step()) {
     if (!core::ranges_contain(rows.text(14), event.id)) continue;

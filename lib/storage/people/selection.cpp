@@ -28,6 +28,7 @@ void require_selection(const Selection& selection, const char* action) {
   const EventFilter& filter = selection.filter();
   require_filter(filter);
   if (filter.after_id) refuse(action, "after_id: is for listing only");
+  if (filter.order != Order::oldest_first) refuse(action, "order: is for listing only");
   if (selection.event_ids().empty() && is_empty(filter) && !selection.is_all()) {
     refuse(action, "give ids, a filter, or all of them");
   }

@@ -12,6 +12,8 @@ namespace outbox::storage {
 namespace {
 
 constexpr std::int64_t requests_max = 50'000;  // some 50 ms
+// In a row: a few may have been recorded while a clock was behind.
+constexpr int old_requests_max = 100;
 
 std::int64_t quantile(std::vector<std::int64_t>& ascending, std::size_t percent) {
   if (ascending.empty()) return 0;
@@ -47,9 +49,14 @@ Traffic read_traffic(sqlite3* db, const TrafficOptions& options, core::Instant n
                  " from main.outbox_requests order by id desc limit ?1",
                  "read the traffic"};
   rows.bind(1, requests_max + 1);
+  int old_requests = 0;
   for (std::int64_t seen = 0; rows.step(); ++seen) {
     const std::int64_t since_begin_ms = rows.integer(0) - begin_ms;
-    if (since_begin_ms < 0) break;
+    if (since_begin_ms < 0) {
+      if (++old_requests > old_requests_max) break;
+      continue;
+    }
+    old_requests = 0;
     traffic.is_complete = seen < requests_max;
     if (!traffic.is_complete) break;
     if (!options.destination.empty() && rows.view(4) != options.destination) continue;

@@ -2,6 +2,7 @@
 
 #include <set>
 
+#include "core/clock.hpp"
 #include "outbox/browse.hpp"
 #include "support/database.hpp"
 
@@ -189,4 +190,28 @@ TEST_CASE("a window is whole slots, and not too many") {
                               {.window = -1h}}) {
     CHECK_THROWS_AS(outbox::traffic(app.db(), options), std::invalid_argument);
   }
+}
+
+TEST_CASE("all the patience there is does not end a list at once") {
+  support::AppDatabase app;
+  app.enqueue_many(3);
+  const auto page = outbox::browse_events(app.db(), {}, std::chrono::milliseconds::max());
+  CHECK(page.events.size() == 3);
+  CHECK(page.is_complete);
+}
+
+TEST_CASE("traffic goes on behind a request that was recorded while a clock was behind") {
+  support::AppDatabase app;
+  const auto now_ms = std::to_string(outbox::core::unix_ms(outbox::core::system_now()));
+  for (const char* ago : {"5000", "4000", "7200000", "1000"}) {
+    app.db().exec(
+        "insert into outbox_requests (destination, started_at_ms, took_ms, events, first_id,"
+        " last_id, ids, bytes, outcome) values ('track', " +
+        now_ms + " - " + ago + ", 1, 1, 1, 1, '1', 9, 'delivered')");
+  }
+  const outbox::Traffic traffic = outbox::traffic(app.db(), {.window = std::chrono::hours{1}});
+  std::int64_t delivered = 0;
+  for (const auto& slot : traffic.slots) delivered += slot.delivered;
+  CHECK(delivered == 3);
+  CHECK(traffic.is_complete);
 }

@@ -290,6 +290,16 @@ TEST_CASE("audit entries are listed, the newest first") {
   CHECK(entries[1].destination == "track");
 }
 
+TEST_CASE("the order of a list is refused where events are changed") {
+  support::AppDatabase app;
+  app.enqueue_many(2);
+  CHECK_THROWS_WITH_AS(
+      outbox::discard(app.db(), Selection::all({.limit = 1, .order = outbox::Order::newest_first}),
+                      {.reason = "test"}),
+      doctest::Contains("order: is for listing only"), std::invalid_argument);
+  CHECK(app.count("state = 'pending'") == 2);
+}
+
 TEST_CASE("the audit of a destination is what named it and what concerned all, within the limit") {
   support::AppDatabase app;
   app.enqueue_many(1);

@@ -208,3 +208,17 @@ TEST_CASE("nothing is moved from under a dispatcher that may have it under way")
   lock.release();
   CHECK(outbox::move_events(app.db(), "from", "to").is_removed);
 }
+
+TEST_CASE("an event that was moved keeps its history") {
+  support::AppDatabase app;
+  const auto id = app.enqueue(support::event_of("u"), {.destination = "from"});
+  outbox::testing::RecordingEndpoint endpoint;
+  endpoint.answer_next(outbox::testing::refused("HTTP 400: no"));
+  outbox::deliver_once(outbox::DatabaseFile{app.path()}, endpoint.endpoint(),
+                       {.destination = "from"}, std::chrono::milliseconds{0});
+  REQUIRE(endpoint.requests().size() == 1);
+  CHECK(outbox::move_events(app.db(), "from", "to").events == 1);
+  const auto event = outbox::find_event(app.db(), id);
+  REQUIRE(event);
+  CHECK(event->requests.size() == 1);
+}
