@@ -10,6 +10,7 @@
 #include <memory>
 #include <vector>
 
+#include "database_files.hpp"
 #include "events_json.hpp"
 #include "files.hpp"
 #include "format.hpp"
@@ -196,6 +197,7 @@ ExitCode check(const CheckFlags& flags, const Globals& globals) try {
   }
   Checks checks{flags, globals};
   for (const auto& destination : status.destinations) checks.look_at(destination);
+  if (!flags.textfile.empty()) require_no_database(globals, "--textfile", flags.textfile);
   const bool wants_metrics = !flags.textfile.empty() || flags.is_for_prometheus;
   const std::string metrics =
       wants_metrics ? outbox::prometheus_text(db, {.destination = globals.destination}) : "";

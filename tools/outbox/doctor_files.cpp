@@ -13,6 +13,7 @@
 #include <fstream>
 #include <memory>
 
+#include "database_files.hpp"
 #include "doctor.hpp"
 #include "format.hpp"
 #include "status.hpp"
@@ -48,9 +49,7 @@ std::vector<std::string> processes_with(const std::string& path) {
 
 void look_at_wal(const Globals& globals, Findings& findings) {
   const std::uint64_t bytes = bytes_of_wal(globals);
-  std::error_code error;
-  const auto path = std::filesystem::canonical(globals.db, error).native() + "-wal";
-  const auto processes = processes_with(path);
+  const auto processes = processes_with(path_of_database(globals).native() + "-wal");
   const std::string who = processes.empty() ? "" : "; open in " + joined(processes, ", ");
   if (bytes <= wal_bytes_usual) {
     findings.push_back({"wal", Level::good, how_large(bytes) + who});
@@ -75,21 +74,11 @@ void look_at_files(const Globals& globals, Findings& findings) {
              escaped(globals.db)});
     is_well = false;
   }
-  std::vector<std::string> beside = {globals.db + "-wal", globals.db + "-shm"};
-  const std::filesystem::path path{globals.db};
-  const std::filesystem::path folder = path.parent_path().empty() ? "." : path.parent_path();
-  std::error_code error;
-  for (const auto& entry : std::filesystem::directory_iterator{folder, error}) {
-    const std::string name = entry.path().filename().native();
-    if (name.rfind(path.filename().native() + "-outbox-", 0) == 0) {
-      beside.push_back(entry.path().native());
-    }
-  }
-  for (const std::string& file : beside) {
+  for (const std::filesystem::path& file : files_beside_database(globals)) {
     struct stat facts {};
     if (stat(file.c_str(), &facts) != 0 || facts.st_uid == database.st_uid) continue;
     findings.push_back({"files", Level::problem,
-                        escaped(file) + " belongs to uid " + std::to_string(facts.st_uid) +
+                        escaped(file.native()) + " belongs to uid " + std::to_string(facts.st_uid) +
                             " and the database to uid " + std::to_string(database.st_uid) +
                             ", who may be unable to write it:  chown"});
     is_well = false;

@@ -6,6 +6,7 @@
 #include <limits>
 #include <memory>
 
+#include "database_files.hpp"
 #include "events_json.hpp"
 #include "filters.hpp"
 #include "format.hpp"
@@ -127,6 +128,7 @@ ExitCode export_events(const ExportFlags& flags, const Globals& globals) {
   }()));  // refuses bad filters before a file is made for them
   std::ofstream file;
   if (!flags.output.empty()) {
+    require_no_database(globals, "--output", flags.output);
     file.open(flags.output, std::ios::binary | std::ios::trunc);
     if (!file) throw Failure{usage, "cannot write " + escaped(flags.output)};
   }

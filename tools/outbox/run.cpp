@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "confirm.hpp"
+#include "database_files.hpp"
 #include "destination.hpp"
 #include "files.hpp"
 #include "format.hpp"
@@ -207,6 +208,9 @@ ExitCode say_what_would_be_served(const std::vector<Served>& served, const RunFl
 
 ExitCode run(RunFlags flags, Globals globals) {
   const std::vector<Served> served = read_config(flags, globals);
+  if (!flags.metrics_file.empty()) {
+    require_no_database(globals, "--metrics-file", flags.metrics_file);
+  }
   if (globals.is_dry_run) return say_what_would_be_served(served, flags, globals);
   // Blocked before the dispatchers' threads are made, and waited for below.
   sigset_t stop_signals;

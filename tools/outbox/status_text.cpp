@@ -2,6 +2,7 @@
 
 #include <sys/stat.h>
 
+#include "database_files.hpp"
 #include "format.hpp"
 #include "mask.hpp"
 #include "status.hpp"
@@ -73,7 +74,7 @@ std::string hold_advice(const outbox::DestinationStatus& destination, const Glob
 
 std::uint64_t bytes_of_wal(const Globals& globals) {
   struct stat facts {};
-  if (stat((globals.db + "-wal").c_str(), &facts) != 0) return 0;
+  if (stat((path_of_database(globals).native() + "-wal").c_str(), &facts) != 0) return 0;
   return static_cast<std::uint64_t>(facts.st_size);
 }
 

@@ -1,0 +1,64 @@
+"""What people and their scripts get wrong, and must not pay for with their data: run by contract_test.py."""
+
+import os
+import pathlib
+import sqlite3
+import subprocess
+
+from support import CliTest, event
+
+
+def contents(folder):
+    """Each file, and what is in it; of the -shm, in which readers write, only which file it is. Read by another
+    process: to close a file here would drop the locks of the app's connection."""
+    files = [path for path in pathlib.Path(folder).iterdir() if path.is_file()]
+    sums = subprocess.run(["sha256sum", *(path for path in files if not path.name.endswith("-shm"))],
+                          capture_output=True, text=True, check=True).stdout
+    return sorted(sums.splitlines()), {path.name: path.stat().st_ino for path in files}
+
+
+class Files(CliTest):
+    def setUp(self):
+        super().setUp()
+        self.cli("migrate")
+        self.cli("enqueue", text=event("u1"))
+        self.app = sqlite3.connect(self.db)  # keeps the -wal and -shm there
+        self.addCleanup(self.app.close)
+        self.app.execute("select count(*) from outbox_events").fetchall()
+
+    def writers(self, target):
+        return ((["export", "--all", "--output", target], 2), (["check", "--textfile", target], 3),
+                (["run", "--metrics-file", target, "--timeout", "1ms"], 2))
+
+    def test_an_output_never_replaces_a_database(self):
+        other, link, hard = (self.folder / name for name in ("other.db", "link", "hard"))
+        sqlite3.connect(other).execute("create table own (x)")
+        link.symlink_to(self.db)
+        os.link(self.db, hard)
+        (self.folder / "app.db-outbox-track.lock").touch()
+        before = contents(self.folder)
+        for target in (self.db, self.db + "-wal", self.db + "-shm", self.db + "-journal", link, hard, other,
+                       self.folder / "." / "app.db", self.folder / "app.db-outbox-track.lock"):
+            for command, code in self.writers(target):
+                with self.subTest(command=command):
+                    refused = self.cli(*command, code=code)
+                    self.assertIn("would destroy: name another file", refused.out + refused.err)
+                    self.assertEqual(contents(self.folder), before)
+        for command, _ in self.writers(self.folder / "out"):
+            self.assertNotIn("would destroy", self.run_cli(*command).err)
+        self.assertIn("outbox_events", (self.folder / "out").read_text())
+
+    def test_of_a_link_the_files_beside_the_database_are_looked_at(self):
+        elsewhere = self.folder / "elsewhere"
+        elsewhere.mkdir()
+        link = elsewhere / "link.db"
+        link.symlink_to(self.db)
+        self.app.execute("create table own (x)")
+        self.app.commit()
+        self.assertRegex(self.cli("status", "--db", link, db=False).out, r"schema \d+   wal [0-9.]+ KiB\n")
+        if os.geteuid() == 0:
+            lock = self.db + "-outbox-track.lock"
+            pathlib.Path(lock).touch()
+            os.chown(lock, 12345, 12345)
+            said = self.run_cli("doctor", "--db", link, db=False).out
+            self.assertIn(f"{lock} belongs to uid 12345", said)
