@@ -25,10 +25,28 @@ std::size_t first_letter_bytes(std::string_view text) {
   return length;
 }
 
+// Nothing but an address: what stands around one may be a name or a telephone.
+bool is_address(std::string_view text) {
+  constexpr std::string_view domain_characters =
+      "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-.";
+  const std::size_t at = text.find('@');
+  if (at == std::string_view::npos || at == 0 || at + 1 == text.size()) return false;
+  return std::all_of(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(at),
+                     is_address_character) &&
+         text.find_first_not_of(domain_characters, at + 1) == std::string_view::npos;
+}
+
 std::string masked_text(const std::string& text) {
   if (text.empty()) return text;
-  if (text.find('@') != std::string::npos) return mask_addresses(text);
+  if (is_address(text)) return mask_addresses(text);
   return text.substr(0, first_letter_bytes(text)) + "**";
+}
+
+// Two keys may look alike when they are masked: "a**@achme.com", "a**@achme.com (2)".
+std::string free_key(const Json& object, const std::string& key) {
+  std::string free = key;
+  for (int i = 2; object.contains(free); ++i) free = key + " (" + std::to_string(i) + ")";
+  return free;
 }
 
 Json masked(const Json& value, bool is_plain) {
@@ -46,7 +64,7 @@ Json masked(const Json& value, bool is_plain) {
     for (const auto& [name, member] : value.items()) {
       const bool is_known =
           std::find(plain_fields.begin(), plain_fields.end(), name) != plain_fields.end();
-      result[mask_addresses(name)] = masked(member, is_known);
+      result[free_key(result, mask_addresses(name))] = masked(member, is_known);
     }
     return result;
   }

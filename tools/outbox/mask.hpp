@@ -17,9 +17,9 @@ std::string mask_addresses(std::string_view text);
 /// hold no people and sometimes do.
 std::string shown(const std::string& text, const Globals& globals);
 
-/// The payload as it may be shown: a JSON object whose texts are cut to their first letter, but for
-/// the names, ids and times that the Track API's own fields hold. A payload that is no JSON is told
-/// by its size alone.
+/// The payload as it may be shown: a JSON object whose texts are cut to their first letter, or, of
+/// one that is an address and nothing else, masked as an address; but for the names, ids and times
+/// that the Track API's own fields hold. A payload that is no JSON is told by its size alone.
 Json shown_payload(const std::string& payload, const Globals& globals);
 
 }  // namespace cli

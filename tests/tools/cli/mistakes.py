@@ -62,3 +62,27 @@ class Files(CliTest):
             os.chown(lock, 12345, 12345)
             said = self.run_cli("doctor", "--db", link, db=False).out
             self.assertIn(f"{lock} belongs to uid 12345", said)
+
+
+class Shown(CliTest):
+    def setUp(self):
+        super().setUp()
+        self.cli("migrate")
+
+    def properties(self, **properties):
+        self.cli("enqueue", text=event("u1", properties=properties))
+        (newest,) = self.json("export", "export", "--all", "--limit", "1", "--user", "u1")
+        self.sql("delete from outbox_events")
+        return newest["payload"]["properties"]
+
+    def test_only_a_text_that_is_one_address_shows_its_domain(self):
+        for text, shown in (("amy@achme.com", "a**@achme.com"), ("öl.x@b-c.de", "ö**@b-c.de"), ("a@b", "a**@b"),
+                            ("Amy Smith <amy@achme.com> phone 030 1234567", "A**"), ("@amysmith", "@**"),
+                            ("amysmith@", "a**"), ("amy @ achme.com", "a**"), ("amy@achme.com\u00a0030 123", "a**"),
+                            ("amy@tom@achme.com", "a**"), ("Amy", "A**"), ("", "")):
+            with self.subTest(text=text):
+                self.assertEqual(self.properties(note=text), {"note": shown})
+
+    def test_keys_that_are_masked_alike_stay_apart(self):
+        found = self.properties(**{"amy@achme.com": 1, "ann@achme.com": 2, "abe@achme.com": 3})
+        self.assertEqual(found, {"a**@achme.com": 1, "a**@achme.com (2)": 2, "a**@achme.com (3)": 3})
