@@ -86,7 +86,26 @@ std::string how_large(std::uint64_t bytes) {
 
 namespace {
 
-// The code point at the start of `text` if a terminal might obey it (CWE-150), and its bytes.
+// How long the well-formed UTF-8 character at the start of `text` is; 0: there is none.
+std::size_t character_bytes(std::string_view text) {
+  const auto byte = [text](std::size_t i) {
+    return i < text.size() ? static_cast<unsigned char>(text[i]) : 0U;
+  };
+  if (byte(0) < 0x80) return 1;
+  const std::size_t bytes = byte(0) < 0xC2 ? 0 : byte(0) < 0xE0 ? 2 : byte(0) < 0xF0 ? 3 : 4;
+  if (bytes == 0 || byte(0) > 0xF4) return 0;
+  // Too long a form, a surrogate, or beyond U+10FFFF: seen in the second byte.
+  const unsigned least = byte(0) == 0xE0 ? 0xA0 : byte(0) == 0xF0 ? 0x90 : 0x80;
+  const unsigned most = byte(0) == 0xED ? 0x9F : byte(0) == 0xF4 ? 0x8F : 0xBF;
+  if (byte(1) < least || byte(1) > most) return 0;
+  for (std::size_t i = 2; i < bytes; ++i) {
+    if ((byte(i) & 0xC0) != 0x80) return 0;
+  }
+  return bytes;
+}
+
+// The code point at the start of `text` if a terminal might obey it (CWE-150), and its bytes; also
+// a byte that is no UTF-8, which a terminal of 8 bits takes as it is.
 struct Obeyed {
   unsigned code = 0;
   std::size_t bytes = 0;
@@ -96,6 +115,7 @@ Obeyed obeyed_at(std::string_view text) {
   const auto byte = [text](std::size_t i) {
     return i < text.size() ? static_cast<unsigned char>(text[i]) : 0U;
   };
+  if (character_bytes(text) == 0) return {byte(0), 1};
   if (byte(0) < 0x20 || byte(0) == 0x7F) return {byte(0), 1};
   if (byte(0) == 0xC2 && byte(1) >= 0x80 && byte(1) < 0xA0) return {byte(1), 2};  // C1
   if (byte(0) == 0xD8 && byte(1) == 0x9C) return {0x061C, 2};
@@ -111,8 +131,8 @@ std::string with_obeyed(std::string_view text, Write write) {
   std::string safe;
   while (!text.empty()) {
     const Obeyed found = obeyed_at(text);
-    const std::size_t bytes = found.bytes == 0 ? 1 : found.bytes;
-    safe += found.bytes == 0 ? std::string{text.substr(0, 1)} : write(found.code);
+    const std::size_t bytes = found.bytes == 0 ? character_bytes(text) : found.bytes;
+    safe += found.bytes == 0 ? std::string{text.substr(0, bytes)} : write(found.code);
     text.remove_prefix(bytes);
   }
   return safe;

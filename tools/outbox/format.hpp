@@ -42,7 +42,8 @@ Time time_of(const std::string& text);
 /// JSON.
 std::string json_escaped(std::string_view json);
 
-/// `text` with every control and bidi character escaped, so that no terminal obeys it.
+/// `text` with every control and bidi character, and every byte that is no UTF-8, escaped, so that
+/// no terminal obeys it.
 std::string escaped(std::string_view text);
 
 /// Columns as wide as their widest cell; words flush left, numbers and times right. The first row

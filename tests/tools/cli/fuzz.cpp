@@ -44,6 +44,8 @@ const std::vector<std::string> pieces = {"\x1b]0;owned\x07",
                                          "\xFF",
                                          "amy@achme.com",
                                          "a.b+c@x.de",
+                                         "\x9B",
+                                         "\xED\xA0\x80",
                                          "\"amy q\"@x.de",
                                          "@",
                                          "@@",
@@ -159,9 +161,15 @@ bool holds_address(const std::string& text) {
   return false;
 }
 
+bool is_utf8(const std::string& text) {
+  return json(text).dump(-1, ' ', false, json::error_handler_t::ignore) ==
+         json(text).dump(-1, ' ', false, json::error_handler_t::replace);
+}
+
 void try_printing(const std::string& text) {
   const cli::Globals globals;
   if (holds_control(cli::escaped(text))) fail("a raw control byte", text);
+  if (!is_utf8(cli::escaped(text))) fail("a byte that is no UTF-8", text);
   if (holds_control(cli::line_of(nlohmann::ordered_json{{text, text}}))) {
     fail("a raw control byte in JSON", text);
   }

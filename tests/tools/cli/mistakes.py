@@ -86,3 +86,12 @@ class Shown(CliTest):
     def test_keys_that_are_masked_alike_stay_apart(self):
         found = self.properties(**{"amy@achme.com": 1, "ann@achme.com": 2, "abe@achme.com": 3})
         self.assertEqual(found, {"a**@achme.com": 1, "a**@achme.com (2)": 2, "a**@achme.com (3)": 3})
+
+    def test_a_byte_that_is_no_utf8_never_reaches_the_terminal(self):
+        self.cli("enqueue", text=event("u1"))
+        for bytes_, shown in ((b"\x9b31m", r"\x9B31m"), (b"\xc3", r"\xC3"), (b"\xe2\x82", r"\xE2\x82"),
+                              (b"\xc0\x9b", r"\xC0\x9B"), (b"\xed\xa0\x80", r"\xED\xA0\x80"),
+                              (b"\xf5\x80\x80\x80", r"\xF5\x80\x80\x80"), ("ö€😀".encode(), "ö€😀")):
+            self.sql("update outbox_queue set state = 4, due_at_ms = 0, settled_at_ms = 5, last_error = cast(? as text)",
+                     b"refused: " + bytes_)
+            self.assertIn("refused: " + shown, self.cli("show", "1").out)
