@@ -203,6 +203,7 @@ test("the filter is in the address, and a change of it is what its dry run said"
   assert.equal(await page.inputValue("#f-user_id"), "user-3");
   await page.click(".events thead input");
   await page.click("text=Select all that match the filter");
+  assert.ok(await page.isEnabled(".bulk button:has-text('Send again')"));
   await page.click(".bulk button:has-text('Discard')");
   await page.waitForSelector("dialog[open]");
   assert.match(await page.textContent("dialog h2"), /Discard 10 events/);
@@ -220,6 +221,14 @@ test("the filter is in the address, and a change of it is what its dry run said"
   assert.equal(late.status, 409);
   assert.equal(JSON.parse(late.text).found, 60);
   assert.equal(stage.json("status")[0].discarded, 10);
+  // To send again goes by another time than the list.
+  await page.goto(`${originOf(link)}/events?since=2h`);
+  await page.waitForSelector(".events tbody tr");
+  await page.click(".events thead input");
+  assert.ok(await page.isEnabled(".bulk button:has-text('Send again')"));
+  await page.click("text=Select all that match the filter");
+  assert.ok(await page.isDisabled(".bulk button:has-text('Send again')"));
+  assert.match(await page.textContent(".bulk"), /time of delivery: select the events/);
   await close(page);
 });
 

@@ -162,6 +162,25 @@ TEST_CASE("a change of a filter is counted first, and refused when the count has
   CHECK(app.text("select actor from outbox_audit").rfind("serve:", 0) == 0);
 }
 
+TEST_CASE("sending again by a time of enqueueing is refused, and of ids is not") {
+  support::AppDatabase app;
+  app.enqueue_many(3);
+  Page page{app, {"--allow-changes"}};
+  for (const char* time : {"since", "until"}) {
+    CAPTURE(time);
+    const Json filter{{"state", "delivered"}, {time, "1h"}};
+    for (const bool is_dry : {true, false}) {
+      const auto refused =
+          page.post("/requeue", {{"filter", filter}, {"dry", is_dry}, {"expected", 0}});
+      CHECK(refused.status == 400);
+      CHECK(refused.json["detail"].get<std::string>().find("time of delivery") !=
+            std::string::npos);
+    }
+    CHECK(page.post("/retry", {{"filter", {{time, "1h"}}}, {"dry", true}}).status == 200);
+  }
+  CHECK(page.post("/requeue", {{"ids", {"1"}}}).status == 200);
+}
+
 TEST_CASE("a change is of ids or of a filter, with a reason where one is needed") {
   support::AppDatabase app;
   app.enqueue_many(3);

@@ -33,8 +33,17 @@ void require_expected(std::int64_t expected, std::int64_t found) {
                 {{"found", found}}};
 }
 
+// A list is of the time when events were enqueued, which is not what would be sent again.
+void require_no_times(const outbox::EventFilter& filter) {
+  if (!filter.since && !filter.until) return;
+  throw Problem{400,
+                "since, until: a requeue by time means the time of delivery, and the list that of "
+                "enqueueing: select the events"};
+}
+
 Json change_events(const Desk& desk, Verb verb, const Json& body) {
   const Order order = order_of(desk, body);
+  if (verb == outbox::requeue) require_no_times(order.selection.filter());
   if (verb == outbox::discard && order.reason.empty()) {
     throw Problem{400, "reason: a discard needs one"};
   }

@@ -107,10 +107,15 @@ export function eventList(room) {
     if (bulk.hidden) return;
     const can = room.status?.can_change;
     const target = () => (isAll ? { filter: filter(), ...(isNarrow() ? {} : { all: true }) } : { ids: [...chosen] });
-    const button = (verb, word, kind) => h(`button${kind}`, { type: "button", onclick: () => change(verb, target()) }, word);
+    const button = (verb, word, kind, why = null) => h(`button${kind}`, { type: "button", disabled: why !== null, title: why,
+      onclick: () => change(verb, target()) }, word);
+    // By time it would mean the time of delivery: other events than these.
+    const isByTime = isAll && Boolean(filter().since || filter().until);
+    const whyNotAgain = isByTime ? "Times in the filter are those of enqueueing, and to send again goes by the time of delivery: select the events." : null;
     bulk.replaceChildren(h("b", {}, isAll ? `All ${filterWords(filter())}` : `${events(chosen.size)} selected`),
       !isAll && can ? h("button.quiet", { type: "button", onclick: () => { isAll = true; showBulk(); } }, "Select all that match the filter") : "",
-      can ? h("span.actions", {}, button("retry", "Retry…", ".primary"), button("discard", "Discard…", ""), button("requeue", "Send again…", "")) : h("span.hint", {}, "Read-only: start with --allow-changes to act on them."),
+      can ? h("span.actions", {}, button("retry", "Retry…", ".primary"), button("discard", "Discard…", ""), button("requeue", "Send again…", "", whyNotAgain)) : h("span.hint", {}, "Read-only: start with --allow-changes to act on them."),
+      can && whyNotAgain ? h("span.hint", {}, whyNotAgain) : "",
       h("button.quiet", { type: "button", onclick: () => { isAll = false; selectShown(false); } }, "Clear"));
   }
 
