@@ -64,6 +64,9 @@ class Checks {
           "on hold since " + when(hold->since, globals_) + " (" +
               escaped(shown(hold->reason, globals_)) + ")");
     }
+    if (const std::string text = suspects_text(destination, globals_); !text.empty()) {
+      say(warning, destination, text);
+    }
     if (destination.is_foreign) say(warning, destination, "a copied or restored database");
   }
 

@@ -55,7 +55,8 @@ std::optional<Time> expiry_of(const std::string& token) {
 std::string text_of(const std::string& note, const std::string& name) {
   for (const auto& [prefix, instead] :
        {std::pair{"  hold   " + name + ": ", "on hold: "},
-        std::pair{"  pause  " + name + ": ", "paused "}, std::pair{"! " + name + ": ", ""}}) {
+        std::pair{"  pause  " + name + ": ", "paused "}, std::pair{"  retry  " + name + ": ", ""},
+        std::pair{"! " + name + ": ", ""}}) {
     if (note.rfind(prefix, 0) == 0) return instead + note.substr(prefix.size());
   }
   return note.substr(std::min(note.find_first_not_of("! "), note.size()));

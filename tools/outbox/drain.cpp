@@ -69,13 +69,18 @@ outbox::DeliverReport deliver_alone(SQLite::Database& db, const outbox::Destinat
   outbox::DispatcherOptions options = dispatcher_options_of(flags.sending, before.name);
   options.pauses_foreign_database = false;  // it was asked
   std::int64_t delivered = 0;
+  outbox::Verdict last = outbox::Verdict::delivered;
   options.observer = [&](const outbox::Notice& notice) {
     if (notice.kind != outbox::Notice::Kind::request) return;
+    last = notice.verdict;
     if (notice.verdict != outbox::Verdict::delivered) return;
     progress.show(delivered += static_cast<std::int64_t>(notice.events));
   };
-  return outbox::deliver_once(outbox::DatabaseFile{globals.db}, endpoint_of(flags.sending), options,
-                              time_max);
+  outbox::DeliverReport report = outbox::deliver_once(
+      outbox::DatabaseFile{globals.db}, endpoint_of(flags.sending), options, time_max);
+  // Also without a hold: one event that is tried alone is no reason for one.
+  if (last == outbox::Verdict::unauthorized) report.is_unauthorized = true;
+  return report;
 }
 
 outbox::DeliverReport deliver(SQLite::Database& db, const outbox::DestinationStatus& before,

@@ -20,6 +20,10 @@ std::string table_of(const outbox::Status& status);
 std::vector<std::string> notes_on(const outbox::DestinationStatus& destination,
                                   const Globals& globals);
 
+/// That all that is left of `destination` was refused or failed alone: nothing else asks the
+/// endpoint, so no hold says that it refuses everything. Empty: it is not so.
+std::string suspects_text(const outbox::DestinationStatus& destination, const Globals& globals);
+
 /// What the hold of `destination`, which has one, means, and what a person does about it.
 std::string hold_advice(const outbox::DestinationStatus& destination, const Globals& globals);
 

@@ -2,6 +2,7 @@
 
 #include <sys/stat.h>
 
+#include "confirm.hpp"
 #include "database_files.hpp"
 #include "format.hpp"
 #include "mask.hpp"
@@ -72,6 +73,15 @@ std::string hold_advice(const outbox::DestinationStatus& destination, const Glob
          hint(globals, "nudge" + on);
 }
 
+std::string suspects_text(const outbox::DestinationStatus& destination, const Globals& globals) {
+  const outbox::Counts& counts = destination.counts;
+  if (counts.retrying == 0 || counts.due > 0 || destination.hold || destination.paused) return {};
+  return events_text(counts.retrying) + (counts.retrying == 1 ? " was" : " were") +
+         " refused or failed alone and " + (counts.retrying == 1 ? "is" : "are") +
+         " tried again:  " +
+         hint(globals, "list --state retrying --destination " + escaped(destination.name));
+}
+
 std::uint64_t bytes_of_wal(const Globals& globals) {
   struct stat facts {};
   if (stat((path_of_database(globals).native() + "-wal").c_str(), &facts) != 0) return 0;
@@ -107,6 +117,9 @@ std::vector<std::string> notes_on(const outbox::DestinationStatus& destination,
   if (destination.hold) {
     notes.push_back("  hold   " + name + ": " + hold_text(*destination.hold, globals));
     notes.push_back("         " + hold_advice(destination, globals));
+  }
+  if (const std::string text = suspects_text(destination, globals); !text.empty()) {
+    notes.push_back("  retry  " + name + ": " + text);
   }
   if (const auto& dispatcher = destination.dispatcher) {
     const std::string process = "pid " + std::to_string(dispatcher->pid);

@@ -95,3 +95,36 @@ class Shown(CliTest):
             self.sql("update outbox_queue set state = 4, due_at_ms = 0, settled_at_ms = 5, last_error = cast(? as text)",
                      b"refused: " + bytes_)
             self.assertIn("refused: " + shown, self.cli("show", "1").out)
+
+
+class Suspects(CliTest):
+    """All that is left was refused alone once: nothing but these asks the endpoint."""
+
+    def setUp(self):
+        super().setUp()
+        self.cli("migrate")
+        self.cli("enqueue", text=event("u1"))
+        self.good = self.endpoint()
+        self.cli("drain", "--url", self.good.url)
+        self.cli("enqueue", text=event("u2") + event("u3"))
+        self.sql("update outbox_queue set state = 3, due_at_ms = 1, refusals = 1, refused_in = 1, suspected_at_ms = 1")
+
+    def test_every_view_says_that_they_are_all_there_is(self):
+        self.start("run", "--url", self.endpoint("--status", "503").url)
+        told = "2 events were refused or failed alone and are tried again:  outbox list --state retrying --destination track"
+        self.assertIn("  retry  track: " + told, self.cli("status").out)
+        self.assertTrue(self.cli("check", code=1).out.startswith("OUTBOX WARNING - track: " + told))
+        report = self.json("doctor", "doctor")[0]
+        self.assertIn(("warning", told), [(one["level"], one["text"][:len(told)]) for one in report["findings"]])
+        self.assertEqual(report["problems"], 0, report)
+        self.cli("enqueue", "--delay", "1h", text=event("u4"))
+        self.assertIn(told, self.cli("status").out)
+
+    def test_nothing_is_said_while_others_are_due(self):
+        self.cli("enqueue", text=event("u4"))
+        self.assertNotIn("tried again", self.cli("status").out)
+
+    def test_a_drain_that_is_refused_the_credentials_exits_4(self):
+        self.cli("drain", "--url", self.endpoint("--status", "401").url, code=4)
+        self.sql("update outbox_queue set due_at_ms = 1")
+        self.cli("drain", "--url", self.good.url)

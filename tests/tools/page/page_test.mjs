@@ -232,6 +232,20 @@ test("the filter is in the address, and a change of it is what its dry run said"
   await close(page);
 });
 
+test("events that are all refused alone are no smooth delivery", async () => {
+  const stage = newStage();
+  const dispatcher = await stage.dispatcher((await stage.endpoint("--status", "503")).match);
+  stage.enqueue([invite("user-1"), invite("user-2")], "--delay", "1h");
+  const sql = "update outbox_queue set state = 3, refusals = 1, refused_in = 1, suspected_at_ms = 1";
+  spawnSync("sqlite3", [stage.db, sql], { encoding: "utf8" });
+  const page = await tab();
+  await page.goto((await stage.serve()).match);
+  await page.waitForSelector("h1:has-text('track needs a look')");
+  assert.match(await page.textContent(".told"), /2 events were refused or failed alone and are tried again/);
+  await close(page);
+  await stage.end(dispatcher);
+});
+
 test("the stream goes on after a restart of the server", async () => {
   const stage = newStage();
   stage.enqueue([invite("user-1")]);

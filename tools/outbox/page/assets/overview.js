@@ -53,7 +53,7 @@ function card(room, d) {
 
 // Who needs someone comes first.
 function byNeed(destinations, now) {
-  const need = d => ({ trouble: 0, hold: 0, unserved: 0, paused: 2, idle: 4 })[describe(d, now).state] ?? 3;
+  const need = d => ({ trouble: 0, hold: 0, unserved: 0, suspects: 1, paused: 2, idle: 4 })[describe(d, now).state] ?? 3;
   return [...destinations].sort((a, b) => Math.min(need(a), a.dead > 0 ? 1 : 9) - Math.min(need(b), b.dead > 0 ? 1 : 9));
 }
 

@@ -5,7 +5,7 @@ import { clock, count, duration, events, is } from "./dom.js";
 /** How a state looks: a sign beside its word, so that colour is never alone. */
 export const signs = {
   delivering: ["●", "good"], idle: ["✓", "good"], waiting: ["◔", "calm"], paused: ["‖", "calm"],
-  hold: ["▲", "warn"], trouble: ["!", "bad"], unserved: ["○", "warn"],
+  hold: ["▲", "warn"], suspects: ["↻", "warn"], trouble: ["!", "bad"], unserved: ["○", "warn"],
   pending: ["◔", "calm"], scheduled: ["◷", "calm"], retrying: ["↻", "warn"], delivered: ["✓", "good"],
   dead: ["✕", "bad"], discarded: ["–", "none"],
   refused: ["✕", "bad"], failed: ["▲", "warn"], unavailable: ["▲", "warn"],
@@ -82,6 +82,11 @@ export function describe(d, now) {
     return { state: "idle", word: d.dispatcher ? "Up to date" : "Idle",
       text: `Everything that is due was delivered.${later}`, advice: dead, actions: d.dispatcher ? ["pause"] : [] };
   }
+  if (d.retrying > 0 && d.due === 0) {
+    return { state: "suspects", word: "Trying again",
+      text: `${events(d.retrying)} ${d.retrying === 1 ? "was" : "were"} refused or failed alone and ${is(d.retrying)} tried again; nothing else is due.${later}`,
+      advice: `See below why. The same reason for all of them is trouble of the endpoint, not of the events. ${dead}`, actions: ["pause"] };
+  }
   const behind = d.waiting > 0 ? ` ${events(d.waiting)} ${d.waiting === 1 ? "waits" : "wait"} behind an earlier one of the same key.` : "";
   return { state: "delivering", word: "Delivering", text: `It delivers; ${backlog(d)}.${behind}${later}`,
     advice: dead, actions: ["pause"] };
@@ -97,7 +102,7 @@ export function holderText(holder) {
 /** All destinations in one sentence, for the top of the page. */
 export function headline(destinations, now) {
   if (destinations.length === 0) return "No event has been queued yet";
-  const needy = destinations.filter(d => ["hold", "trouble", "unserved"].includes(describe(d, now).state));
+  const needy = destinations.filter(d => ["hold", "trouble", "unserved", "suspects"].includes(describe(d, now).state));
   const dead = destinations.reduce((sum, d) => sum + d.dead, 0);
   if (needy.length === 1) return `${needy[0].name} needs a look`;
   if (needy.length > 1) return `${needy.length} of ${destinations.length} destinations need a look`;
