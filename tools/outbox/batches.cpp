@@ -1,6 +1,7 @@
 #include <iostream>
 #include <memory>
 
+#include "destination.hpp"
 #include "events_json.hpp"
 #include "filters.hpp"
 #include "format.hpp"
@@ -13,6 +14,7 @@ namespace {
 
 ExitCode batches(std::int64_t limit, const Globals& globals) {
   SQLite::Database db = open_database(globals, Access::read);
+  require_used(db, globals);
   const auto found =
       outbox::list_requests(db, globals.destination, static_cast<std::size_t>(limit));
   if (globals.is_json) {

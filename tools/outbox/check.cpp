@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "database_files.hpp"
+#include "destination.hpp"
 #include "events_json.hpp"
 #include "files.hpp"
 #include "format.hpp"
@@ -194,10 +195,8 @@ void print(const Checks& checks, const outbox::Status& status, const CheckFlags&
 
 ExitCode check(const CheckFlags& flags, const Globals& globals) try {
   SQLite::Database db = open_database(globals, Access::read);
+  require_used(db, globals);
   const outbox::Status status = outbox::status(db, globals.destination);
-  if (!globals.destination.empty() && status.destinations.empty()) {
-    throw Failure{no_match, "no event and no dispatcher has ever used " + globals.destination};
-  }
   Checks checks{flags, globals};
   for (const auto& destination : status.destinations) checks.look_at(destination);
   if (!flags.textfile.empty()) require_no_database(globals, "--textfile", flags.textfile);

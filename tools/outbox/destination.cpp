@@ -25,15 +25,38 @@ std::string doubt_about(SQLite::Database& db, const std::string& name) {
          (other.empty() ? "." : "");
 }
 
-outbox::DestinationStatus require_known(SQLite::Database& db, const Globals& globals, bool is_new) {
+namespace {
+
+// `advice` is said of one that was never used; empty: it may be.
+outbox::DestinationStatus known(SQLite::Database& db, const Globals& globals, ExitCode code,
+                                const std::string& advice) {
   const std::string name = globals.destination_to_send();
   for (outbox::DestinationStatus& destination : outbox::list_destinations(db)) {
     if (destination.name == name) return std::move(destination);
   }
   outbox::DestinationStatus unknown = status_of(db, name);  // refuses what can be no name
-  if (globals.destination.empty() || is_new) return unknown;
-  throw Failure{usage, doubt_about(db, name) + " Give --new if it is a new one; `" +
-                           hint(globals, "destinations") + "` lists them"};
+  if (globals.destination.empty() || advice.empty()) return unknown;
+  throw Failure{code, doubt_about(db, name) + advice};
+}
+
+std::string list_advice(const Globals& globals) {
+  return "`" + hint(globals, "destinations") + "` lists them";
+}
+
+}  // namespace
+
+outbox::DestinationStatus require_known(SQLite::Database& db, const Globals& globals, bool is_new) {
+  return known(db, globals, usage,
+               is_new ? "" : " Give --new if it is a new one; " + list_advice(globals));
+}
+
+outbox::DestinationStatus require_there(SQLite::Database& db, const Globals& globals) {
+  return known(db, globals, usage, " " + list_advice(globals));
+}
+
+void require_used(SQLite::Database& db, const Globals& globals) {
+  if (globals.destination.empty()) return;
+  static_cast<void>(known(db, globals, no_match, " " + list_advice(globals)));
 }
 
 }  // namespace cli

@@ -24,4 +24,11 @@ void add_new_flag(CLI::App& command, bool& is_new);
 /// default is none.
 outbox::DestinationStatus require_known(SQLite::Database& db, const Globals& globals, bool is_new);
 
+/// The same for a command that changes what is there, and makes no destination.
+outbox::DestinationStatus require_there(SQLite::Database& db, const Globals& globals);
+
+/// Throws: `Failure` (nothing matched) when `--destination` names one that was never used: what a
+/// command would read of it looks like peace.
+void require_used(SQLite::Database& db, const Globals& globals);
+
 }  // namespace cli

@@ -32,6 +32,7 @@ struct DestinationsFlags {
 
 ExitCode destinations(const DestinationsFlags& flags, const Globals& globals) {
   SQLite::Database db = open_database(globals, Access::read);
+  require_used(db, globals);
   const outbox::Status status = outbox::status(db, globals.destination);
   std::vector<std::vector<std::string>> rows = {
       {"destination", "state", "pending", "dead", "discarded", "stored", "delivered total"}};
@@ -66,7 +67,7 @@ ExitCode move(const MoveFlags& flags, const Globals& globals) {
     throw Failure{usage, "move: give --destination NAME, whose events are to be moved"};
   }
   SQLite::Database db = open_database(globals, globals.is_dry_run ? Access::read : Access::write);
-  const std::string from = require_known(db, globals, false).name;
+  const std::string from = require_there(db, globals).name;
   // No error, since a destination may be renamed; but a typing mistake should be seen.
   const std::string doubt = flags.to == "track" ? "" : doubt_about(db, flags.to);
   const outbox::ChangeNote note = note_of(flags.reason);

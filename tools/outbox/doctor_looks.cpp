@@ -4,6 +4,7 @@
 #include <optional>
 #include <utility>
 
+#include "destination.hpp"
 #include "doctor.hpp"
 #include "format.hpp"
 #include "mask.hpp"
@@ -119,6 +120,10 @@ void look_at_token(const SendingFlags& flags, Findings& findings) {
 
 void look_at_destinations(SQLite::Database& db, const Globals& globals, Findings& findings) {
   const outbox::Status status = outbox::status(db, globals.destination);
+  if (!globals.destination.empty() && status.destinations.empty()) {
+    findings.push_back({"destination " + globals.destination, Level::problem,
+                        doubt_about(db, globals.destination)});
+  }
   for (const outbox::DestinationStatus& destination : status.destinations) {
     const std::string name = "destination " + escaped(destination.name);
     bool is_well = true;

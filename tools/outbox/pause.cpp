@@ -58,7 +58,7 @@ ExitCode pause(const PauseFlags& flags, const Globals& globals) {
 
 ExitCode resume(const Globals& globals) {
   SQLite::Database db = open_database(globals, globals.is_dry_run ? Access::read : Access::write);
-  const outbox::DestinationStatus before = require_known(db, globals, false);
+  const outbox::DestinationStatus before = require_there(db, globals);
   if (!before.paused) std::cerr << "! " << before.name << " was not paused\n";
   if (before.paused && !globals.is_dry_run) {
     confirm(globals, "resume " + before.name + "?");
@@ -72,7 +72,7 @@ ExitCode resume(const Globals& globals) {
 
 ExitCode nudge(const Globals& globals) {
   SQLite::Database db = open_database(globals, globals.is_dry_run ? Access::read : Access::write);
-  const outbox::DestinationStatus before = require_known(db, globals, false);
+  const outbox::DestinationStatus before = require_there(db, globals);
   if (!before.dispatcher) {
     throw Failure{no_match, "no dispatcher of " + before.name + " is running; `" +
                                 hint(globals, "drain --destination " + before.name) +

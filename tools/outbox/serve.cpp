@@ -9,6 +9,7 @@
 #include <iostream>
 #include <memory>
 
+#include "destination.hpp"
 #include "files.hpp"
 #include "format.hpp"
 #include "globals.hpp"
@@ -75,6 +76,7 @@ ExitCode serve(const ServeFlags& flags, const Globals& globals) {
   {
     SQLite::Database db = open_database(globals, Access::read);
     outbox::list_destinations(db);  // what could never be served is told here
+    require_used(db, globals);
   }
   signal(SIGCHLD, SIG_IGN);  // nobody waits for the browser
   const page::Server server{{.globals = globals, .can_change = flags.allows_changes}, flags.port};

@@ -4,6 +4,7 @@
 #include <iostream>
 #include <memory>
 
+#include "destination.hpp"
 #include "events_json.hpp"
 #include "format.hpp"
 #include "json.hpp"
@@ -109,11 +110,8 @@ void print_screen(const outbox::Status& status, const Globals& globals) {
 
 ExitCode show(bool is_for_prometheus, const Globals& globals) {
   SQLite::Database db = open_database(globals, Access::read);
+  require_used(db, globals);
   const outbox::Status status = outbox::status(db, globals.destination);
-  if (!globals.destination.empty() && status.destinations.empty()) {
-    throw Failure{no_match, "no event and no dispatcher has ever used the destination " +
-                                globals.destination};
-  }
   if (is_for_prometheus) {
     std::cout << outbox::prometheus_text(db, {.destination = globals.destination});
   } else if (globals.is_json) {

@@ -9,6 +9,7 @@
 #include <set>
 #include <thread>
 
+#include "destination.hpp"
 #include "events_json.hpp"
 #include "format.hpp"
 #include "globals.hpp"
@@ -138,6 +139,7 @@ ExitCode tail(const TailFlags& flags, const Globals& given) {
                            ? std::chrono::steady_clock::time_point::max()
                            : std::chrono::steady_clock::now() + duration_of(flags.until);
   SQLite::Database db = open_database(globals, Access::read);
+  require_used(db, globals);
   Tail tail{db, globals};
   tail.print_last(flags.lines);
   while (std::chrono::steady_clock::now() < stop_at && std::cout) {

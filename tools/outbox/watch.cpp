@@ -12,6 +12,7 @@
 #include <optional>
 #include <thread>
 
+#include "destination.hpp"
 #include "events_json.hpp"
 #include "format.hpp"
 #include "globals.hpp"
@@ -170,6 +171,7 @@ void watch_on_terminal(Watch& watch, milliseconds interval, std::int64_t count) 
 ExitCode watch(const WatchFlags& flags, const Globals& globals) {
   const milliseconds interval = std::max(duration_of(flags.interval), milliseconds{50});
   SQLite::Database db = open_database(globals, Access::read);
+  require_used(db, globals);
   Watch watch{db, globals};
   const char* const term = std::getenv("TERM");
   const bool is_screen = isatty(STDOUT_FILENO) != 0 && isatty(STDIN_FILENO) != 0 &&

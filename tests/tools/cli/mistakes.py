@@ -128,3 +128,28 @@ class Suspects(CliTest):
         self.cli("drain", "--url", self.endpoint("--status", "401").url, code=4)
         self.sql("update outbox_queue set due_at_ms = 1")
         self.cli("drain", "--url", self.good.url)
+
+
+class Destinations(CliTest):
+    def setUp(self):
+        super().setUp()
+        self.cli("migrate")
+        self.cli("enqueue", text=event("u1"))
+
+    def test_what_reads_names_a_destination_that_was_never_used(self):
+        for command in (["status"], ["destinations"], ["batches"], ["watch", "--count", "1"], ["tail", "--for", "1ms"],
+                        ["serve"], ["check"]):
+            with self.subTest(command=command):
+                typo = self.cli(*command, "--destination", "trak", code=3)
+                self.assertIn("has ever used the destination trak; did you mean track?", typo.out + typo.err)
+                self.assertNotIn("--new", typo.out + typo.err)
+        (report,) = self.json("doctor", "doctor", "--destination", "trak", code=7)
+        self.assertEqual([(one["level"], one["name"]) for one in report["findings"] if "trak" in one["text"]],
+                         [("problem", "destination trak")])
+
+    def test_what_changes_a_destination_offers_no_flag_that_it_has_not(self):
+        for command in (["resume"], ["nudge"], ["move", "--to", "x"]):
+            typo = self.cli(*command, "--destination", "trak", "--yes", code=2)
+            self.assertIn("did you mean track?", typo.err)
+            self.assertNotIn("--new", typo.err)
+        self.assertIn("--new", self.cli("pause", "--destination", "trak", "--yes", code=2).err)
