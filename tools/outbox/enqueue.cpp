@@ -16,6 +16,7 @@
 #include "json.hpp"
 #include "outbox/enqueue.hpp"
 #include "outbox/errors.hpp"
+#include "outbox/inspect.hpp"
 #include "outbox/migrate.hpp"
 #include "progress.hpp"
 
@@ -230,6 +231,8 @@ ExitCode enqueue(const EnqueueFlags& flags, const Globals& globals) {
                                            : Access::write;
   SQLite::Database db = open_database(globals, access);
   if (may_create) outbox::migrate(db);
+  // Refuses a newer schema, as every other command does: to store needs but the table of the log.
+  outbox::list_destinations(db);
   if (globals.is_dry_run) {
     outbox::Writer{db};  // says whether the schema is there
     try_all(queueing);

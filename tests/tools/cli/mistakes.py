@@ -153,3 +153,10 @@ class Destinations(CliTest):
             self.assertIn("did you mean track?", typo.err)
             self.assertNotIn("--new", typo.err)
         self.assertIn("--new", self.cli("pause", "--destination", "trak", "--yes", code=2).err)
+
+    def test_nothing_is_enqueued_into_a_newer_schema(self):
+        self.sql("insert into outbox_migrations values (99, '0099_future', 0, '9')")
+        told = self.cli("status", code=6).err
+        for flags in ([], ["--dry-run"], ["--create"]):
+            self.assertEqual(self.cli("enqueue", *flags, text=event("u2"), code=6).err, told)
+        self.assertEqual(self.sql("select count(*) from outbox_events"), [(1,)])
