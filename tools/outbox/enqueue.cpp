@@ -118,6 +118,12 @@ class Queueing {
     }
   }
 
+  /// Commits what was enqueued since the last time.
+  void keep(SQLite::Transaction& transaction) {
+    progress_.keep(static_cast<std::int64_t>(result_.enqueued),
+                   [&transaction] { transaction.commit(); });
+  }
+
   /// The first group, into a database of its own. Throws for bad events.
   void try_first() const {
     SQLite::Database scratch{":memory:", SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE};
@@ -147,7 +153,7 @@ class Queueing {
   std::vector<outbox::Event> next_ = {};
   std::size_t seen_ = 0;
   Result result_ = {};
-  Progress progress_{"enqueued", 0};
+  Progress progress_{"enqueued", 0, Progress::Leaves::kept};
 };
 
 void enqueue_at_once(SQLite::Database& db, Queueing& queueing) {
@@ -159,7 +165,7 @@ void enqueue_at_once(SQLite::Database& db, Queueing& queueing) {
                  "--chunk-events 1000 commits in steps\n";
     queueing.run(db, std::numeric_limits<std::size_t>::max());
   }
-  transaction.commit();
+  queueing.keep(transaction);
 }
 
 // Lets other writers in for as long as the step took.
@@ -170,7 +176,7 @@ void enqueue_in_chunks(SQLite::Database& db, Queueing& queueing, std::size_t chu
       const auto begin = std::chrono::steady_clock::now();
       SQLite::Transaction transaction{db, SQLite::TransactionBehavior::IMMEDIATE};
       queueing.run(db, chunk_events);
-      transaction.commit();
+      queueing.keep(transaction);
       std::this_thread::sleep_for(std::chrono::steady_clock::now() - begin);
     } catch (const std::exception&) {
       std::cerr << "! " << grouped(static_cast<std::int64_t>(before.enqueued))

@@ -48,6 +48,23 @@ void on_interrupt(int) {
   _exit(interrupted);
 }
 
+// For its lifetime Ctrl-C waits.
+class InterruptsLater {
+ public:
+  InterruptsLater() {
+    sigset_t interrupt;
+    sigemptyset(&interrupt);
+    sigaddset(&interrupt, SIGINT);
+    pthread_sigmask(SIG_BLOCK, &interrupt, &before_);
+  }
+  ~InterruptsLater() { pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
+  InterruptsLater(const InterruptsLater&) = delete;
+  InterruptsLater& operator=(const InterruptsLater&) = delete;
+
+ private:
+  sigset_t before_{};
+};
+
 int columns() {
   winsize size{};
   return ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : 80;
@@ -68,9 +85,12 @@ void restore_at_interrupt(const std::string& sequence) {
   restore.set(sequence);
 }
 
-Progress::Progress(std::string done_word, std::int64_t total)
-    : done_word_{std::move(done_word)}, total_{total}, is_on_terminal_{is_terminal()} {
-  show(0);
+Progress::Progress(std::string done_word, std::int64_t total, Leaves leaves)
+    : done_word_{std::move(done_word)},
+      total_{total},
+      leaves_{leaves},
+      is_on_terminal_{is_terminal()} {
+  tell(0);
 }
 
 Progress::~Progress() {
@@ -78,9 +98,21 @@ Progress::~Progress() {
   how_far.set("");
 }
 
-void Progress::show(std::int64_t done) {
+void Progress::tell(std::int64_t done) {
   const std::string of = total_ > 0 ? " of " + grouped(total_) : "";
-  how_far.set("\noutbox: interrupted: " + grouped(done) + of + " " + done_word_ + "\n");
+  const bool is_nothing = done == 0 && leaves_ == Leaves::kept;
+  how_far.set("\noutbox: interrupted: " + (is_nothing ? "nothing was " : grouped(done) + of + " ") +
+              done_word_ + "\n");
+}
+
+void Progress::keep(std::int64_t done, const std::function<void()>& commit) {
+  const InterruptsLater later;
+  commit();
+  tell(done);
+}
+
+void Progress::show(std::int64_t done) {
+  if (leaves_ == Leaves::shown) tell(done);
   if (!is_on_terminal_) return;
   const auto now = SteadyClock::now();
   // A short command shows none.

@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <string>
 
 #include "globals.hpp"
@@ -19,8 +20,11 @@ void restore_at_interrupt(const std::string& sequence);
 
 class Progress {
  public:
+  /// What an interrupt leaves: all that was shown, or what `keep` was told, at first nothing.
+  enum class Leaves { shown, kept };
+
   /// `done_word` follows the count: "retried". `total`: 0 when it is not known.
-  Progress(std::string done_word, std::int64_t total);
+  Progress(std::string done_word, std::int64_t total, Leaves leaves = Leaves::shown);
   ~Progress();
   Progress(const Progress&) = delete;
   Progress& operator=(const Progress&) = delete;
@@ -28,12 +32,17 @@ class Progress {
   /// So many are done. Draws ten times a second at most.
   void show(std::int64_t done);
 
+  /// `commit` makes this many last. No interrupt comes between it and this being known.
+  void keep(std::int64_t done, const std::function<void()>& commit);
+
  private:
+  void tell(std::int64_t done);
   void draw(std::int64_t done);
 
   using SteadyClock = std::chrono::steady_clock;
   std::string done_word_;
   std::int64_t total_;
+  Leaves leaves_;
   bool is_on_terminal_;
   bool is_drawn_ = false;
   SteadyClock::time_point begun_ = SteadyClock::now();

@@ -2,10 +2,11 @@
 
 import os
 import pathlib
+import signal
 import sqlite3
 import subprocess
 
-from support import CliTest, event
+from support import CLI, CliTest, event, eventually, stop
 
 
 def contents(folder):
@@ -160,3 +161,34 @@ class Destinations(CliTest):
         for flags in ([], ["--dry-run"], ["--create"]):
             self.assertEqual(self.cli("enqueue", *flags, text=event("u2"), code=6).err, told)
         self.assertEqual(self.sql("select count(*) from outbox_events"), [(1,)])
+
+
+class Interrupts(CliTest):
+    def setUp(self):
+        super().setUp()
+        self.cli("migrate")
+        self.file = self.folder / "many.ndjson"
+        self.file.write_text((event("u1") + "\n") * 400_000)
+
+    def start_enqueue(self, *flags):
+        process = subprocess.Popen([CLI, "enqueue", *flags, self.file, "--db", self.db], stderr=subprocess.PIPE,
+                                   stdout=subprocess.PIPE, env=self.environment())
+        self.addCleanup(lambda: (process.kill(), process.communicate()))
+        return process
+
+    def count(self):
+        return self.sql("select count(*) from outbox_events")[0][0]
+
+    def test_of_all_or_nothing_nothing_is_left(self):
+        process = self.start_enqueue()
+        self.assertIn(b"more than 10,000 events", process.stderr.readline())
+        stopped = stop(process, signal.SIGINT)
+        self.assertEqual((stopped.code, stopped.err), (130, "\noutbox: interrupted: nothing was enqueued\n"))
+        self.assertEqual(self.count(), 0)
+
+    def test_of_chunks_those_that_were_committed_are_told(self):
+        process = self.start_enqueue("--chunk-events", "1000")
+        eventually(lambda: self.count() > 0, "the first chunk")
+        stopped = stop(process, signal.SIGINT)
+        self.assertEqual((stopped.code, stopped.err), (130, f"\noutbox: interrupted: {self.count():,} enqueued\n"))
+        self.assertLess(self.count(), 400_000)
