@@ -4,6 +4,7 @@
 #include <cerrno>
 #include <filesystem>
 #include <fstream>
+#include <iterator>
 #include <system_error>
 
 #include "format.hpp"
@@ -13,11 +14,17 @@ namespace cli {
 
 namespace {
 
-// An option as on the command line, so that a file is checked by the same rules.
-std::string argument_of(const CLI::ConfigItem& item) {
-  std::string values;
-  for (const std::string& value : item.inputs) values += (values.empty() ? "" : ",") + value;
-  return "--" + item.name + "=" + values;
+using Arguments = std::vector<std::string>;
+
+// An option as on the command line, so that a file is checked by the same rules: one with several
+// values, or that stands there twice, is given several times.
+void add_to(Arguments& arguments, const CLI::ConfigItem& item) {
+  for (const std::string& value : item.inputs) arguments.push_back("--" + item.name + "=" + value);
+  if (item.inputs.empty()) arguments.push_back("--" + item.name + "=");
+}
+
+std::string flag_of(const std::string& argument) {
+  return argument.substr(0, argument.find('='));
 }
 
 [[noreturn]] void refuse(const RunFlags& flags, const std::string& section,
@@ -26,10 +33,10 @@ std::string argument_of(const CLI::ConfigItem& item) {
                            ": " + problem};
 }
 
-// Parses `arguments` as options that `add` adds.
+// What is wrong with `arguments`; empty: nothing. Never with a value: it may be a token that stands
+// in the wrong place.
 template <class Add>
-void parse(const RunFlags& flags, const std::string& section, std::vector<std::string> arguments,
-           Add add) {
+std::string problem_of(Arguments arguments, Add add) {
   CLI::App options{"", "run"};
   options.set_help_flag();
   add(options);
@@ -37,10 +44,34 @@ void parse(const RunFlags& flags, const std::string& section, std::vector<std::s
   for (CLI::Option* option : options.get_options()) option->envname("");
   std::reverse(arguments.begin(), arguments.end());
   try {
-    options.parse(arguments);
-  } catch (const CLI::ParseError& error) {
-    refuse(flags, section, usage_problem(options, error.what()));
+    options.parse(Arguments{arguments});
+    return {};
+  } catch (const CLI::ParseError&) {
+    const std::string flag = flag_of(arguments.front());
+    const bool is_empty = arguments.front() == flag + "=";
+    return usage_problem(options,
+                         flag + (arguments.size() > 1 ? ": takes one value, and has several"
+                                 : is_empty           ? ": is empty"
+                                                      : ": has a value that it does not take"));
   }
+}
+
+// Parses `arguments` as options that `add` adds.
+template <class Add>
+void parse(const RunFlags& flags, const std::string& section, const Arguments& arguments, Add add) {
+  if (problem_of(arguments, add).empty()) return;
+  for (const std::string& one : arguments) {
+    const std::string problem = problem_of({one}, add);
+    if (!problem.empty()) refuse(flags, section, problem);
+  }
+  for (const std::string& one : arguments) {
+    Arguments same;
+    std::copy_if(arguments.begin(), arguments.end(), std::back_inserter(same),
+                 [&one](const std::string& argument) { return flag_of(argument) == flag_of(one); });
+    const std::string problem = problem_of(same, add);
+    if (!problem.empty()) refuse(flags, section, problem);
+  }
+  refuse(flags, section, "its options exclude each other");
 }
 
 constexpr auto section_begin = "++";  // what CLI11 calls the item
@@ -65,8 +96,8 @@ std::vector<CLI::ConfigItem> items_in(const RunFlags& flags) {
              "a line is neither NAME = VALUE nor [DESTINATION]");
     }
     return items;
-  } catch (const CLI::Error& error) {
-    refuse(flags, "", error.what());
+  } catch (const CLI::Error&) {
+    refuse(flags, "", "is not TOML");
   }
 }
 
@@ -111,14 +142,14 @@ void add_run_options(CLI::App& command, RunFlags& flags) {
 
 std::vector<Served> read_config(RunFlags& flags, Globals& globals) {
   if (flags.config.empty()) return {{globals.destination_to_send(), flags.sending}};
-  std::vector<std::string> top;
-  std::vector<std::pair<std::string, std::vector<std::string>>> sections;
+  Arguments top;
+  std::vector<std::pair<std::string, Arguments>> sections;
   for (const CLI::ConfigItem& item : items_in(flags)) {
     if (item.parents.empty()) {
       if (is_of_a_destination(item.name)) {
         refuse(flags, "", item.name + " belongs to a destination: write it below [track], say");
       }
-      if (!was_given(globals, "--" + item.name)) top.push_back(argument_of(item));
+      if (!was_given(globals, "--" + item.name)) add_to(top, item);
       continue;
     }
     const std::string& name = item.parents.front();
@@ -134,10 +165,10 @@ std::vector<Served> read_config(RunFlags& flags, Globals& globals) {
       refuse(flags, name,
              item.name + " is about all destinations: write it above the first section");
     } else if (!was_given(globals, "--" + item.name))
-      sections.back().second.push_back(argument_of(item));
+      add_to(sections.back().second, item);
   }
   std::string db;
-  parse(flags, "", std::move(top), [&](CLI::App& options) {
+  parse(flags, "", top, [&](CLI::App& options) {
     options.add_option("--db", db);
     add_run_options(options, flags);
   });
@@ -146,7 +177,7 @@ std::vector<Served> read_config(RunFlags& flags, Globals& globals) {
   for (auto& [name, arguments] : sections) {
     if (!globals.destination.empty() && globals.destination != name) continue;
     served.push_back({name, flags.sending});
-    parse(flags, name, std::move(arguments),
+    parse(flags, name, arguments,
           [&served](CLI::App& options) { add_sending_options(options, served.back().sending); });
   }
   if (!sections.empty() && served.empty()) {

@@ -192,3 +192,36 @@ class Interrupts(CliTest):
         stopped = stop(process, signal.SIGINT)
         self.assertEqual((stopped.code, stopped.err), (130, f"\noutbox: interrupted: {self.count():,} enqueued\n"))
         self.assertLess(self.count(), 400_000)
+
+
+class ConfigFiles(CliTest):
+    def setUp(self):
+        super().setUp()
+        self.cli("migrate")
+
+    def run_with(self, text, code):
+        config = self.folder / "outbox.toml"
+        config.write_text(text)
+        return self.cli("run", "--dry-run", "--config", config, code=code)
+
+    def test_an_option_that_stands_there_twice_is_refused(self):
+        for text, told in (('[track]\nurl = "http://127.0.0.1:1/"\nurl = "http://127.0.0.1:2/"\n',
+                            "[track]: --url: takes one value, and has several"),
+                           ('[track]\nauth = ["bearer", "none"]\n', "[track]: --auth: takes one value, and has several"),
+                           ('grace = "1s"\ngrace = "2s"\n', "--grace: takes one value, and has several")):
+            with self.subTest(text=text):
+                self.assertIn(told, self.run_with(text, 2).err)
+
+    def test_an_option_of_several_values_has_each_of_them(self):
+        text = '[track]\nto = "kafka://127.0.0.1:1"\ntopic = "t"\nkafka-setting = ["client.id=x", "no.such=1"]\n'
+        self.assertRegex(self.run_with(text, 2).err, "no.such|built without")
+        self.assertIn("--kafka-setting: is empty", self.run_with('[track]\nkafka-setting = ["a=b", ""]\n', 2).err)
+
+    def test_a_token_in_the_wrong_place_is_not_shown(self):
+        for text, option in (('[track]\nauth = "s3cret"\n', "--auth"), ('[track]\nbatch-events = "s3cret"\n', "--batch-events"),
+                             ('[track]\nca-file = "s3cret"\n', "--ca-file"), ('[track]\nnew = "s3cret"\n', "--new"),
+                             ('grace = "s3cret"\n', "--grace"), ('[track]\ntoken = "s3cret"\n', "no option --token")):
+            with self.subTest(text=text):
+                told = self.run_with(text, 2).err
+                self.assertIn(option, told)
+                self.assertNotIn("s3cret", told)
