@@ -1,6 +1,10 @@
 #include "database_files.hpp"
 
+#include <fcntl.h>
+#include <unistd.h>
+
 #include <algorithm>
+#include <cerrno>
 #include <fstream>
 #include <system_error>
 
@@ -54,6 +58,19 @@ std::vector<fs::path> files_beside_database(const Globals& globals) {
     if (entry.path().filename().native().starts_with(lock)) files.push_back(entry.path());
   }
   return files;
+}
+
+std::string write_problem(const Globals& globals) {
+  const fs::path database = path_of_database(globals);
+  const auto is_refused = [](const fs::path& path) {
+    return faccessat(AT_FDCWD, path.c_str(), W_OK, AT_EACCESS) != 0 && errno != ENOENT;
+  };
+  const bool is_file = is_refused(database);
+  if (!is_file && !is_refused(database.parent_path())) return {};
+  return "this user may not write " +
+         escaped(is_file ? database.native() : database.parent_path().native()) +
+         (is_file ? "" : ", where SQLite keeps the -wal and -shm of the database") +
+         ": run as a user who may, or correct its mode";
 }
 
 void require_no_database(const Globals& globals, const std::string& flag, const std::string& path) {

@@ -17,6 +17,9 @@ std::filesystem::path path_of_database(const Globals& globals);
 /// or not.
 std::vector<std::filesystem::path> files_beside_database(const Globals& globals);
 
+/// What keeps this user from writing the database or its folder, and what helps; empty: nothing.
+std::string write_problem(const Globals& globals);
+
 /// Throws: `Failure` when what `flag` wants to write to `path` would replace this database, a file
 /// of it, or any other database.
 void require_no_database(const Globals& globals, const std::string& flag, const std::string& path);

@@ -9,12 +9,14 @@
 #include <memory>
 
 #include "confirm.hpp"
+#include "database_files.hpp"
 #include "destination.hpp"
 #include "events_json.hpp"
 #include "format.hpp"
 #include "json.hpp"
 #include "mask.hpp"
 #include "outbox/enqueue.hpp"
+#include "outbox/errors.hpp"
 #include "outbox/migrate.hpp"
 #include "outbox/operate.hpp"
 
@@ -32,7 +34,14 @@ struct DoctorFlags {
 };
 
 Findings examine(SQLite::Database& db, const DoctorFlags& flags, const Globals& globals) {
-  Findings findings = outbox::diagnose(db);
+  Findings findings;
+  try {
+    findings = outbox::diagnose(db);
+  } catch (const outbox::database_error&) {
+    if (write_problem(globals).empty()) throw;
+    look_at_files(globals, findings);  // says why there is no more to see
+    return findings;
+  }
   const bool is_readable = findings.front().level != Level::problem;  // the integrity
   if (is_readable) look_at_settings(db, findings);
   look_at_files(globals, findings);

@@ -67,6 +67,10 @@ void look_at_files(const Globals& globals, Findings& findings) {
   struct stat database {};
   if (stat(globals.db.c_str(), &database) != 0) return;
   bool is_well = true;
+  if (std::string problem = write_problem(globals); !problem.empty()) {
+    findings.push_back({"files", Level::problem, std::move(problem)});
+    is_well = false;
+  }
   if ((database.st_mode & S_IROTH) != 0) {
     findings.push_back(
         {"files", Level::warning,

@@ -7,6 +7,7 @@
 #include <iostream>
 #include <memory>
 
+#include "database_files.hpp"
 #include "format.hpp"
 #include "globals.hpp"
 #include "help.hpp"
@@ -78,6 +79,11 @@ ExitCode fail_of_sqlite(const Globals& globals, int code, const std::string& wha
   if (primary == SQLITE_INTERRUPT) {
     return fail(failed, "reading gave no row for " + globals.read_timeout +
                             ": give a longer --read-timeout, if the file is yours and whole");
+  }
+  const bool is_about_writing = primary == SQLITE_READONLY || primary == SQLITE_CANTOPEN;
+  if (const std::string problem = is_about_writing ? write_problem(globals) : "";
+      !problem.empty()) {
+    return fail(failed, problem);
   }
   const std::string place = globals.db.empty() ? "" : globals.db + ": ";
   return fail(failed, place + without_prefix(what) + cause_of_trouble(globals));

@@ -6,7 +6,7 @@ import signal
 import sqlite3
 import subprocess
 
-from support import CLI, CliTest, event, eventually, stop
+from support import CLI, CliTest, Finished, event, eventually, stop
 
 
 def contents(folder):
@@ -225,3 +225,38 @@ class ConfigFiles(CliTest):
                 told = self.run_with(text, 2).err
                 self.assertIn(option, told)
                 self.assertNotIn("s3cret", told)
+
+
+class Permissions(CliTest):
+    def run_as_owner(self, *command):
+        """As a user for whom modes count."""
+        if os.geteuid() != 0:
+            return self.run_cli(*command, text=event("u2"))
+        nobody = 65534
+        for path in (self.folder, *self.folder.iterdir()):
+            os.chown(path, nobody, nobody)
+        try:
+            done = subprocess.run([CLI, *command, "--db", self.db], input=event("u2"), capture_output=True, text=True,
+                                  user=nobody, group=nobody, extra_groups=[], env=self.environment())
+        except PermissionError:
+            self.skipTest("the program is in a folder of another user")
+        return Finished(done.returncode, done.stdout, done.stderr)
+
+    def test_what_may_not_be_written_is_named(self):
+        self.cli("migrate")
+        self.cli("enqueue", text=event("u1"))
+        for path, mode in ((self.db, 0o400), (self.folder, 0o500)):
+            before = os.stat(path).st_mode
+            os.chmod(path, mode)
+            try:
+                with self.subTest(path=path):
+                    told = f"this user may not write {path}"
+                    refused = self.run_as_owner("enqueue")
+                    self.assertEqual(refused.code, 1)
+                    self.assertTrue(refused.err.startswith("outbox: " + told), refused.err)
+                    report = self.run_as_owner("doctor", "--json")
+                    self.assertEqual(report.code, 7, report.err)
+                    self.assertIn(("files", "problem"), [(one["name"], one["level"]) for one in report.lines()[0]["findings"]
+                                                         if one["text"].startswith(told)])
+            finally:
+                os.chmod(path, before)
