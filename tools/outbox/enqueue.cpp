@@ -1,12 +1,11 @@
+#include <SQLiteCpp/Statement.h>
 #include <SQLiteCpp/Transaction.h>
-#include <unistd.h>
 
 #include <chrono>
-#include <filesystem>
-#include <fstream>
 #include <iostream>
+#include <limits>
 #include <memory>
-#include <sstream>
+#include <optional>
 #include <thread>
 #include <vector>
 
@@ -24,8 +23,6 @@ namespace cli {
 
 namespace {
 
-// What comes through a pipe is read before the database is locked, since it may come slowly.
-constexpr std::size_t pipe_bytes_max = 256 * 1024 * 1024;
 constexpr std::size_t group_events_max = 500;  // in memory at once
 constexpr std::size_t large_events = 10'000;
 
@@ -37,34 +34,6 @@ struct EnqueueFlags {
   std::size_t chunk_events = 0;  // 0: all or nothing
   bool creates = false;
 };
-
-std::string read_all(std::istream& stream, const std::string& name) {
-  std::string text;
-  std::vector<char> buffer(64 * 1024);
-  while (stream.read(buffer.data(), static_cast<std::streamsize>(buffer.size())) ||
-         stream.gcount() > 0) {
-    text.append(buffer.data(), static_cast<std::size_t>(stream.gcount()));
-    if (text.size() > pipe_bytes_max) {
-      throw Failure{usage, name + " is larger than " + how_large(pipe_bytes_max) +
-                               ": put it into a file, which may be of any size"};
-    }
-  }
-  if (stream.bad()) throw Failure{usage, "cannot read " + name};
-  return text;
-}
-
-std::unique_ptr<std::istream> open_input(const std::string& file) {
-  if (file == "-") {
-    if (isatty(STDIN_FILENO) != 0) std::cerr << "reads events from standard input, to Ctrl-D\n";
-    return std::make_unique<std::istringstream>(read_all(std::cin, "standard input"));
-  }
-  const std::string name = escaped(file);
-  if (std::filesystem::is_directory(file)) throw Failure{usage, name + " is a folder"};
-  auto stream = std::make_unique<std::ifstream>(file, std::ios::binary);
-  if (!*stream) throw Failure{usage, "cannot open " + name + ": " + std::strerror(errno)};
-  if (std::filesystem::is_regular_file(file)) return stream;
-  return std::make_unique<std::istringstream>(read_all(*stream, name));
-}
 
 outbox::EnqueueOptions options_of(const EnqueueFlags& flags, const Globals& globals) {
   outbox::EnqueueOptions options{.destination = globals.destination_to_send(),
@@ -198,6 +167,24 @@ void try_all(Queueing& queueing) {
   }
 }
 
+// The event that has the dedupe key already, if one is given and there is one.
+std::optional<std::int64_t> event_with_key(SQLite::Database& db,
+                                           const outbox::EnqueueOptions& options) {
+  if (options.dedupe_key.empty()) return std::nullopt;
+  SQLite::Statement event{
+      db, "select id from main.outbox_events where destination = ?1 and dedupe_key = ?2"};
+  event.bind(1, options.destination);
+  event.bind(2, options.dedupe_key);
+  return event.executeStep() ? std::optional{event.getColumn(0).getInt64()} : std::nullopt;
+}
+
+Result try_out(SQLite::Database& db, Queueing& queueing, const outbox::EnqueueOptions& options) {
+  outbox::Writer{db};  // says whether the schema is there
+  try_all(queueing);
+  const auto duplicate_of = event_with_key(db, options);
+  return duplicate_of ? Result{.duplicates = 1, .first_id = *duplicate_of} : queueing.result();
+}
+
 void report(const Globals& globals, const Result& result) {
   const std::string count = grouped(static_cast<std::int64_t>(result.enqueued)) +
                             (result.enqueued == 1 ? " event" : " events");
@@ -211,7 +198,10 @@ void report(const Globals& globals, const Result& result) {
     if (globals.is_dry_run) json["would_enqueue"] = result.enqueued;
     std::cout << json.dump() << "\n";
   } else if (globals.is_dry_run) {
-    std::cout << "would enqueue " << count << "\n";
+    std::cout << "would enqueue " << count
+              << (result.duplicates > 0
+                      ? ": event " + std::to_string(result.first_id) + " has this dedupe key\n"
+                      : "\n");
   } else if (result.duplicates > 0) {
     std::cout << "0 events enqueued: event " << result.first_id << " has this dedupe key\n";
   } else if (result.enqueued == 1) {
@@ -240,9 +230,10 @@ ExitCode enqueue(const EnqueueFlags& flags, const Globals& globals) {
   // Refuses a newer schema, as every other command does: to store needs but the table of the log.
   outbox::list_destinations(db);
   if (globals.is_dry_run) {
-    outbox::Writer{db};  // says whether the schema is there
-    try_all(queueing);
-  } else if (flags.chunk_events > 0) {
+    report(globals, try_out(db, queueing, options));
+    return done;
+  }
+  if (flags.chunk_events > 0) {
     enqueue_in_chunks(db, queueing, flags.chunk_events);
   } else {
     enqueue_at_once(db, queueing);

@@ -1,6 +1,15 @@
 #include "event_reader.hpp"
 
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <iostream>
+#include <sstream>
 #include <string_view>
+#include <vector>
 
 #include "exit_code.hpp"
 #include "format.hpp"
@@ -17,7 +26,38 @@ bool is_one_of(std::string_view characters, int c) {
   return c != at_end && characters.find(static_cast<char>(c)) != std::string_view::npos;
 }
 
+// What comes through a pipe is read before the database is locked, since it may come slowly.
+constexpr std::size_t pipe_bytes_max = 256 * 1024 * 1024;
+
+std::string read_all(std::istream& stream, const std::string& name) {
+  std::string text;
+  std::vector<char> buffer(64 * 1024);
+  while (stream.read(buffer.data(), static_cast<std::streamsize>(buffer.size())) ||
+         stream.gcount() > 0) {
+    text.append(buffer.data(), static_cast<std::size_t>(stream.gcount()));
+    if (text.size() > pipe_bytes_max) {
+      throw Failure{usage, name + " is larger than " + how_large(pipe_bytes_max) +
+                               ": put it into a file, which may be of any size"};
+    }
+  }
+  if (stream.bad()) throw Failure{usage, "cannot read " + name};
+  return text;
+}
+
 }  // namespace
+
+std::unique_ptr<std::istream> open_input(const std::string& file) {
+  if (file == "-") {
+    if (isatty(STDIN_FILENO) != 0) std::cerr << "reads events from standard input, to Ctrl-D\n";
+    return std::make_unique<std::istringstream>(read_all(std::cin, "standard input"));
+  }
+  const std::string name = escaped(file);
+  if (std::filesystem::is_directory(file)) throw Failure{usage, name + " is a folder"};
+  auto stream = std::make_unique<std::ifstream>(file, std::ios::binary);
+  if (!*stream) throw Failure{usage, "cannot open " + name + ": " + std::strerror(errno)};
+  if (std::filesystem::is_regular_file(file)) return stream;
+  return std::make_unique<std::istringstream>(read_all(*stream, name));
+}
 
 EventReader::EventReader(std::istream& input) : input_{*input.rdbuf()} {}
 

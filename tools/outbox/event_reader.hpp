@@ -5,10 +5,14 @@
 
 #include <cstddef>
 #include <istream>
+#include <memory>
 #include <optional>
 #include <string>
 
 namespace cli {
+
+/// The events in `file`, or with "-" on standard input. Throws: `Failure` with the usage code.
+std::unique_ptr<std::istream> open_input(const std::string& file);
 
 class EventReader {
  public:

@@ -1,10 +1,12 @@
 """What people and their scripts get wrong, and must not pay for with their data: run by contract_test.py."""
 
+import json
 import os
 import pathlib
 import signal
 import sqlite3
 import subprocess
+import urllib.request
 
 from support import CLI, CliTest, Finished, event, eventually, stop
 
@@ -260,3 +262,14 @@ class Permissions(CliTest):
                                                          if one["text"].startswith(told)])
             finally:
                 os.chmod(path, before)
+
+
+class DryRuns(CliTest):
+    def test_a_dedupe_key_that_is_taken_is_seen(self):
+        self.cli("migrate")
+        self.cli("enqueue", "--dedupe-key", "k", text=event("u1"))
+        dry = ["enqueue", "--dry-run", "--dedupe-key"]
+        self.assertEqual(self.cli(*dry, "k", text=event("u2")).out, "would enqueue 0 events: event 1 has this dedupe key\n")
+        self.assertEqual(self.json("enqueue", *dry, "k", text=event("u2"))[0]["would_enqueue"], 0)
+        self.assertEqual(self.cli(*dry, "other", text=event("u2")).out, "would enqueue 1 event\n")
+        self.assertEqual(self.cli(*dry, "k", "--destination", "crm", text=event("u2")).out, "would enqueue 1 event\n")
