@@ -1,6 +1,7 @@
 #include "database_files.hpp"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -24,7 +25,7 @@ bool has_name_of(const fs::path& target, const std::vector<fs::path>& files) {
 }
 
 // Through a symbolic or hard link too.
-bool is_one_of(const fs::path& target, const std::vector<fs::path>& files) {
+bool leads_to_one_of(const fs::path& target, const std::vector<fs::path>& files) {
   return std::any_of(files.begin(), files.end(), [&target](const fs::path& file) {
     std::error_code error;
     return fs::equivalent(target, file, error);
@@ -42,6 +43,26 @@ bool begins_as_database(const fs::path& path) {
 }
 
 }  // namespace
+
+FileId file_at(const std::string& path) {
+  struct stat facts {};
+  if (stat(path.c_str(), &facts) != 0) return {};
+  return {.device = facts.st_dev, .number = facts.st_ino};
+}
+
+// The file is looked at first: one that is replaced meanwhile is seen at the next look.
+FollowedDatabase::FollowedDatabase(const Globals& globals)
+    : globals_{globals},
+      file_{file_at(globals.db)},
+      db_{std::make_unique<SQLite::Database>(open_database(globals, Access::read))} {}
+
+bool FollowedDatabase::follow() {
+  const FileId now = file_at(globals_.db);
+  if (now == file_) return false;
+  db_ = std::make_unique<SQLite::Database>(open_database(globals_, Access::read));
+  file_ = now;
+  return true;
+}
 
 fs::path path_of_database(const Globals& globals) {
   std::error_code error;
@@ -77,7 +98,7 @@ void require_no_database(const Globals& globals, const std::string& flag, const 
   std::vector<fs::path> files = files_beside_database(globals);
   files.push_back(path_of_database(globals));
   // In this order: to open and close a file of the database would drop SQLite's locks on it.
-  const bool is_of_this = has_name_of(path, files) || is_one_of(path, files);
+  const bool is_of_this = has_name_of(path, files) || leads_to_one_of(path, files);
   if (!is_of_this && !begins_as_database(path)) return;
   throw Failure{usage, flag + ": " + escaped(path) + " is " +
                            (is_of_this ? "the database or a file of it" : "a database") +

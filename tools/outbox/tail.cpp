@@ -9,6 +9,7 @@
 #include <set>
 #include <thread>
 
+#include "database_files.hpp"
 #include "destination.hpp"
 #include "events_json.hpp"
 #include "format.hpp"
@@ -33,12 +34,14 @@ struct TailFlags {
 // database costs nothing.
 class Tail {
  public:
-  Tail(SQLite::Database& db, const Globals& globals) : db_{db}, globals_{globals} {}
+  Tail(FollowedDatabase& database, const Globals& globals)
+      : database_{database}, globals_{globals} {}
 
   void print_last(std::int64_t count) {
     version_ = version();  // before the list: a commit in between is looked at
-    auto requests = outbox::list_requests(
-        db_, globals_.destination, static_cast<std::size_t>(std::max<std::int64_t>(count, 1)));
+    auto requests =
+        outbox::list_requests(database_.db(), globals_.destination,
+                              static_cast<std::size_t>(std::max<std::int64_t>(count, 1)));
     if (!requests.empty()) last_request_ = requests.front().id;
     requests.resize(std::min(requests.size(), static_cast<std::size_t>(count)));
     for (auto request = requests.rbegin(); request != requests.rend(); ++request) print(*request);
@@ -46,6 +49,7 @@ class Tail {
   }
 
   void look() {
+    if (database_.follow()) begin_again();
     const std::int64_t now = version();
     if (now == version_) return;
     version_ = now;
@@ -55,14 +59,24 @@ class Tail {
   }
 
  private:
-  std::int64_t version() { return db_.execAndGet("pragma data_version").getInt64(); }
+  // Ids and times of the file that was there before mean nothing in this one.
+  void begin_again() {
+    std::cerr << "! another file is in the place of " << escaped(globals_.db)
+              << ": goes on with what happens there\n";
+    last_request_ = 0;
+    known_dead_.clear();
+    deaths_since_ = std::chrono::system_clock::now();
+    print_last(0);
+  }
+
+  std::int64_t version() { return database_.db().execAndGet("pragma data_version").getInt64(); }
 
   void print_requests() {
     // More than that between two looks are left out, and said to be.
     constexpr std::size_t requests_max = 10'000;
     std::vector<outbox::RequestSummary> fresh;
     for (std::size_t limit = 100;; limit *= 10) {
-      fresh = outbox::list_requests(db_, globals_.destination, limit);
+      fresh = outbox::list_requests(database_.db(), globals_.destination, limit);
       const bool is_whole = fresh.size() < limit || fresh.back().id <= last_request_;
       if (is_whole) break;
       if (limit < requests_max) continue;
@@ -78,10 +92,10 @@ class Tail {
   // Two looks may see the same instant, so what was printed of the last second is known.
   void print_deaths() {
     const auto now = std::chrono::system_clock::now();
-    const auto dead = outbox::list_events(db_, {.destination = globals_.destination,
-                                                .state = outbox::EventState::dead,
-                                                .limit = std::nullopt,
-                                                .settled_since = deaths_since_});
+    const auto dead = outbox::list_events(database_.db(), {.destination = globals_.destination,
+                                                           .state = outbox::EventState::dead,
+                                                           .limit = std::nullopt,
+                                                           .settled_since = deaths_since_});
     std::set<std::int64_t> seen;
     for (const outbox::EventSummary& event : dead) {
       seen.insert(event.id);
@@ -123,7 +137,7 @@ class Tail {
               << "\n";
   }
 
-  SQLite::Database& db_;
+  FollowedDatabase& database_;
   const Globals& globals_;
   std::int64_t version_ = 0;
   std::int64_t last_request_ = 0;
@@ -138,9 +152,9 @@ ExitCode tail(const TailFlags& flags, const Globals& given) {
   const auto stop_at = flags.until.empty()
                            ? std::chrono::steady_clock::time_point::max()
                            : std::chrono::steady_clock::now() + duration_of(flags.until);
-  SQLite::Database db = open_database(globals, Access::read);
-  require_used(db, globals);
-  Tail tail{db, globals};
+  FollowedDatabase database{globals};
+  require_used(database.db(), globals);
+  Tail tail{database, globals};
   tail.print_last(flags.lines);
   while (std::chrono::steady_clock::now() < stop_at && std::cout) {
     std::this_thread::sleep_for(interval);

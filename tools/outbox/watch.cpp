@@ -12,6 +12,7 @@
 #include <optional>
 #include <thread>
 
+#include "database_files.hpp"
 #include "destination.hpp"
 #include "events_json.hpp"
 #include "format.hpp"
@@ -83,11 +84,14 @@ struct Look {
 
 class Watch {
  public:
-  Watch(SQLite::Database& db, const Globals& globals) : db_{db}, globals_{globals} {}
+  Watch(FollowedDatabase& database, const Globals& globals)
+      : database_{database}, globals_{globals} {}
 
   Look look(std::size_t requests) {
-    Look found{.status = outbox::status(db_, globals_.destination),
-               .requests = outbox::list_requests(db_, globals_.destination, requests)};
+    if (database_.follow()) delivered_ = enqueued_ = {};  // of another file's numbers
+    SQLite::Database& db = database_.db();
+    Look found{.status = outbox::status(db, globals_.destination),
+               .requests = outbox::list_requests(db, globals_.destination, requests)};
     const auto now = SteadyClock::now();
     const double elapsed = std::chrono::duration<double>(now - looked_at_).count();
     delivered_.add(found.status.counts.delivered_total, elapsed);
@@ -144,7 +148,7 @@ class Watch {
     return text;
   }
 
-  SQLite::Database& db_;
+  FollowedDatabase& database_;
   const Globals& globals_;
   Rate delivered_ = {};
   Rate enqueued_ = {};
@@ -170,9 +174,9 @@ void watch_on_terminal(Watch& watch, milliseconds interval, std::int64_t count) 
 
 ExitCode watch(const WatchFlags& flags, const Globals& globals) {
   const milliseconds interval = std::max(duration_of(flags.interval), milliseconds{50});
-  SQLite::Database db = open_database(globals, Access::read);
-  require_used(db, globals);
-  Watch watch{db, globals};
+  FollowedDatabase database{globals};
+  require_used(database.db(), globals);
+  Watch watch{database, globals};
   const char* const term = std::getenv("TERM");
   const bool is_screen = isatty(STDOUT_FILENO) != 0 && isatty(STDIN_FILENO) != 0 &&
                          !globals.is_json && term != nullptr && std::string_view{term} != "dumb";

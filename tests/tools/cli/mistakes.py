@@ -273,3 +273,46 @@ class DryRuns(CliTest):
         self.assertEqual(self.json("enqueue", *dry, "k", text=event("u2"))[0]["would_enqueue"], 0)
         self.assertEqual(self.cli(*dry, "other", text=event("u2")).out, "would enqueue 1 event\n")
         self.assertEqual(self.cli(*dry, "k", "--destination", "crm", text=event("u2")).out, "would enqueue 1 event\n")
+
+
+class Replaced(CliTest):
+    """Another file is put into the place of the database, as a restore does."""
+
+    def setUp(self):
+        super().setUp()
+        self.cli("migrate")
+        self.cli("enqueue", text=event("u1") + event("u2"))
+        self.other = self.folder / "other" / "app.db"
+        self.other.parent.mkdir()
+        self.cli("migrate", "--db", self.other, db=False)
+        self.cli("enqueue", "--db", self.other, db=False, text=event("u3") * 7)
+
+    def replace(self):
+        os.rename(self.other, self.db)
+
+    def test_watch_shows_the_file_that_is_there(self):
+        process = self.start("watch", "--json", "--interval", "50ms", ready=b'{"time"')
+        self.replace()
+        eventually(lambda: json.loads(process.stdout.readline())["status"]["pending"] == 7, "the other file is seen", 10)
+
+    def test_tail_follows_the_file_that_is_there(self):
+        self.sql("insert into outbox_events (payload) values ('{}')")
+        endpoint = self.endpoint()
+        self.cli("drain", "--url", endpoint.url, code=7)
+        process = self.start("tail", "--json", "--lines", "1", "--interval", "20ms", ready=b'{"type":"request"')
+        self.replace()
+        self.assertIn(b"another file is in the place of", process.stderr.readline())
+        self.cli("drain", "--url", endpoint.url)
+        line = json.loads(process.stdout.readline())
+        self.assertEqual((line["type"], line["events"]), ("request", 7))
+
+    def test_the_page_shows_the_file_that_is_there(self):
+        process = subprocess.Popen([CLI, "serve", "--db", self.db], stdout=subprocess.PIPE, env=self.environment())
+        self.addCleanup(lambda: (process.kill(), process.communicate()))
+        place, _, token = process.stdout.readline().decode().split()[-1].partition("/#t=")
+        stream = urllib.request.urlopen(urllib.request.Request(place + "/api/v1/stream", headers={
+            "Authorization": f"Bearer {token}"}), timeout=20)
+        self.addCleanup(stream.close)
+        eventually(lambda: b'"pending":2' in stream.readline(), "the first file is seen", 10)
+        self.replace()
+        eventually(lambda: b'"pending":7' in stream.readline(), "the other file is seen", 10)

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "database_files.hpp"
+
 namespace page {
 
 namespace {
@@ -24,7 +26,11 @@ constexpr milliseconds rest_max{30'000};
 // A connection, and what it has seen.
 class Pulse::Watch {
  public:
-  explicit Watch(const Desk& desk) : desk_{desk}, reader_{desk, count_patience} {}
+  explicit Watch(const Desk& desk)
+      : desk_{desk}, file_{cli::file_at(desk.globals.db)}, reader_{desk, count_patience} {}
+
+  // Another file is in the place of the one that this has open.
+  bool is_outdated() const { return cli::file_at(desk_.globals.db) != file_; }
 
   // The status, if it may have changed.
   std::optional<std::string> look() {
@@ -46,6 +52,7 @@ class Pulse::Watch {
 
  private:
   const Desk& desk_;
+  cli::FileId file_;
   Reader reader_;
   std::int64_t version_ = -1;
   SteadyClock::time_point read_at_ = {};
@@ -104,6 +111,7 @@ void Pulse::run() {
       if (is_stopped_) return;
     }
     try {
+      if (watch && watch->is_outdated()) watch.reset();
       if (!watch) watch = std::make_unique<Watch>(desk_);
       if (auto status = watch->look()) tell("status", std::move(*status));
       sleep_for(watch->rest_after());
