@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 #include <httplib.h>
 
+#include <cstdint>
 #include <nlohmann/json.hpp>
 
 #include "support/database.hpp"
@@ -200,6 +201,35 @@ TEST_CASE("a change is of ids or of a filter, with a reason where one is needed"
   CHECK(page.post("/discard", {{"ids", {"2"}}, {"reason", "x"}}).json["count"] == 1);
   const Json all{{"filter", Json::object()}, {"all", true}, {"expected", 2}, {"reason", "x"}};
   CHECK(page.post("/discard", all).json["count"] == 2);
+}
+
+TEST_CASE("a member that is none, and a count that cannot be, are refused") {
+  support::AppDatabase app;
+  app.enqueue_many(3);
+  Page page{app, {"--allow-changes"}};
+  const Json filter{{"state", "pending"}};
+  const Json bad[] = {{{"ids", {"1"}}, {"reason", "x"}, {"dri", true}},
+                      {{"filter", {{"usr_id", "u"}}}, {"expected", 3}, {"reason", "x"}},
+                      {{"filter", filter}, {"expected", -1}, {"reason", "x"}},
+                      {{"filter", filter}, {"expected", INT64_MIN}, {"reason", "x"}},
+                      {{"filter", filter}, {"expected", UINT64_MAX}, {"reason", "x"}}};
+  for (const Json& body : bad) {
+    CAPTURE(body.dump());
+    CHECK(page.post("/discard", body).status == 400);
+  }
+  CHECK(page.post("/discard", {{"filter", filter}, {"expected", INT64_MAX}, {"reason", "x"}})
+            .status == 409);
+  CHECK(page.post("/destinations/track/pause", {{"raison", "x"}}).status == 400);
+  CHECK(app.count("state = 'pending'") == 3);
+}
+
+TEST_CASE("a nudge that nobody would hear is refused") {
+  support::AppDatabase app;
+  app.enqueue_many(1);
+  Page page{app, {"--allow-changes"}};
+  const auto refused = page.post("/destinations/track/nudge", Json::object());
+  CHECK(refused.status == 409);
+  CHECK(refused.json["detail"] == "no dispatcher of track is running: nobody would try");
 }
 
 TEST_CASE("a destination is paused and resumed, and only one that is known") {

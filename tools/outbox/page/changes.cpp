@@ -26,7 +26,7 @@ outbox::ChangeNote note_of(const std::string& reason) {
 
 // What was shown to the person is what is changed, but for a tenth: events come and go.
 void require_expected(std::int64_t expected, std::int64_t found) {
-  if (std::abs(found - expected) * 10 <= std::max<std::int64_t>(expected, 0)) return;
+  if (std::abs(found - expected) <= expected / 10) return;
   throw Problem{409,
                 std::to_string(found) + " events match now, and it was " +
                     std::to_string(expected) + ": look again",
@@ -57,26 +57,30 @@ Json change_events(const Desk& desk, Verb verb, const Json& body) {
   return {{"count", verb(db, order.selection, note, outbox::Mode::apply, {})}, {"dry", false}};
 }
 
-void require_destination(const Desk& desk, SQLite::Database& db, const std::string& name) {
+outbox::DestinationStatus destination_named(const Desk& desk, SQLite::Database& db,
+                                            const std::string& name) {
   const std::string& only = desk.globals.destination;
   if (!only.empty() && name != only) {
     throw Problem{400, "this page is about the destination " + only + " only"};
   }
-  for (const outbox::DestinationStatus& known : outbox::list_destinations(db)) {
-    if (known.name == name) return;
+  for (outbox::DestinationStatus& known : outbox::list_destinations(db)) {
+    if (known.name == name) return std::move(known);
   }
   throw Problem{404, "no such destination"};
 }
 
 Json change_destination(const Desk& desk, const std::string& name, const std::string& action,
                         const Json& body) {
+  require_known(body, {"reason"});
   const outbox::ChangeNote note = note_of(text_of(body, "reason"));
   SQLite::Database db = cli::open_database(desk.globals, cli::Access::write);
-  require_destination(desk, db, name);
+  const outbox::DestinationStatus destination = destination_named(desk, db, name);
   if (action == "pause") {
     outbox::pause(db, name, note);
   } else if (action == "resume") {
     outbox::resume(db, name, note);
+  } else if (!destination.dispatcher) {
+    throw Problem{409, "no dispatcher of " + name + " is running: nobody would try"};
   } else {
     outbox::nudge(db, name);
   }

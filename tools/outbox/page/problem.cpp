@@ -23,7 +23,7 @@ const char* title_of(int status) {
     case 405:
       return "Wrong method";
     case 409:
-      return "It has changed meanwhile";
+      return "Not as things are now";
     case 413:
       return "Too large";
     case 415:

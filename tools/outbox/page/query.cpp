@@ -49,6 +49,24 @@ std::vector<std::int64_t> ids_of(const Json& list) {
   return ids;
 }
 
+void require_one_of(const char* what, const std::string& name,
+                    std::initializer_list<const char*> known) {
+  const bool is_known =
+      std::any_of(known.begin(), known.end(), [&name](const char* one) { return name == one; });
+  if (!is_known) throw Problem{400, what + cli::escaped(name.substr(0, 40))};
+}
+
+// Of a filter: what its dry run has found.
+std::int64_t expected_of(const Json& body) {
+  const auto expected = body.find("expected");
+  if (expected == body.end() || !expected->is_number_integer()) {
+    throw Problem{400, "expected: with a filter, the count that its dry run has found"};
+  }
+  const auto count = expected->get<std::int64_t>();  // above its range: below 0
+  if (count < 0) throw Problem{400, "expected: a count of 0 or more"};
+  return count;
+}
+
 bool flag_of(const Json& body, const char* name) {
   const auto found = body.find(name);
   if (found == body.end()) return false;
@@ -59,11 +77,11 @@ bool flag_of(const Json& body, const char* name) {
 }  // namespace
 
 void require_known(const Parameters& parameters, std::initializer_list<const char*> known) {
-  for (const auto& [name, value] : parameters) {
-    const bool is_known = std::any_of(known.begin(), known.end(),
-                                      [&name = name](const char* one) { return name == one; });
-    if (!is_known) throw Problem{400, "no parameter " + cli::escaped(name.substr(0, 40))};
-  }
+  for (const auto& [name, value] : parameters) require_one_of("no parameter ", name, known);
+}
+
+void require_known(const Json& object, std::initializer_list<const char*> known) {
+  for (const auto& member : object.items()) require_one_of("no member ", member.key(), known);
 }
 
 std::string value_of(const Parameters& parameters, const char* name) {
@@ -112,6 +130,7 @@ std::string text_of(const Json& body, const char* name) {
 }
 
 Order order_of(const Desk& desk, const Json& body) {
+  require_known(body, {"ids", "filter", "all", "expected", "reason", "dry"});
   const bool has_ids = body.contains("ids");
   const bool has_filter = body.contains("filter");
   if (has_ids == has_filter) throw Problem{400, "ids or a filter: give one of them"};
@@ -125,16 +144,13 @@ Order order_of(const Desk& desk, const Json& body) {
   }
   const Json& given = body["filter"];
   if (!given.is_object()) throw Problem{400, "filter: an object"};
+  require_known(given, {"destination", "state", "event_name", "user_id", "group_id", "error",
+                        "since", "until"});
   outbox::EventFilter filter =
       shared_filter(desk, [&given](const char* name) { return text_of(given, name); });
   order.selection = flag_of(body, "all") ? outbox::Selection::all(std::move(filter))
                                          : outbox::Selection::matching(std::move(filter));
-  if (order.is_dry) return order;
-  const auto expected = body.find("expected");
-  if (expected == body.end() || !expected->is_number_integer()) {
-    throw Problem{400, "expected: with a filter, the count that its dry run has found"};
-  }
-  order.expected = expected->get<std::int64_t>();
+  if (!order.is_dry) order.expected = expected_of(body);
   return order;
 }
 

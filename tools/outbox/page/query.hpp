@@ -11,6 +11,9 @@ namespace page {
 /// Throws: `Problem` for a parameter that is not among `known`.
 void require_known(const Parameters& parameters, std::initializer_list<const char*> known);
 
+/// The same for the members of a JSON object.
+void require_known(const Json& object, std::initializer_list<const char*> known);
+
 /// Empty: it was not given.
 std::string value_of(const Parameters& parameters, const char* name);
 
