@@ -316,3 +316,16 @@ class Replaced(CliTest):
         eventually(lambda: b'"pending":2' in stream.readline(), "the first file is seen", 10)
         self.replace()
         eventually(lambda: b'"pending":7' in stream.readline(), "the other file is seen", 10)
+
+
+class Hangups(CliTest):
+    def test_a_page_whose_terminal_goes_leaves_no_file_with_its_password(self):
+        self.cli("migrate")
+        temporary = self.folder / "tmp"
+        temporary.mkdir()
+        self.addCleanup(signal.signal, signal.SIGHUP, signal.signal(signal.SIGHUP, signal.SIG_DFL))  # below nohup too
+        for number in (signal.SIGHUP, signal.SIGTERM):
+            process = self.start("serve", "--open", environment=self.environment(TMPDIR=str(temporary)))
+            eventually(lambda: list(temporary.iterdir()), "the file for the browser")
+            self.assertEqual(stop(process, number).code, 0)
+            self.assertEqual(list(temporary.iterdir()), [])

@@ -45,6 +45,17 @@ TEST_CASE("the page's own calls come in") {
   CHECK(status_of(with_charset) == 0);
 }
 
+TEST_CASE("at port 80 browsers name no port") {
+  const page::Guard guard{80, token};
+  for (const char* host : {"127.0.0.1", "localhost", "127.0.0.1:80", "localhost:80"}) {
+    page::Visit visit = change_of("/api/v1/retry");
+    visit.host = host;
+    visit.origin = std::string{"http://"} + host;
+    CHECK_FALSE(guard.refuse(visit));
+  }
+  CHECK(guard.refuse(read_of("/")));  // of port 8123
+}
+
 TEST_CASE("any other host is refused first of all, for files too") {
   for (const char* host : {"", "127.0.0.1", "127.0.0.1:80", "127.0.0.1:81234", "localhost",
                            "localhost:8123.evil.example", "evil.example:8123", "[::1]:8123",

@@ -40,6 +40,7 @@ class Guard {
   bool is_own(const std::string& host) const;
 
   std::string hosts_[2];
+  bool is_at_usual_port_;
   std::string authorization_;
 };
 
