@@ -52,14 +52,6 @@ bool is_there(const Globals& globals, Access access) {
   return false;
 }
 
-std::string quoted(const std::string& text) {
-  constexpr auto plain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./,:@%+=";
-  if (!text.empty() && text.find_first_not_of(plain) == std::string::npos) return text;
-  std::string result = "'";
-  for (const char c : text) result += c == '\'' ? std::string{"'\\''"} : std::string{c};
-  return result + "'";
-}
-
 // A file from elsewhere may hold a query without an end: one that gives no row for so long.
 constexpr int look_every = 100'000;  // steps of SQLite's virtual machine: a millisecond or so
 
@@ -118,7 +110,7 @@ std::string cause_of_trouble(const Globals& globals) {
 std::string hint(const Globals& globals, const std::string& command) {
   const char* const from_environment = std::getenv("OUTBOX_DB");
   const bool is_known = from_environment != nullptr && globals.db == from_environment;
-  return "outbox " + command + (is_known ? "" : " --db " + escaped(quoted(globals.db)));
+  return "outbox " + command + (is_known ? "" : " --db " + escaped(shell_quoted(globals.db)));
 }
 
 std::string with_hints(const Globals& globals, const std::string& text) {

@@ -75,7 +75,7 @@ void look_at_files(const Globals& globals, Findings& findings) {
     findings.push_back(
         {"files", Level::warning,
          "every user of this machine may read the people in the events:  chmod o-r " +
-             escaped(globals.db)});
+             escaped(shell_quoted(globals.db))});
     is_well = false;
   }
   for (const std::filesystem::path& file : files_beside_database(globals)) {
@@ -84,7 +84,9 @@ void look_at_files(const Globals& globals, Findings& findings) {
     findings.push_back({"files", Level::problem,
                         escaped(file.native()) + " belongs to uid " + std::to_string(facts.st_uid) +
                             " and the database to uid " + std::to_string(database.st_uid) +
-                            ", who may be unable to write it:  chown"});
+                            ", who may be unable to write it:  chown " +
+                            std::to_string(database.st_uid) + " " +
+                            escaped(shell_quoted(file.native()))});
     is_well = false;
   }
   if (is_well) {

@@ -150,6 +150,14 @@ std::string json_escaped(std::string_view json) {
   return with_obeyed(json, [](unsigned code) { return printed("\\u%04x", code); });
 }
 
+std::string shell_quoted(const std::string& text) {
+  constexpr auto plain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./,:@%+=";
+  if (!text.empty() && text.find_first_not_of(plain) == std::string::npos) return text;
+  std::string result = "'";
+  for (const char c : text) result += c == '\'' ? std::string{"'\\''"} : std::string{c};
+  return result + "'";
+}
+
 std::string table(const std::vector<std::vector<std::string>>& rows) {
   std::vector<std::size_t> widths;
   std::vector<bool> are_words;

@@ -46,6 +46,9 @@ std::string json_escaped(std::string_view json);
 /// no terminal obeys it.
 std::string escaped(std::string_view text);
 
+/// `text` as one word of a shell, for commands to paste.
+std::string shell_quoted(const std::string& text);
+
 /// Columns as wide as their widest cell; words flush left, numbers and times right. The first row
 /// is the header. Each line is indented by two.
 std::string table(const std::vector<std::vector<std::string>>& rows);

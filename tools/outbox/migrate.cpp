@@ -45,7 +45,7 @@ ExitCode migrate(const Globals& globals) {
     std::cerr << "! journal_mode is " << mode
               << ", and was left alone: the app and the dispatcher lock each other out. To change "
                  "it:  sqlite3 "
-              << escaped(globals.db) << " 'PRAGMA journal_mode=WAL'\n";
+              << escaped(shell_quoted(globals.db)) << " 'PRAGMA journal_mode=WAL'\n";
   }
   return done;
 }

@@ -3,6 +3,7 @@
 import json
 import os
 import pathlib
+import shlex
 import signal
 import sqlite3
 import subprocess
@@ -329,3 +330,22 @@ class Hangups(CliTest):
             eventually(lambda: list(temporary.iterdir()), "the file for the browser")
             self.assertEqual(stop(process, number).code, 0)
             self.assertEqual(list(temporary.iterdir()), [])
+
+
+class Words(CliTest):
+    def setUp(self):
+        super().setUp()
+        self.db = str(self.folder / "an app's.db")
+        self.cli("migrate")
+        self.cli("enqueue", text=event("u1"))
+
+    def test_a_command_to_paste_has_its_path_quoted(self):
+        quoted = shlex.quote(self.db).replace("'\"'\"'", "'\\''")
+        os.chmod(self.db, 0o644)
+        self.assertIn(f"chmod o-r {quoted}\n", self.run_cli("doctor").out)
+        if os.geteuid() == 0:
+            pathlib.Path(self.db + "-outbox-track.lock").touch()
+            os.chown(self.db + "-outbox-track.lock", 12345, 12345)
+            self.assertIn(f"chown 0 {quoted[:-1]}-outbox-track.lock'\n", self.run_cli("doctor").out)
+        self.sql("pragma journal_mode = delete")
+        self.assertIn(f"sqlite3 {quoted} 'PRAGMA", self.cli("migrate").err)
