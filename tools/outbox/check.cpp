@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cstdio>
 #include <fstream>
@@ -31,6 +32,8 @@ using std::chrono::system_clock;
 // The plugins' codes, which are no exit codes of the other commands.
 enum Health : int { ok = 0, warning = 1, critical = 2, unknown = 3 };
 constexpr std::array<const char*, 4> health_words{"OK", "WARNING", "CRITICAL", "UNKNOWN"};
+
+constexpr std::int64_t count_max = 1'000'000'000'000;
 
 struct CheckFlags {
   std::string warn_age = "1m";
@@ -147,6 +150,12 @@ std::string summary_of(const outbox::Status& status) {
          (counts.oldest_due_age ? how_long(*counts.oldest_due_age) : "-");
 }
 
+// For Nagios all behind a | is performance data.
+std::string without_bars(std::string text) {
+  std::replace(text.begin(), text.end(), '|', '/');
+  return text;
+}
+
 // Performance data: 'label'=value[unit];warn;crit
 std::string performance_of(const outbox::Status& status, const CheckFlags& flags) {
   const auto seconds = [](milliseconds duration) {
@@ -188,8 +197,8 @@ void print(const Checks& checks, const outbox::Status& status, const CheckFlags&
     print_json(checks.health(), checks.problems());
   } else {
     const std::string text = checks.health() == ok ? summary_of(status) : checks.text();
-    std::cout << "OUTBOX " << health_words.at(checks.health()) << " - " << text << " |"
-              << performance_of(status, flags) << "\n";
+    std::cout << "OUTBOX " << health_words.at(checks.health()) << " - " << without_bars(text)
+              << " |" << performance_of(status, flags) << "\n";
   }
 }
 
@@ -217,7 +226,7 @@ ExitCode check(const CheckFlags& flags, const Globals& globals) try {
   } else if (globals.is_json) {
     print_json(unknown, {{unknown, text}});
   } else {
-    std::cout << "OUTBOX UNKNOWN - " << text << "\n";
+    std::cout << "OUTBOX UNKNOWN - " << without_bars(text) << "\n";
   }
   return static_cast<ExitCode>(unknown);
 }
@@ -239,7 +248,7 @@ void add_check(CLI::App& app, const Globals& globals, Action& action) {
       ->check(a_duration);
   add("--crit-age", flags->crit_age, "Critical when it is older (10m)")->check(a_duration);
   const auto add_count = [&](const char* name, std::int64_t& value, const char* about) {
-    add(name, value, about)->check(CLI::NonNegativeNumber);
+    add(name, value, about)->check(CLI::Range(std::int64_t{0}, count_max));
   };
   add_count("--warn-dead", flags->warn_dead, "Warn from this many dead events (1); 0: never");
   add_count("--crit-dead", flags->crit_dead, "Critical from this many (never)");

@@ -128,11 +128,15 @@ constexpr auto footer =
     "refused or none, 5 database busy, 6 schema not migrated or newer, 7 problems found or events\n"
     "died, 130 interrupted. check: 0 ok, 1 warning, 2 critical, 3 unknown.";
 
-ExitCode fail_of_usage(const CLI::App& app, const std::string& what) {
+// For Nagios 1 is a warning, 2 critical, and 3 unknown.
+ExitCode code_for(const CLI::App& app, ExitCode code) {
   const auto chosen = app.get_subcommands();
   const bool is_check = !chosen.empty() && chosen[0]->get_name() == "check";
-  fail(usage, usage_problem(app, what));
-  return is_check ? ExitCode{3} : usage;  // for Nagios 2 is critical, and 3 unknown
+  return is_check ? ExitCode{3} : code;
+}
+
+ExitCode fail_of_usage(const CLI::App& app, const std::string& what) {
+  return code_for(app, fail(usage, usage_problem(app, what)));
 }
 
 }  // namespace
@@ -160,6 +164,8 @@ int main(int argc, char** argv) {
   }
   const cli::ExitCode code = cli::run(app, action, globals);
   std::cout.flush();
-  if (!std::cout) return cli::fail(cli::failed, "cannot write to standard output");
+  if (!std::cout) {
+    return cli::code_for(app, cli::fail(cli::failed, "cannot write to standard output"));
+  }
   return code;
 }

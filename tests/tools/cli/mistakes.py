@@ -349,3 +349,16 @@ class Words(CliTest):
             self.assertIn(f"chown 0 {quoted[:-1]}-outbox-track.lock'\n", self.run_cli("doctor").out)
         self.sql("pragma journal_mode = delete")
         self.assertIn(f"sqlite3 {quoted} 'PRAGMA", self.cli("migrate").err)
+
+    def test_a_check_has_one_bar_and_ends_with_3_when_it_cannot_be_read(self):
+        self.sql("update outbox_queue set state = 0")
+        self.sql("insert into outbox_destinations (name, first_served_at_ms, hold_kind, hold_reason, hold_since_ms,"
+                 " hold_until_ms) values ('track', 1, 'unauthorized', 'HTTP 401: a|b', 1, 1)")
+        self.assertEqual(self.cli("check", code=2).out.count("|"), 1)
+        self.assertIn("HTTP 401: a/b", self.cli("check", code=2).out)
+        missing = self.cli("check", "--db", self.folder / "a|b.db", db=False, code=3)
+        self.assertNotIn("|", missing.out)
+        with open("/dev/full", "w") as full:
+            for command, code in (["check"], 3), (["status"], 1):
+                done = subprocess.run([CLI, *command, "--db", self.db], stdout=full, stderr=subprocess.DEVNULL)
+                self.assertEqual(done.returncode, code, command)
