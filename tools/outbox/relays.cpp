@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <stdexcept>
 
 #include "exit_code.hpp"
+#include "format.hpp"
 #include "globals.hpp"
 #include "relay_kinds.hpp"
 #include "sending.hpp"
@@ -132,12 +134,28 @@ void require_fitting(const SendingFlags& flags) {
   }
 }
 
+namespace {
+
+// What the library calls the URL or the brokers of a relay was given as --to.
+template <class Action>
+auto about_to(Action action) try {
+  return action();
+} catch (const std::invalid_argument& error) {
+  const std::string problem = without_prefix(error.what());
+  for (const std::string_view name : {"url: ", "brokers: "}) {
+    if (problem.starts_with(name)) throw Failure{usage, "--to: " + problem.substr(name.size())};
+  }
+  throw;
+}
+
+}  // namespace
+
 outbox::Endpoint relay_of(const SendingFlags& flags) {
-  return kind_of(flags.relay.to).endpoint(flags);
+  return about_to([&] { return kind_of(flags.relay.to).endpoint(flags); });
 }
 
 std::string relay_problem(const SendingFlags& flags) {
-  return kind_of(flags.relay.to).problem(flags);
+  return about_to([&] { return kind_of(flags.relay.to).problem(flags); });
 }
 
 outbox::MessageFormat format_of(const RelayFlags& flags) {

@@ -105,9 +105,10 @@ ExitCode erase(const EraseFlags& flags, const Globals& globals) {
   const auto patience = duration_of(flags.patience);
   outbox::EraseReport report = outbox::erase(file, subject, note_of(), outbox::Mode::dry_run);
   if (!globals.is_dry_run) {
-    const std::string question = "erase " + events_text(report.events) + " for good?";
-    if (report.events > 0) confirm(globals, question);
-    // With nothing found too: an earlier one may have left pages in the WAL.
+    // With nothing found too: an earlier one may have left pages in the WAL, and an event may come.
+    confirm(globals, report.events > 0 ? "erase " + events_text(report.events) + " for good?"
+                                       : "nothing is found: erase what comes meanwhile, and what "
+                                         "an earlier erasure has left?");
     report = outbox::erase(file, subject, note_of(), outbox::Mode::apply, patience);
   }
   const auto& dispatcher = report.may_still_be_sent_by;

@@ -7,6 +7,7 @@
 #include "confirm.hpp"
 #include "database_files.hpp"
 #include "destination.hpp"
+#include "events_json.hpp"
 #include "files.hpp"
 #include "format.hpp"
 #include "outbox/dispatcher.hpp"
@@ -200,8 +201,12 @@ ExitCode say_what_would_be_served(const std::vector<Served>& served, const RunFl
   SQLite::Database db = open_database(globals, Access::read);
   for (const Served& one : served) {
     static_cast<void>(ready(db, one, flags, globals));
-    std::cout << "would serve " << one.name << ": "
-              << events_text(status_of(db, one.name).counts.due) << " due\n";
+    const std::int64_t due = status_of(db, one.name).counts.due;
+    if (globals.is_json) {
+      std::cout << line_of({{"destination", one.name}, {"due", due}, {"dry_run", true}});
+    } else {
+      std::cout << "would serve " << one.name << ": " << events_text(due) << " due\n";
+    }
   }
   return done;
 }

@@ -362,3 +362,19 @@ class Words(CliTest):
             for command, code in (["check"], 3), (["status"], 1):
                 done = subprocess.run([CLI, *command, "--db", self.db], stdout=full, stderr=subprocess.DEVNULL)
                 self.assertEqual(done.returncode, code, command)
+
+    def test_a_wrong_value_is_told_in_short_and_with_its_own_flag(self):
+        for flag in ("--warn-dead", "--crit-dead", "--warn-pending", "--crit-pending"):
+            refused = self.cli("check", flag, "-1", code=3).err
+            self.assertIn(flag, refused)
+            self.assertLess(len(refused), 200)
+        self.assertIn("--to: not a URL", self.cli("drain", "--to", "https://", code=2).err)
+        for to in ("nats://", "kafka://"):
+            self.assertIn("--to: ", self.cli("drain", "--to", to, code=2).err)
+
+    def test_a_dry_run_of_run_is_json_when_asked_for(self):
+        self.assertEqual(self.cli("run", "--dry-run", "--json").lines(), [{"destination": "track", "due": 1, "dry_run": True}])
+
+    def test_nothing_is_erased_without_consent_though_nothing_was_found(self):
+        self.assertIn("give --yes", self.cli("erase", "--user", "nobody", code=2).err)
+        self.cli("erase", "--user", "nobody", "--yes", code=3)
