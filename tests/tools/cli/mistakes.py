@@ -373,7 +373,7 @@ class Words(CliTest):
             self.assertIn("--to: ", self.cli("drain", "--to", to, code=2).err)
 
     def test_a_dry_run_of_run_is_json_when_asked_for(self):
-        self.assertEqual(self.cli("run", "--dry-run", "--json").lines(), [{"destination": "track", "due": 1, "dry_run": True}])
+        self.assertEqual(self.json("run_dry", "run", "--dry-run"), [{"destination": "track", "due": 1, "dry_run": True}])
 
     def test_nothing_is_erased_without_consent_though_nothing_was_found(self):
         self.assertIn("give --yes", self.cli("erase", "--user", "nobody", code=2).err)
