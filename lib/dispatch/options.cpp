@@ -21,7 +21,8 @@ void require_options(const DispatcherOptions& options) {
   core::require_destination_name(options.destination);
   require(options.batch_events >= 1 && options.batch_events <= core::request_events_max,
           "batch_events: must be 1 to 1,000");
-  require(options.batch_bytes >= core::request_bytes_min && options.batch_bytes <= core::request_bytes_max,
+  require(options.batch_bytes >= core::request_bytes_min &&
+              options.batch_bytes <= core::request_bytes_max,
           "batch_bytes: must be 1,000 to 2,000,000");
   require(options.connections >= 1 && options.connections <= 64, "connections: must be 1 to 64");
   require(options.backoff_min >= milliseconds{1}, "backoff_min: must be at least 1 ms");

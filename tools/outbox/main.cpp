@@ -80,7 +80,9 @@ ExitCode fail_of_sqlite(const Globals& globals, int code, const std::string& wha
     return fail(failed, "reading gave no row for " + globals.read_timeout +
                             ": give a longer --read-timeout, if the file is yours and whole");
   }
-  const bool is_about_writing = primary == SQLITE_READONLY || primary == SQLITE_CANTOPEN;
+  // Where the library has found out that a user may not write, it has said so itself.
+  const bool is_about_writing = (primary == SQLITE_READONLY || primary == SQLITE_CANTOPEN) &&
+                                what.find("may not write") == std::string::npos;
   if (const std::string problem = is_about_writing ? write_problem(globals) : "";
       !problem.empty()) {
     return fail(failed, problem);
