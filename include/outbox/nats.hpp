@@ -83,8 +83,9 @@ struct NatsOptions {
   PlainNats plain = PlainNats::to_loopback;
 };
 
-/// Publishes each event as a message with `Nats-Msg-Id` = event id, and waits for the stream's
-/// acknowledgement of each. Connects at the first batch, and anew after trouble.
+/// Publishes each event as a message with `Outbox-Event-Id` = event id and `Nats-Msg-Id` =
+/// destination, ':' and event id, and waits for the stream's acknowledgement of each. Connects at
+/// the first batch, and anew after trouble.
 ///
 /// Throws: `std::invalid_argument` when an address is none, holds a user, or is plain where that is
 /// not allowed; when the subject has a wildcard or an empty token; when a stream is to be made and

@@ -30,7 +30,9 @@ OUTBOX_API MessageHeaders cloudevents_attributes(const BatchEvent& event,
 
 /// What a receiver may know the event by, in a header: its event id, when that is 1 to 128 visible
 /// ASCII characters, else a digest of it, `event_` and 64 hexadecimal digits. SQL may store any
-/// text as an event id; with a line break in it an event could write headers of its own.
+/// text as an event id; with a line break in it an event could write headers of its own. Unique
+/// within a destination only: one enqueued to several has the same id in each. Where several lead
+/// to one receiver that drops repetitions, send the destination along.
 OUTBOX_API std::string message_id(const BatchEvent& event);
 
 /// The kind by which an event is routed: that of the event, and "track" when it has none.

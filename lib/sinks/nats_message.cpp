@@ -20,7 +20,8 @@ std::string on_one_line(const std::string& text) {
 }  // namespace
 
 MessageHeaders nats_headers(const BatchEvent& event, const NatsOptions& options) {
-  MessageHeaders headers = {{"Content-Type", "application/json"}};
+  MessageHeaders headers = {{"Content-Type", "application/json"},
+                            {"Outbox-Event-Id", message_id(event)}};
   if (!event.ordering_key.empty()) {
     headers.emplace_back("Outbox-Key", on_one_line(event.ordering_key));
   }

@@ -22,6 +22,16 @@ using SteadyClock = std::chrono::steady_clock;
 // The client reports at `ack_timeout`; if it does not, this is where the sink's own patience ends.
 constexpr milliseconds slack{1'000};
 
+// What the server knows a repetition by. It looks at the stream alone, not at the subject, and
+// rows for several destinations have one event id: without the destination, those of the second one
+// would be acknowledged and not stored. A destination has no ':' in its name.
+std::string deduplication_id(const std::string& destination, const BatchEvent& event) {
+  std::string id = destination;
+  id += ':';
+  id += message_id(event);
+  return id;
+}
+
 }  // namespace
 
 NatsSink::NatsSink(NatsOptions options)
@@ -53,7 +63,7 @@ void NatsSink::add_messages(const Batch& batch) {
       kind = &event.kind;
     }
     connection_->add({.subject = subject,
-                      .id = message_id(event),
+                      .id = deduplication_id(batch.destination, event),
                       .headers = nats_headers(event, options_),
                       .body = batch.payload(event)});
   }

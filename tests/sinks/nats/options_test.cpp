@@ -89,11 +89,12 @@ TEST_CASE("a creds text gives its JWT and its seed, and no error repeats it") {
 }
 
 TEST_CASE("a message has its own headers, then those of the event, none of them the server's") {
-  const BatchEvent event{
-      .event_id = "id",
-      .ordering_key = "user:\r\nNats-Rollup: all",
-      .headers = R"({"traceparent":"00","nats-rollup":"all","content-type":"x","ce-id":"y"})"};
+  const BatchEvent event{.event_id = "id",
+                         .ordering_key = "user:\r\nNats-Rollup: all",
+                         .headers = R"({"traceparent":"00","nats-rollup":"all","content-type":"x",)"
+                                    R"("outbox-event-id":"not it","ce-id":"y"})"};
   CHECK(nats_headers(event, {}) == MessageHeaders{{"Content-Type", "application/json"},
+                                                  {"Outbox-Event-Id", "id"},
                                                   {"Outbox-Key", "user:%0D%0ANats-Rollup: all"},
                                                   {"traceparent", "00"},
                                                   {"ce-id", "y"}});

@@ -77,7 +77,8 @@ TEST_CASE("events arrive in order, byte for byte, with their ids, keys and heade
   CHECK(messages[0].body == payload);
   CHECK(messages[0].headers ==
         std::map<std::string, std::string>{{"Content-Type", "application/json"},
-                                           {"Nats-Msg-Id", id},
+                                           {"Nats-Msg-Id", "events:" + id},
+                                           {"Outbox-Event-Id", id},
                                            {"Outbox-Key", "order:1"},
                                            {"traceparent", "00-ab"}});
   CHECK(messages[1].subject == "outbox.events.track");
@@ -98,7 +99,7 @@ TEST_CASE("CloudEvents are headers, and the body stays") {
   CHECK(message.body == "{\"n\":0}");
   CHECK(message.headers.at("ce-type") == "made");
   CHECK(message.headers.at("ce-partitionkey") == "key-0");
-  CHECK(message.headers.at("ce-id") == message.headers.at("Nats-Msg-Id"));
+  CHECK(message.headers.at("ce-id") == message.headers.at("Outbox-Event-Id"));
 }
 
 TEST_CASE("what is sent again is known to the server, and stored once") {
@@ -108,6 +109,29 @@ TEST_CASE("what is sent again is known to the server, and stored once") {
   CHECK(requeue(desk.app.db(), Selection::all(), {.reason = "test"}) == 50);
   CHECK(deliver(desk.app, nats_options(desk.server)).delivered == 50);
   CHECK(desk.reader.count("OUT") == 50);
+}
+
+TEST_CASE("an event for two destinations is stored for both, in one stream, and once for each") {
+  SinkDesk desk;
+  for (int n = 0; n < 3; ++n) {
+    desk.app.enqueue(amy(), {.destinations = {"orders", "audit"}});
+  }
+  for (const bool is_repetition : {false, true}) {
+    CAPTURE(is_repetition);
+    if (is_repetition) CHECK(requeue(desk.app.db(), Selection::all(), {.reason = "test"}) == 6);
+    for (const char* destination : {"orders", "audit"}) {
+      CHECK(deliver(desk.app, nats_options(desk.server), destination).delivered == 3);
+    }
+    std::map<std::string, int> of_subject;
+    std::map<std::string, int> of_id;
+    for (const auto& message : desk.reader.read("OUT")) {
+      ++of_subject[message.subject];
+      ++of_id[message.headers.at("Outbox-Event-Id")];
+    }
+    CHECK(of_subject ==
+          std::map<std::string, int>{{"outbox.audit.track", 3}, {"outbox.orders.track", 3}});
+    CHECK(of_id.size() == 3);
+  }
 }
 
 TEST_CASE("nobody listens: unavailable") {

@@ -38,9 +38,11 @@ inline outbox::DispatcherOptions to_events() {
 }
 
 /// Sends what is due; the time stands still, so that it ends where it would have to wait.
-inline outbox::DeliverReport deliver(AppDatabase& app, const outbox::NatsOptions& options) {
+inline outbox::DeliverReport deliver(AppDatabase& app, const outbox::NatsOptions& options,
+                                     const std::string& destination = "events") {
   const outbox::testing::ManualClock clock;
   outbox::DispatcherOptions dispatching = to_events();
+  dispatching.destination = destination;
   dispatching.clock = clock.function();
   return outbox::deliver_once(app.path(), outbox::nats_jetstream(options), dispatching,
                               long_enough);
