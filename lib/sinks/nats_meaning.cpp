@@ -12,6 +12,7 @@ struct Known {
   int code;
   Verdict verdict;
   bool is_about_size = false;
+  std::string_view text = {};  // where the number alone comes, as for a stream that is not made
 };
 
 // nats-server's server/errors.json has the numbers.
@@ -28,6 +29,7 @@ constexpr Known jetstream_errors[] = {
     {10054, Verdict::refused, true},  // larger than the stream's max_msg_size
     {10059, Verdict::misconfigured},  // no such stream
     {10060, Verdict::misconfigured},  // not the expected stream
+    {10065, Verdict::misconfigured, false, "its subjects overlap another stream's"},
     {10076, Verdict::misconfigured},  // JetStream not enabled
     {10077, Verdict::unavailable},    // the stream is full, and refuses what is new
     {10109, Verdict::misconfigured},  // the stream is sealed
@@ -36,15 +38,17 @@ constexpr Known jetstream_errors[] = {
 };
 
 NatsMeaning meaning_of_jetstream(int code, std::string_view text) {
+  const auto known = std::find_if(std::begin(jetstream_errors), std::end(jetstream_errors),
+                                  [code](const Known& error) { return error.code == code; });
+  const bool is_known = known != std::end(jetstream_errors);
+  if (is_known && !known->text.empty()) text = known->text;
   std::string reason = "NATS " + std::to_string(code);
   if (!text.empty()) {
     reason += ": ";
     reason += text;
   }
-  const auto known = std::find_if(std::begin(jetstream_errors), std::end(jetstream_errors),
-                                  [code](const Known& error) { return error.code == code; });
   // One that nobody has thought of: it failed, and more is not known.
-  if (known == std::end(jetstream_errors)) return {.reason = std::move(reason)};
+  if (!is_known) return {.reason = std::move(reason)};
   return {.verdict = known->verdict,
           .reason = std::move(reason),
           .is_about_size = known->is_about_size};

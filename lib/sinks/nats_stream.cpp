@@ -25,7 +25,9 @@ std::int64_t nanoseconds(std::chrono::seconds time) {
   if (status == NATS_NO_MEMORY) throw std::bad_alloc{};
   // Of the client's word and JetStream's number the number says more.
   NatsMeaning meaning = meaning_of_message(status, code, natsStatus_GetText(status));
-  if (meaning.verdict == Verdict::delivered || meaning.verdict == Verdict::refused) {
+  // What JetStream refuses to make for a reason of its own does not pass with time.
+  const bool is_said = code != 0 && meaning.verdict == Verdict::failed;
+  if (is_said || meaning.verdict == Verdict::delivered || meaning.verdict == Verdict::refused) {
     meaning.verdict = Verdict::misconfigured;
   }
   meaning.has_arrived = false;

@@ -52,6 +52,7 @@ TEST_CASE("each answer of JetStream and of its client has its verdict") {
                       {1, 10039, Verdict::misconfigured},
                       {1, 10076, Verdict::misconfigured},
                       {1, 10059, Verdict::misconfigured},
+                      {1, 10065, Verdict::misconfigured},
                       {1, 19'999, Verdict::failed},
                       {99, 0, Verdict::failed}};
   for (const Row& row : rows) {

@@ -291,6 +291,29 @@ TEST_CASE("a stream is made only when asked for, and one that is there stays as 
   CHECK(deliver(app, options).delivered == 2);  // still 5
 }
 
+TEST_CASE("a stream that JetStream does not make for what is asked of it: misconfigured") {
+  NatsProcess server;
+  AppDatabase app;
+  enqueue_numbers(app, 3);
+  NatsOptions options = nats_options(server);
+  options.stream = "FIRST";
+  options.create_stream = NatsStream{};
+  CHECK(deliver(app, options).delivered == 3);
+
+  options.stream = "SECOND";  // takes the same subjects
+  enqueue_numbers(app, 3);
+  CHECK(deliver(app, options).delivered == 0);
+  CHECK(last_word(app) ==
+        "misconfigured: NATS 10065: its subjects overlap another stream's (making the stream "
+        "SECOND)");
+  CHECK(pending_without_blame(app) == 3);
+
+  options.create_stream->subjects = {"mail.>"};
+  options.create_stream->replicas = 5;  // of one server: not in the table of errors
+  deliver(app, options);
+  CHECK(last_word(app).find("misconfigured: NATS 10074: ") == 0);
+}
+
 TEST_CASE("a client's threads leave the host's signals alone") {
   struct sigaction before {};
   sigaction(SIGPIPE, nullptr, &before);
