@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "core/event/event_check.hpp"
+#include "core/http/secret_parts.hpp"
 #include "sinks/credentials.hpp"
 #include "sinks/http_checks.hpp"
 
@@ -56,7 +57,9 @@ class TrackCalls {
     HttpRequest request{
         .url = *url,
         .body = std::move(batch.body),
-        .header_lines = {"Content-Type: application/json", "Accept: application/json"}};
+        .header_lines = {"Content-Type: application/json", "Accept: application/json"},
+        .secrets = core::secrets_in_url(
+            std::string_view{*url}.substr(std::min(url->find('?'), url->size())))};
     if (auto header = header_of(credentials_)) {
       request.header_lines.push_back(std::move(header->line));
       request.secrets.push_back(std::move(header->secret));

@@ -10,6 +10,7 @@
 #include "core/event/cloudevents.hpp"
 #include "core/event/headers.hpp"
 #include "core/event/text.hpp"
+#include "core/http/secret_parts.hpp"
 #include "core/http/signature.hpp"
 #include "sinks/address.hpp"
 #include "sinks/credentials.hpp"
@@ -105,13 +106,24 @@ HttpTarget target_of(const Webhook& options) {
   return target;
 }
 
+// Where the path or the query of `url` begins; its size: it has none.
+std::size_t end_of_host(const std::string& url) {
+  const std::size_t host = url.find("://");
+  return std::min(url.find_first_of("/?", host == std::string::npos ? 0 : host + 3), url.size());
+}
+
 // The requests of one webhook.
 class WebhookCalls {
  public:
-  explicit WebhookCalls(Webhook options) : options_{std::move(options)} {}
+  explicit WebhookCalls(Webhook options)
+      : options_{std::move(options)},
+        url_secrets_{core::secrets_in_url(
+            std::string_view{options_.url}.substr(end_of_host(options_.url)))} {}
 
   HttpRequest operator()(Batch batch) const {
-    HttpRequest request{.url = options_.url, .header_lines = {content_type_of(options_.format)}};
+    HttpRequest request{.url = options_.url,
+                        .header_lines = {content_type_of(options_.format)},
+                        .secrets = url_secrets_};
     add_options(request);
     if (takes_one_event(options_.format) && !batch.events.empty()) {
       add_event(request, batch.events.front());
@@ -129,13 +141,15 @@ class WebhookCalls {
       request.header_lines.push_back(line_of(name, value));
     }
     for (const SecretHeader& header : options_.secret_headers) {
-      std::string secret = secret_of(header.value);
+      const std::string secret = secret_of(header.value);
       if (!is_value(secret)) {
         throw CredentialProblem{"the secret of the header " + header.name +
                                 " is empty, too long, or holds what a header may not"};
       }
       request.header_lines.push_back(line_of(header.name, secret));
-      request.secrets.push_back(std::move(secret));
+      for (std::string& part : core::secrets_in_header(secret)) {
+        request.secrets.push_back(std::move(part));
+      }
     }
     if (auto header = header_of(options_.credentials)) {
       request.header_lines.push_back(std::move(header->line));
@@ -207,6 +221,7 @@ class WebhookCalls {
       if (!signatures.empty()) signatures += ' ';
       signatures += core::webhook_signature(*key, id, now, request.body);
       request.secrets.emplace_back(written);
+      request.secrets.emplace_back(written.substr(written.find('_') + 1));  // without "whsec_"
       rest.remove_prefix(written.size());
     }
     if (signatures.empty()) throw CredentialProblem{"the signing key is empty"};
@@ -215,6 +230,7 @@ class WebhookCalls {
   }
 
   Webhook options_;
+  std::vector<std::string> url_secrets_;  // many services put one into the path
 };
 
 std::vector<SecretSource> secrets_of(const Webhook& options) {
@@ -223,11 +239,8 @@ std::vector<SecretSource> secrets_of(const Webhook& options) {
   return secrets;
 }
 
-// Many services put a secret into the path.
 std::string name_of(const Webhook& options) {
-  const std::size_t host = options.url.find("://");
-  const std::size_t end = options.url.find_first_of("/?", host == std::string::npos ? 0 : host + 3);
-  return end == std::string::npos ? options.url : with_fingerprint(options.url, end + 1);
+  return with_fingerprint(options.url, end_of_host(options.url) + 1);
 }
 
 }  // namespace
