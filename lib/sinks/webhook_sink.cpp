@@ -22,7 +22,7 @@ namespace sinks {
 
 namespace {
 
-// What says how a request is to be read, or who sent it: an event's own headers must not.
+// What the sink writes itself, or what says how a request is to be read, or who sent it.
 bool is_ours(std::string_view name) {
   constexpr std::array<std::string_view, 17> ours = {"accept",
                                                      "accept-encoding",
@@ -46,18 +46,33 @@ bool is_ours(std::string_view name) {
          given.rfind("webhook-", 0) == 0;
 }
 
+// As CGI and its heirs read a name: they do not tell '_' from '-'.
+std::string as_cgi_reads(std::string_view name) {
+  std::string read = core::lower(name);
+  std::replace(read.begin(), read.end(), '_', '-');
+  return read;
+}
+
+// What is not an event's to say, although the options may.
+bool is_of_request(const std::string& name) {
+  return is_ours(name) || name == "keep-alive" || name == "user-agent" ||
+         name.rfind("content-", 0) == 0 || name.rfind("proxy-", 0) == 0;
+}
+
 // RFC 9110, 5.6.2, without what no header is named with.
 bool is_name(std::string_view name) {
   return !name.empty() && std::all_of(name.begin(), name.end(), core::is_name_character);
 }
 
 bool is_value(std::string_view value) {
-  return !value.empty() && value.size() <= 8 * 1024 &&
+  return value.find_first_not_of(' ') != std::string_view::npos && value.size() <= 8 * 1024 &&
          std::all_of(value.begin(), value.end(), [](char c) { return c >= 0x20 && c < 0x7F; });
 }
 
+// libcurl takes "Name:" for an order to leave the header out, and writes it for "Name;".
 std::string line_of(std::string_view name, std::string_view value) {
   std::string line{name};
+  if (value.empty()) return line += ';';
   line += ": ";
   line += value;
   return line;
@@ -159,7 +174,8 @@ class WebhookCalls {
 
   void add_event(HttpRequest& request, const BatchEvent& event) const {
     for (const auto& [name, value] : headers_of(event)) {
-      if (is_ours(name) || is_configured(name)) continue;
+      const std::string read = as_cgi_reads(name);
+      if (is_of_request(read) || is_configured(read)) continue;
       request.header_lines.push_back(line_of(name, core::header_value(value)));
     }
     if (options_.format != WebhookFormat::cloudevents_binary) return;
@@ -170,11 +186,11 @@ class WebhookCalls {
     }
   }
 
-  bool is_configured(std::string_view name) const {
+  bool is_configured(const std::string& read) const {
     return std::any_of(options_.headers.begin(), options_.headers.end(),
-                       [&](const auto& header) { return core::are_alike(header.first, name); }) ||
+                       [&](const auto& header) { return as_cgi_reads(header.first) == read; }) ||
            std::any_of(options_.secret_headers.begin(), options_.secret_headers.end(),
-                       [&](const auto& header) { return core::are_alike(header.name, name); });
+                       [&](const auto& header) { return as_cgi_reads(header.name) == read; });
   }
 
   std::string body_of(Batch batch) const {

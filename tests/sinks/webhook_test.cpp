@@ -11,6 +11,7 @@
 #include "core/http/signature.hpp"
 #include "examples/webhook.hpp"
 #include "support/database.hpp"
+#include "support/scripted_server.hpp"
 #include "support/webhook_receiver.hpp"
 
 using namespace outbox;
@@ -85,6 +86,41 @@ TEST_CASE("an event is sent as it was stored, with its id and its own headers") 
   CHECK(request.header("traceparent") == "00-ab");
   CHECK(request.header("Authorization").empty());  // not an event's to say
   CHECK(request.header("webhook-signature").empty());
+}
+
+TEST_CASE("a header of an event that is empty is sent") {
+  std::string request;  // as it is on the wire, since httplib leaves out empty headers
+  const support::ScriptedServer server{[&](support::Peer& peer, int) {
+    request = peer.read_request();
+    peer.write("HTTP/1.1 204 No Content\r\n\r\n");
+  }};
+  Batch batch = one_event();
+  batch.events[0].headers = R"({"X-Empty":""})";
+  CHECK(send(webhook({.url = server.url()}), batch).verdict == Verdict::delivered);
+  CHECK(request.find("\r\nX-Empty:\r\n") != std::string::npos);
+}
+
+TEST_CASE("a header of an event neither speaks for the request nor takes away one of ours") {
+  for (const std::string said : {"evil", ""}) {
+    CAPTURE(said);
+    Batch batch = one_event();
+    json headers;
+    for (const char* name :
+         {"User-Agent", "content-range", "Content-Language", "Keep-Alive", "Proxy-Connection",
+          "webhook_id", "CE_ID", "content_type", "User_Agent", "X_Tenant"}) {
+      headers[name] = said;
+    }
+    batch.events[0].headers = headers.dump();
+    const auto request = sent_as({.headers = {{"X-Tenant", "seven"}}}, batch);
+
+    CHECK(request.header("User-Agent").rfind("outbox/", 0) == 0);
+    CHECK(request.header("webhook-id") == "id-1");
+    CHECK(request.header("X-Tenant") == "seven");
+    for (const auto& [name, value] : request.headers) {
+      CAPTURE(name);
+      CHECK(value != "evil");
+    }
+  }
 }
 
 TEST_CASE("an event id that SQL has filled with line breaks writes no header") {
@@ -250,6 +286,7 @@ TEST_CASE("options that cannot be are refused by name") {
   throws({.headers = {{"webhook-id", "7"}}});
   throws({.headers = {{"a b", "7"}}});
   throws({.headers = {{"X-A", "a\r\nX-B: b"}}});
+  throws({.headers = {{"X-A", " "}}});
   throws({.secret_headers = {{"X-A", {}}}});
   throws({.credentials = bearer("t"), .secret_headers = {{"Authorization", constant("Basic x")}}});
   throws({.timeout = 0ms});
