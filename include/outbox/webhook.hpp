@@ -63,8 +63,8 @@ struct Webhook {
 /// or is the sink's own; and for a source that is empty or no header value.
 OUTBOX_API Endpoint webhook(Webhook options);
 
-/// Connects as a dispatcher would, TLS included, and sends nothing. Returns what is wrong; empty:
-/// nothing is. Throws: as `webhook`. Threads: any.
+/// Reads the secrets and the signing key, connects as a dispatcher would, TLS included, and sends
+/// nothing. Returns what is wrong; empty: nothing is. Throws: as `webhook`. Threads: any.
 OUTBOX_API std::string connection_problem(const Webhook& options);
 
 }  // namespace v1

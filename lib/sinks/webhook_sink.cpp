@@ -282,7 +282,13 @@ Endpoint webhook(Webhook options) {
 }
 
 std::string connection_problem(const Webhook& options) {
-  return sinks::connection_problem(sinks::target_of(options));
+  const sinks::HttpTarget target = sinks::target_of(options);
+  try {
+    sinks::WebhookCalls{options}({.body = "[]", .events = {{}}});  // made, and not sent
+  } catch (const sinks::CredentialProblem& problem) {
+    return problem.what();
+  }
+  return sinks::connection_problem(target);
 }
 
 }  // namespace v1

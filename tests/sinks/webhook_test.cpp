@@ -249,6 +249,27 @@ TEST_CASE("without a usable secret no request is made, and the text has none of 
   CHECK(receiver.requests().empty());
 }
 
+TEST_CASE("a look at a webhook reads its secrets, as the first request would, and sends nothing") {
+  const WebhookReceiver receiver;
+  const support::TemporaryFolder folder;
+  const SecretSource missing = from_file(folder.file("none"));
+  const char* const problem = "the secret file cannot be opened: No such file or directory";
+  CHECK(connection_problem(Webhook{.url = receiver.url(), .credentials = bearer(missing)}) ==
+        problem);
+  CHECK(connection_problem(Webhook{.url = receiver.url(), .signing_key = missing}) == problem);
+  CHECK(connection_problem(
+            Webhook{.url = receiver.url(), .secret_headers = {{"X-Secret", missing}}}) == problem);
+  CHECK(connection_problem(Webhook{.url = receiver.url(), .signing_key = constant("s3cret")}) ==
+        "the signing key is not \"whsec_\" and 24 to 64 bytes in base64");
+  for (const WebhookFormat format :
+       {WebhookFormat::json, WebhookFormat::json_array, WebhookFormat::cloudevents_binary,
+        WebhookFormat::cloudevents_structured, WebhookFormat::cloudevents_batch}) {
+    CHECK(connection_problem(Webhook{
+              .url = receiver.url(), .format = format, .signing_key = constant(key)}) == "");
+  }
+  CHECK(receiver.requests().empty());
+}
+
 TEST_CASE("a 2xx is a yes whatever the body says, but for an HTML document") {
   struct Row {
     WebhookReceiver::Answer answer;
