@@ -56,8 +56,8 @@ struct KafkaOptions {
 /// repetition after a crash is a message of its own: consumers recognise it by the header.
 ///
 /// Throws: `std::invalid_argument` when an address is none, holds a user, or is plain where that is
-/// not allowed; when the topic is no name of one; when a setting is unknown, not allowed, or has a
-/// bad value; or when a time is out of its range.
+/// not allowed; when the topic is no name of one; when a setting is unknown, not allowed, has a bad
+/// value, or does not go with idempotence; or when a time is out of its range.
 ///
 /// Threads: the client library makes some of its own, which touch nothing of the app; signals are
 /// blocked there. After a fork make a new one: the child has none of these threads.

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstdlib>
+#include <limits>
 #include <set>
 #include <string_view>
 
@@ -14,6 +16,9 @@ namespace outbox::sinks {
 namespace {
 
 using std::chrono::milliseconds;
+
+// By default up to 10 s pass until brokers that are up again are tried.
+constexpr auto reconnect_max_ms = "1000";
 
 std::string protocol_of(const KafkaOptions& options) {
   const auto given = options.settings.find("security.protocol");
@@ -82,7 +87,61 @@ void require_settings(const KafkaOptions& options) {
   }
 }
 
+// What rd_kafka_new (librdkafka 2.0) asks of an idempotent producer's settings.
+struct Range {
+  std::string_view name;
+  double min = 0;
+  double max = std::numeric_limits<double>::infinity();
+};
+constexpr Range ranges_with_idempotence[] = {
+    {.name = "max.in.flight", .max = 5},
+    {.name = "max.in.flight.requests.per.connection", .max = 5},
+    {.name = "message.send.max.retries", .min = 1},
+    {.name = "queue.buffering.backpressure.threshold", .max = 1},
+    {.name = "retries", .min = 1}};
+
+double number_of(const std::string& value) {
+  return std::strtod(value.c_str(), nullptr);
+}
+
+// Why the value does not go with what the sink sets by itself; empty: it does.
+std::string clash_of(const std::string& name, const std::string& value,
+                     const KafkaOptions& options) {
+  const double number = number_of(value);
+  for (const Range& range : ranges_with_idempotence) {
+    if (name == range.name && (number < range.min || number > range.max)) {
+      return "the producer is idempotent, and does not take this value";
+    }
+  }
+  if (name == "queuing.strategy" && core::lower(value) != "fifo") {
+    return "the producer is idempotent, and takes only fifo";
+  }
+  if ((name == "linger.ms" || name == "queue.buffering.max.ms") &&
+      number >= static_cast<double>(options.delivery_timeout.count())) {
+    return "must be less than delivery_timeout";
+  }
+  if (name == "reconnect.backoff.ms") {
+    const auto max = options.settings.find("reconnect.backoff.max.ms");
+    if (number > number_of(max == options.settings.end() ? reconnect_max_ms : max->second)) {
+      return "must not be above reconnect.backoff.max.ms, which the sink sets to 1000";
+    }
+  }
+  return {};
+}
+
 }  // namespace
+
+void require_agreement(const KafkaOptions& options) {
+  for (const auto& [name, value] : options.settings) {
+    const std::string clash = clash_of(name, value, options);
+    if (clash.empty()) continue;
+    std::string what = "settings: ";
+    what += name;
+    what += ": ";
+    what += clash;
+    refuse(what);
+  }
+}
 
 void require_fit(const KafkaOptions& options) {
   require_settings(options);
@@ -105,8 +164,7 @@ std::vector<std::pair<std::string, std::string>> settings_of(const KafkaOptions&
       // batches that are waited for 6 to 20 times slower on loopback.
       {"linger.ms", "0"},
       {"socket.nagle.disable", "true"},
-      // By default up to 10 s pass until brokers that are up again are tried.
-      {"reconnect.backoff.max.ms", "1000"},
+      {"reconnect.backoff.max.ms", reconnect_max_ms},
       {"topic.metadata.propagation.max.ms", "5000"},
       {"allow.auto.create.topics", "false"},
       {"partitioner", "murmur2_random"},  // that of Java's producers: keys are where they expect

@@ -66,6 +66,7 @@ std::uint64_t number_of(const rd_kafka_message_t& report) {
 
 void require_known(const KafkaOptions& options) {
   client_settings(options);
+  require_agreement(options);
 }
 
 void KafkaProducer::Close::operator()(rd_kafka_t* client) const {

@@ -10,6 +10,7 @@
 #include "outbox/sink.hpp"
 #include "sinks/kafka/cluster.hpp"
 #include "sinks/kafka_message.hpp"
+#include "sinks/kafka_producer.hpp"
 #include "support/files.hpp"
 
 using outbox::KafkaOptions;
@@ -71,6 +72,33 @@ TEST_CASE("the Kafka sink keeps the settings on which its promise rests") {
   CHECK(says({.settings = {{"no.such.setting", "1"}}}, "no.such.setting"));
   CHECK(says({.settings = {{"compression.type", "s3cret"}}}, "compression.type"));
   CHECK_FALSE(says({.settings = {{"compression.type", "s3cret"}}}, "s3cret"));
+}
+
+TEST_CASE("settings that do not go with the sink's own are refused by name, as the client would") {
+  struct Row {
+    const char* name;
+    const char* bad;
+    const char* good;
+  };
+  const Row rows[] = {{"retries", "0", "1"},
+                      {"message.send.max.retries", "0", "1"},
+                      {"max.in.flight", "6", "5"},
+                      {"max.in.flight.requests.per.connection", "1000", "1"},
+                      {"queuing.strategy", "lifo", "FIFO"},
+                      {"queue.buffering.backpressure.threshold", "2", "1"},
+                      {"linger.ms", "25000", "100"},
+                      {"queue.buffering.max.ms", "30000", "0"},
+                      {"reconnect.backoff.ms", "1001", "1000"}};
+  const outbox::sinks::WakeSignal signal;
+  for (const Row& row : rows) {
+    CAPTURE(row.name);
+    const KafkaOptions bad{.brokers = "127.0.0.1:1", .settings = {{row.name, row.bad}}};
+    CHECK(says(bad, (std::string{"settings: "} + row.name + ": ").c_str()));
+    CHECK_THROWS_AS(outbox::sinks::KafkaProducer(bad, signal), outbox::sinks::KafkaTrouble);
+    const KafkaOptions good{.brokers = "127.0.0.1:1", .settings = {{row.name, row.good}}};
+    CHECK(problem_with(good).empty());
+    CHECK_NOTHROW(outbox::sinks::KafkaProducer(good, signal));
+  }
 }
 
 TEST_CASE("the Kafka sink says which option is wrong") {
