@@ -47,7 +47,8 @@ struct DispatcherOptions {
   /// a minute. At least 1 ms. Defaults to none: never.
   std::optional<std::chrono::milliseconds> give_up_after = {};
   /// An event dies after this many failures (5xx, no answer) when it is sent alone, if others are
-  /// accepted meanwhile. Defaults to 10; at least 1.
+  /// accepted meanwhile; after more, where what the endpoint accepts in the end has failed alone
+  /// before, too (docs/guarantees.md). Defaults to 10; at least 1.
   std::int64_t solo_failures_max = 10;
   /// An event that is refused alone again and again, while all that could be accepted waits behind
   /// it in its ordering key, dies after 5 refusals over 3 minutes, although nothing proves that it

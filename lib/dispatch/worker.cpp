@@ -126,7 +126,7 @@ void Worker::close() {
 // again.
 void Worker::step_down() noexcept {
   if (!lock_ || !lock_->is_held()) return;
-  has_aborted_ = has_aborted_ || (is_stopping_.load() && is_unfinished());
+  if (is_stopping_.load() && is_unfinished()) has_aborted_ = true;
   round_.forget();
   lock_->release();
   is_serving_ = false;
@@ -223,8 +223,7 @@ void Worker::finish() {
     });
     if (wait > milliseconds{0}) std::this_thread::sleep_for(std::min(wait, time_left()));
   }
-  has_aborted_ =
-      has_aborted_ || is_unfinished();  // what was sent and is not recorded is sent again
+  if (is_unfinished()) has_aborted_ = true;  // what was sent and is not recorded is sent again
   round_.abort();
   close();
   lock_.reset();

@@ -289,13 +289,3 @@ TEST_CASE("retention that the host's foreign key stops does not hide what was de
 
   CHECK(deliver_once(app.db(), endpoint.endpoint()).delivered == 1);
 }
-
-TEST_CASE("an endpoint without a sink, or that was moved from, is an error and no crash") {
-  CHECK_THROWS_WITH_AS(Endpoint{nullptr}, "outbox: endpoint: has no sink", std::invalid_argument);
-  support::AppDatabase app;
-  TrackServer server;
-  Endpoint endpoint = endpoint_of(server);
-  const Endpoint other = std::move(endpoint);
-  CHECK_THROWS_AS(deliver_once(app.path(), endpoint), std::logic_error);
-  CHECK_THROWS_AS(Dispatcher(app.path(), std::move(endpoint)), std::logic_error);
-}

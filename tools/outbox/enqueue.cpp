@@ -179,7 +179,6 @@ std::optional<std::int64_t> event_with_key(SQLite::Database& db,
 }
 
 Result try_out(SQLite::Database& db, Queueing& queueing, const outbox::EnqueueOptions& options) {
-  outbox::Writer{db};  // says whether the schema is there
   try_all(queueing);
   const auto duplicate_of = event_with_key(db, options);
   return duplicate_of ? Result{.duplicates = 1, .first_id = *duplicate_of} : queueing.result();
@@ -227,7 +226,7 @@ ExitCode enqueue(const EnqueueFlags& flags, const Globals& globals) {
                                            : Access::write;
   SQLite::Database db = open_database(globals, access);
   if (may_create) outbox::migrate(db);
-  // Refuses a newer schema, as every other command does: to store needs but the table of the log.
+  // Refuses a newer schema, as every other command does; to store an event needs only the log.
   outbox::list_destinations(db);
   if (globals.is_dry_run) {
     report(globals, try_out(db, queueing, options));

@@ -84,9 +84,6 @@ std::string how_large(std::uint64_t bytes) {
   return printed("%.1f GiB", value / (1024.0 * 1024 * 1024));
 }
 
-namespace {
-
-// How long the well-formed UTF-8 character at the start of `text` is; 0: there is none.
 std::size_t character_bytes(std::string_view text) {
   const auto byte = [text](std::size_t i) {
     return i < text.size() ? static_cast<unsigned char>(text[i]) : 0U;
@@ -103,6 +100,8 @@ std::size_t character_bytes(std::string_view text) {
   }
   return bytes;
 }
+
+namespace {
 
 // The code point at the start of `text` if a terminal might obey it (CWE-150), and its bytes; also
 // a byte that is no UTF-8, which a terminal of 8 bits takes as it is.

@@ -42,6 +42,9 @@ Time time_of(const std::string& text);
 /// JSON.
 std::string json_escaped(std::string_view json);
 
+/// How long the well-formed UTF-8 character at the start of `text` is; 0: there is none.
+std::size_t character_bytes(std::string_view text);
+
 /// `text` with every control and bidi character, and every byte that is no UTF-8, escaped, so that
 /// no terminal obeys it.
 std::string escaped(std::string_view text);

@@ -1,9 +1,11 @@
 #include "mask.hpp"
-#include "json.hpp"
 
 #include <algorithm>
 #include <array>
 #include <cctype>
+
+#include "format.hpp"
+#include "json.hpp"
 
 namespace cli {
 
@@ -20,9 +22,7 @@ bool is_address_character(char c) {
 }
 
 std::size_t first_letter_bytes(std::string_view text) {
-  std::size_t length = 1;
-  while (length < text.size() && (text[length] & 0xC0) == 0x80) ++length;
-  return length;
+  return std::max<std::size_t>(character_bytes(text), 1);
 }
 
 // Nothing but an address: what stands around one may be a name or a telephone.
