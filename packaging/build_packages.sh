@@ -3,9 +3,10 @@
 #
 #     packaging/build_packages.sh [FOLDER]     where the .deb files go; build/packages by default
 set -euo pipefail
-cd "$(dirname "$0")/.."
+root=$(cd "$(dirname "$0")/.." && pwd)
+folder=$(realpath -m "${1:-$root/build/packages}")
+cd "$root"
 
-folder=$(realpath -m "${1:-build/packages}")
 source=$(mktemp -d)
 trap 'rm -rf "$source"' EXIT
 

@@ -29,7 +29,7 @@ page, folder = pathlib.Path(sys.argv[1]).read_text(), pathlib.Path(sys.argv[2])
 for name, text in re.findall(r"<!-- file: (\S+) -->\n```\w+\n(.*?)```", page, re.S):
     (folder / name).write_text(text)
 install, *rest = re.findall(r"```sh\n(.*?)```", page, re.S)
-(folder / "install.sh").write_text("set -eux\napt-get update -qq\n" + install)
+(folder / "install.sh").write_text("set -eux\n" + install)
 (folder / "follow.sh").write_text("set -euxo pipefail\nset -m\n" + "\n".join(rest))
 PYTHON
 in_root=(chroot "$root" /usr/bin/env DEBIAN_FRONTEND=noninteractive LC_ALL=C.UTF-8 /bin/bash -c)

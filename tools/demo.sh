@@ -131,5 +131,5 @@ This demo's database is removed now. With a database of your own, APP.DB:
   outbox enqueue --db APP.DB event.json       queue events by hand
   outbox status  --db APP.DB                  the queue on one screen
   outbox explain --db APP.DB 1                why an event is not delivered yet, or when it was
-For event.json and more see docs/getting-started.md. The CLI is build/release/tools/outbox/outbox; the server to copy from is tools/demo/main.cpp.
+docs/events.md says what stands in event.json; docs/getting-started.md goes on from here. The CLI is build/release/tools/outbox/outbox; the server to copy from is tools/demo/main.cpp.
 TEXT
