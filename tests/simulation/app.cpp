@@ -66,10 +66,11 @@ void World::enqueue() {
                                    .event_bytes_max = 1'000'000};
     if (chance(8)) {
       options.not_before = clock_.now() + milliseconds{pick(100'000)};
-      event.due_at_ms = std::max<std::int64_t>(
+      event.not_before_ms = std::max<std::int64_t>(
           outbox::core::unix_ms(std::chrono::floor<milliseconds>(
               options.not_before.value_or(std::chrono::system_clock::time_point{}))),
           0);
+      event.due_at_ms = event.not_before_ms;
     }
     event.id = outbox::enqueue(app_.db(), outbox::Payload{event.payload}, options).id;
     use_our_time(event);

@@ -37,7 +37,8 @@ struct Event {
   std::string payload = {};
   std::string ordering_key = {};
   std::string dedupe_key = {};
-  std::int64_t due_at_ms = 0;  // 0 also once that does not count any more
+  std::int64_t not_before_ms = 0;  // as the app asked; 0: at once
+  std::int64_t due_at_ms = 0;      // 0 also once that does not count any more
   std::int64_t enqueued_at_ms = 0;
   std::int64_t asked_at_ms = 0;  // when a person asked for it again; 0: never
   bool is_rubbish = false;       // can never be sent

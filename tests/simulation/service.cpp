@@ -141,6 +141,16 @@ bool Service::may_concern(std::int64_t id) const {
   return endpoint_.has_under_way(id) || round_->has_arrived() || round_->has_unrecorded();
 }
 
+bool Service::may_wait(const Event& event) const {
+  const std::int64_t now_ms = outbox::core::unix_ms(clock_.now());
+  if (event.is_guilty() || event.is_unqueued || event.due_at_ms > now_ms) return true;
+  // A probe that failed has kept its time, and a clock that is set back brings that time back.
+  return event.not_before_ms > now_ms &&
+         app_.number("select count(*) from outbox_queue where state = 0 and event = " +
+                     std::to_string(event.id) +
+                     " and due_at_ms = " + std::to_string(event.not_before_ms)) > 0;
+}
+
 std::vector<std::int64_t> Service::earlier_of_key(std::int64_t id) {
   const Event& event = model_.events.at(id);
   SQLite::Statement rows{app_.db(),

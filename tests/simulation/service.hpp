@@ -35,6 +35,8 @@ class Service {
 
   /// Something of `id` is under way, or known and not recorded.
   bool may_concern(std::int64_t id) const;
+  /// For a reason that says nothing against the dispatcher: the event itself, or its time.
+  bool may_wait(const Event& event) const;
 
   /// Nothing is under way, and each answer is judged.
   bool is_quiet() const { return endpoint_.under_way() == 0 && !round_->has_arrived(); }

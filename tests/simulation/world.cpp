@@ -235,10 +235,6 @@ void World::die_out() {
 // Every event that the endpoint accepts arrives soon after it may go: it is due, and nothing that
 // waits for a good reason stands before it in its key.
 void World::require_delivery() {
-  const std::int64_t now_ms = outbox::core::unix_ms(clock_.now());
-  const auto may_wait = [&](const Event& event) {
-    return event.is_guilty() || event.is_unqueued || event.due_at_ms > now_ms;
-  };
   std::set<std::pair<std::size_t, std::string>> held;
   for (const auto& [id, event] : model_.events) {
     const std::pair key{event.destination, event.ordering_key};
@@ -253,7 +249,7 @@ void World::require_delivery() {
     const bool is_held = held.contains(key);
     if (!event.ordering_key.empty()) held.insert(key);
     const bool was_taken = event.accepted > 0;  // the answer was lost, and it will be sent again
-    if (is_held || was_taken || may_wait(event)) {
+    if (is_held || was_taken || service_of(event).may_wait(event)) {
       late_since_.erase(id);
       continue;
     }
