@@ -91,6 +91,7 @@ TEST_CASE("an event is about a subject wherever the payload names it") {
       {R"({"user_id":"u-1"})", Subject::user("u-1"), true},
       {R"({"properties":{"invitee_user_id":"u-1"}})", Subject::user("u-1"), true},
       {R"({"user_id":17})", Subject::user("17"), true},
+      {R"({"a":true,"b":false,"c":null,"d":-1.5,"plan":"u-1"})", Subject::user("u-1"), false},
       {R"({"user_id":"u-11"})", Subject::user("u-1"), false},
       {R"({"plan":"u-1","superuser_id":"u-1"})", Subject::user("u-1"), false},
       {R"({"context":{"group_id":"g"}})", Subject::group("g"), true},

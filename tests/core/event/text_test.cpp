@@ -36,6 +36,19 @@ TEST_CASE("a stored error holds no control, bidi or invalid byte") {
   CHECK(sanitised("grüß €", 256) == "grüß €");
 }
 
+TEST_CASE("the marks that hide or reorder text end where they end") {
+  for (const char* mark :
+       {"\u061C", "\u200B", "\u200E", "\u200F", "\u2028", "\u202E", "\u2060", "\u2069", "\uFEFF"}) {
+    CAPTURE(mark);
+    CHECK(sanitised(mark, 256) == "?");
+  }
+  for (const char* letter :
+       {"\u061B", "\u200A", "\u2010", "\u2027", "\u202F", "\u205F", "\u206A"}) {
+    CAPTURE(letter);
+    CHECK(sanitised(letter, 256) == letter);
+  }
+}
+
 TEST_CASE("a stored error masks what looks like an e-mail address") {
   CHECK(sanitised("user amy@achme.com is unknown", 256) == "user a**@achme.com is unknown");
   CHECK(sanitised("\"amy.frank+x@achme.com\",b@c", 256) == "\"a**@achme.com\",b**@c");

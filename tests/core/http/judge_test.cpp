@@ -91,6 +91,11 @@ TEST_CASE("what the endpoint says of a batch is kept, without people") {
   CHECK(outcome.reason.empty());
 }
 
+TEST_CASE("texts of an answer's other members are no warnings") {
+  const char* body = R"({"data":{"plan":"pro"},"list":["a"],"success":true})";
+  CHECK(judge(answer_of(200, body)).warnings.empty());
+}
+
 TEST_CASE("warnings nested beyond reason are passed over") {
   const std::size_t levels = 30'000;
   const std::string body =

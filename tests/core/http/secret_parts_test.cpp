@@ -17,6 +17,7 @@ TEST_CASE("what stands behind a header's scheme is a secret by itself") {
   CHECK(secrets_in_header("basic " + outbox::core::base64("svc:s3cret")) ==
         Texts{"basic c3ZjOnMzY3JldA==", "c3ZjOnMzY3JldA==", "=", "s3cret", "svc:s3cret"});
   CHECK(secrets_in_header("Basic c3ZjOnMzY3JldA").back() == "svc:s3cret");  // without padding
+  CHECK(secrets_in_header("Basic c3ZjOnMzY3JldGE").back() == "svc:s3creta");
   CHECK(secrets_in_header("Basic ???").size() == 2);
 }
 
