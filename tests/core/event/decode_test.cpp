@@ -11,11 +11,22 @@ TEST_CASE("what stands encoded is read as the character that it is") {
     std::string text, expected;
   };
   const Row rows[] = {
-      {"t0ken", "t0ken"},         {"t%30ken", "t0ken"},       {"t%C3%A4", "t\xc3\xa4"},
-      {R"(t\u0030ken)", "t0ken"}, {R"(t\U0030ken)", "t0ken"}, {R"(t\u00e4)", "t?"},
-      {R"(t\x30ken)", "t0ken"},   {R"(t\/\n\\)", "t/\n\\"},   {"t&#48;ken", "t0ken"},
-      {"t&#x30;ken", "t0ken"},    {"t&#X0030;ken", "t0ken"},  {"%30", "0"},
-      {R"(\u0030)", "0"},         {R"(\x30)", "0"},           {"&#48;", "0"},
+      {"t0ken", "t0ken"},
+      {"t%30ken", "t0ken"},
+      {"t%C3%A4", "t\xc3\xa4"},
+      {R"(t\u0030ken)", "t0ken"},
+      {R"(t\U0030ken)", "t0ken"},
+      {R"(t\u00e4)", "t?"},
+      {R"(t\x30ken)", "t0ken"},
+      {R"(t\/\n\\)", "t/\n\\"},
+      {"t&#48;ken", "t0ken"},
+      {"t&#x30;ken", "t0ken"},
+      {"t&#X0030;ken", "t0ken"},
+      {"%30", "0"},
+      {R"(\u0030)", "0"},
+      {R"(\x30)", "0"},
+      {"&#48;", "0"},
+      {R"(\u0000)", std::string(1, '\0')},
   };
   for (const Row& row : rows) {
     CAPTURE(row.text);

@@ -94,6 +94,8 @@ TEST_CASE("what the endpoint says of a batch is kept, without people") {
 TEST_CASE("texts of an answer's other members are no warnings") {
   const char* body = R"({"data":{"plan":"pro"},"list":["a"],"success":true})";
   CHECK(judge(answer_of(200, body)).warnings.empty());
+  body = R"({"success":true,"warnings":["late"],"data":{"plan":"pro"}})";
+  CHECK(judge(answer_of(200, body)).warnings == "late");
 }
 
 TEST_CASE("warnings nested beyond reason are passed over") {

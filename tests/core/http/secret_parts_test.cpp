@@ -11,6 +11,7 @@ using Texts = std::vector<std::string>;
 
 TEST_CASE("what stands behind a header's scheme is a secret by itself") {
   CHECK(secrets_in_header("s3cret") == Texts{"s3cret"});
+  CHECK(secrets_in_header(" s3cret ") == Texts{"s3cret"});
   CHECK(secrets_in_header("Bearer s3cret") == Texts{"Bearer s3cret", "s3cret"});
   CHECK(secrets_in_header("Token token=\"s3cret\"") ==
         Texts{"Token token=\"s3cret\"", "token=\"s3cret\"", "s3cret"});
