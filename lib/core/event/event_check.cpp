@@ -95,6 +95,11 @@ class Walker : public Json::json_sax_t {
   std::optional<Violation> violation_;
 };
 
+// What is wrong with an invitee's address.
+std::optional<std::string> invitee_problem(std::string_view text, Kind kind) {
+  return kind == Kind::string ? address_problem(text) : "must be a string";
+}
+
 class EventWalker final : public Walker {
  public:
   explicit EventWalker(std::string_view kind)
@@ -147,7 +152,7 @@ class EventWalker final : public Walker {
   bool at_inner_value(std::string_view member, std::string_view inner, Kind kind,
                       const std::string& text) override {
     if (member == "properties" && inner == "invitee_email") {
-      address_problem_ = kind == Kind::string ? address_problem(text) : "must be a string";
+      address_problem_ = invitee_problem(text, kind);
     }
     if (member == "context" && inner == "group_id") context_group_ = text;
     return true;
@@ -185,7 +190,7 @@ class EventWalker final : public Walker {
   std::optional<std::string> address_problem_;
 };
 
-class MemberWalker final : public Walker {
+class MemberWalker : public Walker {
  public:
   // One level is taken by the event around the member.
   MemberWalker(std::string_view field, std::span<const std::string_view> taken)
@@ -203,6 +208,23 @@ class MemberWalker final : public Walker {
   std::optional<Violation> at_end() override { return std::nullopt; }
 
   std::span<const std::string_view> taken_;
+};
+
+class InvitePropertiesWalker final : public MemberWalker {
+ public:
+  InvitePropertiesWalker() : MemberWalker{"properties", {}} {}
+
+ private:
+  bool at_value(std::string_view member, Kind kind, const std::string& text) override {
+    if (member == "invitee_email") problem_ = invitee_problem(text, kind);
+    return true;
+  }
+  std::optional<Violation> at_end() override {
+    if (!problem_) return std::nullopt;
+    return Violation{"properties.invitee_email", *problem_};
+  }
+
+  std::optional<std::string> problem_;
 };
 
 }  // namespace
@@ -227,6 +249,10 @@ std::optional<Violation> new_event_violation(std::string_view payload, std::stri
 std::optional<Violation> member_violation(std::string_view field, std::string_view object,
                                           std::span<const std::string_view> taken) {
   return MemberWalker{field, taken}.walk(object);
+}
+
+std::optional<Violation> invite_properties_violation(std::string_view properties) {
+  return InvitePropertiesWalker{}.walk(properties);
 }
 
 std::optional<std::string> address_problem(std::string_view address) {

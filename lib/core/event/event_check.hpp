@@ -41,6 +41,10 @@ std::optional<Violation> new_event_violation(std::string_view payload, std::stri
 std::optional<Violation> member_violation(std::string_view field, std::string_view object,
                                           std::span<const std::string_view> taken);
 
+/// The same for the `properties` of an `invite_sent`, where the app can still be told: the address
+/// is looked at too.
+std::optional<Violation> invite_properties_violation(std::string_view properties);
+
 /// Why `address` cannot be an e-mail address; none: it may be one. Lax on purpose: what the app has
 /// recorded must be deliverable, and the API's own sample is no valid address either.
 std::optional<std::string> address_problem(std::string_view address);

@@ -121,6 +121,13 @@ class Rules {
       refuse(violation->field, violation->reason);
     }
   }
+  // The properties of an invite that is not written as an `InviteSent`.
+  void invite_properties(std::string_view object) const {
+    if (object.empty()) return;
+    if (const auto violation = invite_properties_violation(object)) {
+      refuse(violation->field, violation->reason);
+    }
+  }
   [[noreturn]] void refuse(std::string_view field, const std::string& reason) const {
     throw invalid_event{element_, std::string{field}, reason};
   }

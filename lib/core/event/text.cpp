@@ -80,7 +80,8 @@ std::string with_masked_addresses(std::string_view text) {
 
 std::optional<std::size_t> first_invalid_utf8(std::string_view text) {
   for (std::size_t i = 0; i < text.size();) {
-    const std::size_t length = sequence_length(text, i);
+    const bool is_ascii = static_cast<unsigned char>(text[i]) < 0x80;  // nearly always
+    const std::size_t length = is_ascii ? 1 : sequence_length(text, i);
     if (length == 0) return i;
     i += length;
   }

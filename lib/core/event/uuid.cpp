@@ -11,12 +11,12 @@ std::string uuid7(Instant now, const std::array<std::uint8_t, 10>& random) {
   bytes[8] = static_cast<std::uint8_t>((bytes[8] & 0x3F) | 0x80);  // variant 10
 
   constexpr char digits[] = "0123456789abcdef";
-  std::string text;
-  text.reserve(36);
-  for (std::size_t i = 0; i < bytes.size(); ++i) {
-    if (i == 4 || i == 6 || i == 8 || i == 10) text += '-';
-    text += digits[bytes[i] >> 4];
-    text += digits[bytes[i] & 0x0F];
+  std::string text = "00000000-0000-0000-0000-000000000000";
+  std::size_t at = 0;
+  for (const std::uint8_t byte : bytes) {
+    if (text[at] == '-') ++at;
+    text[at++] = digits[byte >> 4];
+    text[at++] = digits[byte & 0x0F];
   }
   return text;
 }

@@ -198,8 +198,8 @@ class Inserter {
 
   Statement& bind_row(Statement& insert, const Row& row) const {
     return insert.bind(1, row.draft.event_id)
-        .bind(2, row.destination)
-        .bind(3, row.draft.payload)
+        .bind_terminated(2, row.destination)
+        .bind_terminated(3, row.draft.payload)
         .bind(4, text_or_null(row.options.ordering_key))
         .bind(5, text_or_null(row.options.dedupe_key))
         .bind(6, due_at_ms(row.options))

@@ -63,6 +63,12 @@ Statement& Statement::bind(int index, std::string_view text) {
   return *this;
 }
 
+Statement& Statement::bind_terminated(int index, const std::string& text) {
+  constexpr int up_to_nul = -1;
+  check(sqlite3_bind_text(handle_, index, text.c_str(), up_to_nul, SQLITE_STATIC));
+  return *this;
+}
+
 Statement& Statement::bind(int index, std::nullopt_t) {
   check(sqlite3_bind_null(handle_, index));
   return *this;

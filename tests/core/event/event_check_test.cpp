@@ -114,6 +114,23 @@ TEST_CASE("addresses are checked laxly: the API's own sample passes") {
   }
 }
 
+TEST_CASE("the properties of an invite are looked at for the address, at their first level only") {
+  const std::pair<const char*, const char*> cases[] = {
+      {R"({"invitee_email":"amy@achme.com"})", "fine"},
+      {R"({"plan":"pro"})", "fine"},
+      {R"({"more":{"invitee_email":"x"}})", "fine"},
+      {R"({"invitee_email":"x"})",
+       "properties.invitee_email: must have one @ with something on both sides"},
+      {R"({"invitee_email":["amy@achme.com"]})", "properties.invitee_email: must be a string"},
+      {R"({"invitee_email":"x"}})", "properties: not valid JSON at byte 21"},
+      {"[]", "properties: must be a JSON object"},
+  };
+  for (const auto& [properties, expected] : cases) {
+    CAPTURE(properties);
+    CHECK(text_of(invite_properties_violation(properties)) == expected);
+  }
+}
+
 TEST_CASE("more members of an event must be an object that repeats no typed field") {
   const std::string_view taken[] = {"group_id"};
   CHECK(text_of(member_violation("context", R"({"device_id":"d"})", taken)) == "fine");
