@@ -61,8 +61,9 @@ std::size_t expected_bytes(const std::vector<PendingEvent>& events, const BatchL
 }
 
 // Grown byte by byte, a body of some 100 kB would be copied several times.
-void begin_batch(Plan& plan, std::size_t bytes) {
+void begin_batch(Plan& plan, std::size_t bytes, std::size_t events_max) {
   plan.batches.emplace_back();
+  plan.batches.back().events.reserve(events_max);
   plan.batches.back().body.reserve(bytes);
 }
 
@@ -115,7 +116,7 @@ Plan plan(const std::vector<PendingEvent>& events, const BatchLimits& limits,
       if (has_key) keys.leave_out(event.ordering_key);
       continue;
     }
-    if (needs_batch) begin_batch(plan, body_bytes);
+    if (needs_batch) begin_batch(plan, body_bytes, std::min(limits.events_max, events.size()));
     if (has_key) keys.put(event.ordering_key, target);
     append(plan.batches.back(), event);
   }

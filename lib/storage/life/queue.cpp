@@ -163,23 +163,21 @@ std::int64_t Queue::add_at_once(Taking& taking, std::int64_t after) {
 
 // Adds the ready event at `row`, or notes that it waits.
 void Queue::add_ready(Taking& taking, const Statement& row, std::int64_t due_at_ms) {
-  constexpr auto ready = core::QueueState::ready;
-  const std::int64_t id = row.integer(column::event);
-  if (taking.claims.contains(id)) return;
-  const std::string_view key_text = row.view(column::ordering_key);
-  if (key_text.empty()) return taking.add(row, ready, due_at_ms);
+  core::QueuedEvent event = row_at(row, core::QueueState::ready, due_at_ms);
+  const std::int64_t id = event.id;
+  const std::string key = event.ordering_key;
+  if (key.empty()) return taking.add(row, std::move(event));
   if (taking.with_key.contains(id)) return;  // the other walk has it
-  std::string key{key_text};
   if (taking.held_keys.contains(key) || is_held_in_table(taking, key, id)) {
-    taking.take.waiting.push_back(row_at(row, ready, due_at_ms));
-    taking.held_keys.insert(std::move(key));
+    taking.take.waiting.push_back(std::move(event));
+    taking.held_keys.insert(key);
     return;
   }
   if (taking.is_in_flight_before(key, id)) {  // nothing would wake it, if it waited in the table
     taking.passed = std::min(taking.passed.value_or(id), id);
     return;
   }
-  taking.add(row, ready, due_at_ms);
+  taking.add(row, std::move(event));
   remember_follower(taking, key, id);
 }
 

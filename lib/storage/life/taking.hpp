@@ -79,7 +79,11 @@ struct Queue::Taking {
 
   bool is_full() const { return rows.size() >= limits.events_max || bytes >= limits.bytes_max; }
   void add(const Statement& row, core::QueueState state, std::int64_t due_at_ms) {
-    rows.push_back(row_at(row, state, due_at_ms));
+    add(row, row_at(row, state, due_at_ms));
+  }
+  /// `event` is the one at `row`.
+  void add(const Statement& row, core::QueuedEvent event) {
+    rows.push_back(std::move(event));
     take.events.push_back({.id = rows.back().id,
                            .event_id = take.texts.keep(row.view(column::event_id)),
                            .payload = take.texts.keep(row.view(column::payload)),
