@@ -72,7 +72,9 @@ class LogAndQueue : public EventTables {
         count_{prepare(db,
                        "update outbox_destinations set delivered = delivered + ?1,"
                        " delivered_total = delivered_total + ?1,"
-                       " requests_total = requests_total + 1 where name = 'track'")} {}
+                       " requests_total = requests_total + 1 where name = 'track'")} {
+    execute(db, "insert into outbox_destinations (name) values ('track') on conflict do nothing");
+  }
 
   void mark(const Batch& batch) override {
     std::string ranges;
@@ -90,6 +92,7 @@ class LogAndQueue : public EventTables {
     log(batch, ranges);
     sqlite3_bind_int64(count_.get(), 1, static_cast<sqlite3_int64>(ids.size()));
     run(count_);
+    require_changed(db_, 1);
   }
 
  private:
