@@ -45,9 +45,8 @@ class Statement {
   Statement& bind(int index, std::int64_t value);
   Statement& bind(int index, std::string_view text);
   Statement& bind(int index, std::nullopt_t);
-  /// As `bind`, for a text that CHECK constraints look at: without a NUL that ends it, each
-  /// function of theirs copies it first (a quarter of the time of an enqueue). Requires: no NUL in
-  /// it.
+  /// As `bind`, for a text that CHECK constraints look at: one that is bound by its length has no
+  /// NUL at its end, and each of their functions would copy it first. Requires: no NUL in it.
   Statement& bind_terminated(int index, const std::string& text);
   template <class T>
   Statement& bind(int index, const std::optional<T>& value) {
