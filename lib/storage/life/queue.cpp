@@ -161,7 +161,7 @@ std::int64_t Queue::add_at_once(Taking& taking, std::int64_t after) {
   return after;
 }
 
-// Adds the ready event at `row`, or notes that it waits.
+// Adds the ready event at `row`, or notes that it waits. Requires: it is not in flight.
 void Queue::add_ready(Taking& taking, const Statement& row, std::int64_t due_at_ms) {
   core::QueuedEvent event = row_at(row, core::QueueState::ready, due_at_ms);
   const std::int64_t id = event.id;
