@@ -81,7 +81,7 @@ TEST_CASE("every status does to batches of 1, 2 and 100 what the table says") {
     for (int status = 100; status < 600; ++status) {
       for (const RetryAfter& kind : kinds) {
         // How long to wait is read from the answer alone, whatever was sent.
-        if (events > 1 && kind.wait) continue;
+        if (events > 1 && *kind.value != '\0') continue;
         CAPTURE(events);
         CAPTURE(status);
         CAPTURE(kind.value);

@@ -29,6 +29,13 @@ core::Answer lost() {
   return {.arrival = core::Arrival::lost, .error = "reset"};
 }
 
+// As SQL has it: "(1,2)".
+std::string list_of(const core::Ids& ids) {
+  std::string list;
+  for (const auto id : ids) list += (list.empty() ? "" : ",") + std::to_string(id);
+  return "(" + list + ")";
+}
+
 class Scene {
  public:
   explicit Scene(DispatcherOptions options = {}) : desk{std::move(options)} {
@@ -46,11 +53,7 @@ class Scene {
   }
 
   std::size_t delivered(const core::Ids& ids) {
-    std::size_t count = 0;
-    for (const auto id : ids) {
-      count += desk.count("state = 'delivered' and id = " + std::to_string(id)) == 1 ? 1 : 0;
-    }
-    return count;
+    return static_cast<std::size_t>(desk.count("state = 'delivered' and id in " + list_of(ids)));
   }
 
   // How long until all good events are delivered; `time_max` and more: not all were.
@@ -69,11 +72,8 @@ class Scene {
 
   // The guilty are dead, or named by what they have against them.
   bool guilty_are_known() {
-    for (const auto id : bad_ids) {
-      const std::string it = " and id = " + std::to_string(id);
-      if (desk.count("(state = 'dead' or last_error is not null)" + it) != 1) return false;
-    }
-    return true;
+    return desk.count("(state = 'dead' or last_error is not null) and id in " + list_of(bad_ids)) ==
+           static_cast<std::int64_t>(bad_ids.size());
   }
 
   Desk desk;
@@ -214,11 +214,13 @@ TEST_CASE("an API that refuses everything for a while buries ten events at most"
   std::vector<Row> rows;
   for (const std::size_t keys : {0U, 1U, 3U, 40U}) {
     rows.push_back({1h, 1, keys});
-    if (keys == 0 || keys == 3) rows.push_back({7 * 24h, 1, keys});
+    if (keys == 0 || keys == 3) rows.push_back({24h, 1, keys});
     if (keys == 0 || keys == 40) rows.push_back({10min, 600, keys});
   }
-  // By hand, since it takes minutes: an hour at 1,000 events a second.
-  if (std::getenv("OUTBOX_LONG_TESTS") != nullptr) rows = {{1h, 60'000, 0}, {1h, 60'000, 40}};
+  // By hand, since it takes minutes: a week, and an hour at 1,000 events a second.
+  if (std::getenv("OUTBOX_LONG_TESTS") != nullptr) {
+    rows = {{7 * 24h, 1, 0}, {7 * 24h, 1, 3}, {1h, 60'000, 0}, {1h, 60'000, 40}};
+  }
   for (const Row& row : rows) {
     CAPTURE(row.refuses_for.count());
     CAPTURE(row.events_a_minute);

@@ -12,8 +12,9 @@
 #include "support/sanitized.hpp"
 #include "track_server/server.hpp"
 
-TEST_CASE("200,000 pending events drain in order, each once, in less than 32 MiB") {
-  const std::size_t count = support::is_sanitized ? 20'000 : 200'000;
+// All of them in memory would be three times that. The benchmark has 200,000 and 10 million.
+TEST_CASE("60,000 pending events drain in order, each once, in less than 32 MiB") {
+  const std::size_t count = support::is_sanitized ? 20'000 : 60'000;
   support::AppDatabase app;
   app.enqueue_many(count);
   track_server::TrackServer server{
@@ -131,8 +132,8 @@ Costs costs_beside(std::size_t blocked, std::int64_t due_at_ms) {
 
 }  // namespace
 
-TEST_CASE("a take costs the same beside 200,000 events that wait for the head of their key") {
-  const std::size_t blocked = support::is_sanitized ? 20'000 : 200'000;
+TEST_CASE("a take costs the same beside 50,000 events that wait for the head of their key") {
+  const std::size_t blocked = support::is_sanitized ? 20'000 : 50'000;
   for (const std::int64_t due_at_ms : {0, 5}) {
     CAPTURE(due_at_ms);
     const Costs without = costs_beside(0, due_at_ms);

@@ -65,18 +65,24 @@ class IsolationDesk {
   }
 
   std::string fault() {
+    std::string ids;
     for (std::size_t event = 0; event < events_; ++event) {
       const bool is_bad = bad_.contains(event);
-      const std::string name = "event " + std::to_string(event);
       if (accepted_[event] != (is_bad ? 0 : 1)) {
-        return name + " was accepted " + std::to_string(accepted_[event]) + " times";
+        return "event " + std::to_string(event) + " was accepted " +
+               std::to_string(accepted_[event]) + " times";
       }
-      const std::string state =
-          is_bad ? "'dead' and refusals = 2 and last_error = 'refused: HTTP 400: no such plan'"
-                 : "'delivered' and refusals = 0";
-      if (desk_.count("id = " + std::to_string(event + 1) + " and state = " + state) != 1) {
-        return name + " ended in the wrong state";
-      }
+      if (is_bad) ids += (ids.empty() ? "" : ",") + std::to_string(event + 1);
+    }
+    const auto bad = static_cast<std::int64_t>(bad_.size());
+    if (desk_.count("state = 'dead' and refusals = 2 and last_error ="
+                    " 'refused: HTTP 400: no such plan' and id in (" +
+                    ids + ")") != bad) {
+      return "a bad event ended in the wrong state";
+    }
+    if (desk_.count("state = 'delivered' and refusals = 0 and id not in (" + ids + ")") !=
+        static_cast<std::int64_t>(events_) - bad) {
+      return "a good event ended in the wrong state";
     }
     return {};
   }

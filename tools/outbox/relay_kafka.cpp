@@ -11,20 +11,18 @@ namespace cli {
 namespace {
 
 // Only what was named: the token in OUTBOX_TOKEN is for another endpoint.
-outbox::KafkaCredentials credentials_for(const SendingFlags& flags) {
+outbox::KafkaCredentials kafka_credentials(const SendingFlags& flags) {
   const std::string& user = flags.relay.user;
-  const bool has_password = !flags.token_file.empty() || !flags.token_env.empty();
-  if (has_password == user.empty()) {
+  const auto password = named_secret(flags);
+  if (password.has_value() == user.empty()) {
     throw Failure{unauthorized,
                   "Kafka needs both: --user, and the password in --token-file or --token-env"};
   }
-  if (!has_password) return {};
-  return {.user = user,
-          .password = flags.token_file.empty() ? outbox::from_env(flags.token_env.c_str())
-                                               : outbox::from_file(flags.token_file)};
+  if (!password) return {};
+  return {.user = user, .password = *password};
 }
 
-std::map<std::string, std::string> settings_of(const SendingFlags& flags) {
+std::map<std::string, std::string> kafka_settings(const SendingFlags& flags) {
   std::map<std::string, std::string> settings;
   const auto add = [&settings](const char* name, const std::string& value) {
     if (!value.empty()) settings[name] = value;
@@ -46,13 +44,13 @@ std::map<std::string, std::string> settings_of(const SendingFlags& flags) {
   return settings;
 }
 
-outbox::KafkaOptions options_of(const SendingFlags& flags) {
+outbox::KafkaOptions kafka_options(const SendingFlags& flags) {
   const RelayFlags& relay = flags.relay;
   outbox::KafkaOptions options{.brokers = relay.to.substr(relay.to.find("://") + 3),
-                               .credentials = credentials_for(flags),
+                               .credentials = kafka_credentials(flags),
                                .format = format_of(relay),
                                .source = relay.source,
-                               .settings = settings_of(flags),
+                               .settings = kafka_settings(flags),
                                .plain = flags.allows_plain_http ? outbox::PlainKafka::to_anyone
                                                                 : outbox::PlainKafka::to_loopback};
   if (!relay.topic.empty()) options.topic = relay.topic;
@@ -65,8 +63,9 @@ outbox::KafkaOptions options_of(const SendingFlags& flags) {
 }  // namespace
 
 RelayKind kafka_relay() {
-  return {[](const SendingFlags& flags) { return outbox::kafka(options_of(flags)); },
-          [](const SendingFlags& flags) { return outbox::connection_problem(options_of(flags)); }};
+  return {
+      [](const SendingFlags& flags) { return outbox::kafka(kafka_options(flags)); },
+      [](const SendingFlags& flags) { return outbox::connection_problem(kafka_options(flags)); }};
 }
 
 }  // namespace cli

@@ -11,7 +11,7 @@ namespace cli {
 namespace {
 
 // Says now what is wrong with the file.
-outbox::SecretSource readable(outbox::SecretSource source) {
+outbox::SecretSource readable_credential(outbox::SecretSource source) {
   try {
     if (source.secret().empty()) throw std::invalid_argument{"the credential is empty"};
     return source;
@@ -21,25 +21,24 @@ outbox::SecretSource readable(outbox::SecretSource source) {
 }
 
 // Only what was named: the token in OUTBOX_TOKEN is for another endpoint.
-outbox::NatsCredentials credentials_for(const SendingFlags& flags) {
+outbox::NatsCredentials nats_credentials(const SendingFlags& flags) {
   if (!flags.relay.creds_file.empty()) {
-    return outbox::nats_creds(readable(outbox::from_file(flags.relay.creds_file)));
+    return outbox::nats_creds(readable_credential(outbox::from_file(flags.relay.creds_file)));
   }
-  if (flags.token_file.empty() && flags.token_env.empty()) {
+  const auto named = named_secret(flags);
+  if (!named) {
     if (flags.relay.user.empty()) return {};
     throw Failure{unauthorized, "--user: the password is in --token-file or --token-env"};
   }
-  const outbox::SecretSource secret =
-      readable(flags.token_file.empty() ? outbox::from_env(flags.token_env.c_str())
-                                        : outbox::from_file(flags.token_file));
+  const outbox::SecretSource secret = readable_credential(*named);
   return flags.relay.user.empty() ? outbox::nats_token(secret)
                                   : outbox::nats_user(flags.relay.user, secret);
 }
 
-outbox::NatsOptions options_of(const SendingFlags& flags) {
+outbox::NatsOptions nats_options(const SendingFlags& flags) {
   const RelayFlags& relay = flags.relay;
   outbox::NatsOptions options{.url = relay.to,
-                              .credentials = credentials_for(flags),
+                              .credentials = nats_credentials(flags),
                               .stream = relay.stream,
                               .format = format_of(relay),
                               .source = relay.source,
@@ -60,8 +59,9 @@ outbox::NatsOptions options_of(const SendingFlags& flags) {
 }  // namespace
 
 RelayKind nats_relay() {
-  return {[](const SendingFlags& flags) { return outbox::nats_jetstream(options_of(flags)); },
-          [](const SendingFlags& flags) { return outbox::connection_problem(options_of(flags)); }};
+  return {
+      [](const SendingFlags& flags) { return outbox::nats_jetstream(nats_options(flags)); },
+      [](const SendingFlags& flags) { return outbox::connection_problem(nats_options(flags)); }};
 }
 
 }  // namespace cli

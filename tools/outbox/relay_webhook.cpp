@@ -10,12 +10,10 @@ namespace cli {
 namespace {
 
 // Only what was named: the token in OUTBOX_TOKEN is for another endpoint.
-outbox::Credentials credentials_for(const SendingFlags& flags) {
-  if (flags.auth == "none" || (flags.token_file.empty() && flags.token_env.empty())) return {};
-  const outbox::SecretSource secret = flags.token_file.empty()
-                                          ? outbox::from_env(flags.token_env.c_str())
-                                          : outbox::from_file(flags.token_file);
-  return flags.auth == "x-api-key" ? outbox::x_api_key(secret) : outbox::bearer(secret);
+outbox::Credentials webhook_credentials(const SendingFlags& flags) {
+  const auto secret = named_secret(flags);
+  if (flags.auth == "none" || !secret) return {};
+  return flags.auth == "x-api-key" ? outbox::x_api_key(*secret) : outbox::bearer(*secret);
 }
 
 outbox::WebhookFormat webhook_format_of(const RelayFlags& relay) {
@@ -27,10 +25,10 @@ outbox::WebhookFormat webhook_format_of(const RelayFlags& relay) {
   return is_plain ? WebhookFormat::json : WebhookFormat::cloudevents_binary;
 }
 
-outbox::Webhook options_of(const SendingFlags& flags) {
+outbox::Webhook webhook_options(const SendingFlags& flags) {
   const RelayFlags& relay = flags.relay;
   outbox::Webhook options{.url = relay.to,
-                          .credentials = credentials_for(flags),
+                          .credentials = webhook_credentials(flags),
                           .format = webhook_format_of(relay),
                           .source = relay.source,
                           .ca_file = flags.ca_file,
@@ -50,8 +48,9 @@ outbox::Webhook options_of(const SendingFlags& flags) {
 }  // namespace
 
 RelayKind webhook_relay() {
-  return {[](const SendingFlags& flags) { return outbox::webhook(options_of(flags)); },
-          [](const SendingFlags& flags) { return outbox::connection_problem(options_of(flags)); }};
+  return {
+      [](const SendingFlags& flags) { return outbox::webhook(webhook_options(flags)); },
+      [](const SendingFlags& flags) { return outbox::connection_problem(webhook_options(flags)); }};
 }
 
 }  // namespace cli

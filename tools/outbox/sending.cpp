@@ -11,22 +11,21 @@ namespace cli {
 namespace {
 
 outbox::Credentials given_credentials(const SendingFlags& flags) {
-  const bool is_key = flags.auth == "x-api-key";
-  if (!flags.token_file.empty()) {
-    return is_key ? outbox::x_api_key(outbox::from_file(flags.token_file))
-                  : outbox::bearer_from_file(flags.token_file);
-  }
-  const std::string variable = flags.token_env.empty() ? "OUTBOX_TOKEN" : flags.token_env;
-  if (!flags.token_env.empty() || std::getenv(variable.c_str()) != nullptr) {
-    return is_key ? outbox::x_api_key(outbox::from_env(variable.c_str()))
-                  : outbox::bearer(outbox::from_env(variable.c_str()));
-  }
+  std::optional<outbox::SecretSource> token = named_secret(flags);
+  if (!token && std::getenv("OUTBOX_TOKEN") != nullptr) token = outbox::from_env("OUTBOX_TOKEN");
+  if (token) return flags.auth == "x-api-key" ? outbox::x_api_key(*token) : outbox::bearer(*token);
   throw Failure{unauthorized,
                 "no token: give --token-file FILE or set OUTBOX_TOKEN; --auth none sends without "
                 "credentials. Nothing was sent"};
 }
 
 }  // namespace
+
+std::optional<outbox::SecretSource> named_secret(const SendingFlags& flags) {
+  if (!flags.token_file.empty()) return outbox::from_file(flags.token_file);
+  if (!flags.token_env.empty()) return outbox::from_env(flags.token_env.c_str());
+  return std::nullopt;
+}
 
 outbox::Credentials credentials_of(const SendingFlags& flags) {
   if (flags.auth == "none") return {};

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cstddef>
+#include <optional>
 #include <string>
 
 #include "globals.hpp"
@@ -39,6 +40,10 @@ struct SendingFlags {
 void add_sending_options(CLI::App& command, SendingFlags& flags);
 /// Those of them that say where to and how, for `doctor`.
 void add_endpoint_options(CLI::App& command, SendingFlags& flags);
+
+/// What `--token-file` or `--token-env` names, if one of them was given: a token, or the password
+/// of `--user`.
+std::optional<outbox::SecretSource> named_secret(const SendingFlags& flags);
 
 /// The token is read from `--token-file` or OUTBOX_TOKEN, never from the arguments, which every
 /// user of the machine can see. Throws: `Failure` without a token, unless `--auth none`.
