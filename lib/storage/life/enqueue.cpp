@@ -1,7 +1,6 @@
 #include "outbox/enqueue.hpp"
 
 #include <algorithm>
-#include <limits>
 #include <optional>
 
 #include "core/clock.hpp"
@@ -11,6 +10,7 @@
 #include "core/event/uuid.hpp"
 #include "outbox/errors.hpp"
 #include "storage/life/random_bytes.hpp"
+#include "storage/life/room.hpp"
 #include "storage/sqlite/statement.hpp"
 #include "storage/sqlite/transaction.hpp"
 
@@ -30,41 +30,33 @@ std::int64_t due_at_ms(const EnqueueOptions& options) {
 
 }  // namespace
 
-// INSERT … SELECT … WHERE NOT EXISTS, because OR IGNORE and ON CONFLICT burn an AUTOINCREMENT id.
-// It is a statement of its own: reading the table it writes costs SQLite a temporary table.
-constexpr auto insert_row =
-    "insert into main.outbox_events (event_id, destination, payload, validated, ordering_key,"
-    " dedupe_key, due_at_ms, enqueued_at_ms, kind, headers)"
-    " values (?1, ?2, ?3, 1, ?4, ?5, ?6, ?7, ?8, ?9)";
-constexpr auto insert_unless_there =
-    "insert into main.outbox_events (event_id, destination, payload, validated, ordering_key,"
-    " dedupe_key, due_at_ms, enqueued_at_ms, kind, headers)"
-    " select ?1, ?2, ?3, 1, ?4, ?5, ?6, ?7, ?8, ?9 where not exists"
-    " (select 1 from main.outbox_events where destination = ?2 and dedupe_key = ?5)";
+// ?1 to ?4 are the same for all rows of a call; each row has four of its own after them.
+constexpr int shared_values = 4;
+constexpr int row_values = 4;
+constexpr auto insert_into =
+    "insert into main.outbox_events (ordering_key, due_at_ms, enqueued_at_ms, headers, event_id,"
+    " destination, payload, kind, validated";
 
-// Looked at after the write and before it is released: a transaction that reads first could not
-// become the writer beside another one. Throws: `queue_full`.
-void require_room(sqlite3* db, const std::string& destination, std::size_t events_max) {
-  const auto cap = static_cast<std::int64_t>(
-      std::min<std::size_t>(events_max, std::numeric_limits<std::int64_t>::max() - 1));
-  // What is cheap to know first: every event ever, without those that are known to have left.
-  const std::int64_t pending_max =
-      query_integer(db,
-                    "select seq - (select coalesce(sum(delivered + removed), 0)"
-                    " from main.outbox_destinations)"
-                    " from main.sqlite_sequence where name = 'outbox_events'",
-                    "enqueue")
-          .value_or(0);
-  if (pending_max <= cap) return;
-  Statement pending{db,
-                    "select count(*) from (select 1 from main.outbox_queue where destination = ?1"
-                    " and state < 4 limit ?2 + 1)",
-                    "enqueue"};
-  pending.bind(1, destination).bind(2, cap).step();
-  if (pending.integer(0) > cap) {
-    throw queue_full{destination, std::to_string(cap) + " events"};
+std::string insert_rows(std::size_t rows) {
+  std::string sql = std::string{insert_into} + ") values ";
+  int value = shared_values;
+  for (std::size_t row = 0; row < rows; ++row) {
+    sql += row == 0 ? "(?1, ?2, ?3, ?4" : ", (?1, ?2, ?3, ?4";
+    for (int i = 0; i < row_values; ++i) sql += ", ?" + std::to_string(++value);
+    sql += ", 1)";
   }
+  return rows == 1 ? sql : sql + " returning id";
 }
+
+// WHERE NOT EXISTS, because OR IGNORE and ON CONFLICT burn an AUTOINCREMENT id. A statement of its
+// own: reading the table it writes costs SQLite a temporary table.
+constexpr auto insert_unless_there =
+    ", dedupe_key) select ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 1, ?9 where not exists"
+    " (select 1 from main.outbox_events where destination = ?6 and dedupe_key = ?9)";
+
+// Rows that one statement stores. Each statement within a savepoint copies the pages that it
+// changes, so many rows in one take half as long; beyond some 25 nothing more is gained.
+constexpr std::size_t rows_at_once = 25;
 
 // An event that has passed every check and only needs its row.
 struct Draft {
@@ -74,10 +66,8 @@ struct Draft {
 
 // What one row of the log is made of.
 struct Row {
-  const Draft& draft;
-  const std::string& destination;
-  const std::string& headers;
-  const EnqueueOptions& options;
+  const Draft* draft;
+  const std::string* destination;
 };
 
 // The statements that store events on one connection.
@@ -85,7 +75,8 @@ class Inserter {
  public:
   explicit Inserter(sqlite3* db, Use use)
       : db_{db},
-        insert_{db, insert_row, "enqueue", use},
+        use_{use},
+        insert_{db, insert_rows(1), "enqueue", use},
         random_{use == Use::often ? std::size_t{25} : std::size_t{1}} {
     if (use == Use::often) {
       kept_savepoint_.emplace(db, Brackets::Kind::savepoint, "enqueue", use);
@@ -100,22 +91,32 @@ class Inserter {
         options.destinations.empty() ? one : options.destinations;
     const std::string headers = core::headers_text(options.headers);
     const std::vector<Draft> drafts = drafts_of(events, options);
+    std::vector<Row> rows;
+    rows.reserve(drafts.size() * destinations.size());
+    for (const Draft& draft : drafts) {
+      for (const std::string& destination : destinations) rows.push_back({&draft, &destination});
+    }
 
     int has_triggers = 1;
     sqlite3_db_config(db_, SQLITE_DBCONFIG_ENABLE_TRIGGER, -1, &has_triggers);
     has_triggers_ = has_triggers != 0;
     const KeptRowid kept{db_};
     std::vector<Enqueued> results;
-    results.reserve(drafts.size() * destinations.size());
-    if (drafts.empty()) return results;
+    results.reserve(rows.size());
+    if (rows.empty()) return results;
     try {
       // For a single event too: a trigger of the host's that raises FAIL would leave its row
       // behind.
       Savepoint savepoint{db_, "enqueue", kept_savepoint_ ? &*kept_savepoint_ : nullptr};
-      for (const Draft& draft : drafts) {
-        for (const std::string& destination : destinations) {
-          results.push_back(store({draft, destination, headers, options}));
+      const bool may_be_there = !options.dedupe_key.empty();
+      for (std::span<const Row> rest{rows}; !rest.empty();) {
+        const std::size_t count = may_be_there || rest.size() < rows_at_once ? 1 : many();
+        if (may_be_there) {
+          results.push_back(store_unless_there(rest.front(), options, headers));
+        } else {
+          store(rest.first(count), options, headers, results);
         }
+        rest = rest.subspan(count);
       }
       for (const std::string& destination : destinations) {
         if (options.pending_events_max) {
@@ -158,25 +159,53 @@ class Inserter {
     return drafts;
   }
 
-  Enqueued store(const Row& row) {
-    if (row.options.dedupe_key.empty()) {
-      if (!run_insert(bind_row(insert_, row))) throw_ignored();
-    } else {
-      // The write comes first: reading first could not be upgraded beside another writer.
-      Statement insert{db_, insert_unless_there, "enqueue"};
-      if (!run_insert(bind_row(insert, row))) return stored_before(row);
-    }
-    const std::int64_t id = sqlite3_last_insert_rowid(db_);
-    if (!has_triggers_) queue(id);
-    return {.id = id, .event_id = row.draft.event_id, .destination = row.destination};
+  // How many rows go into one statement, where there are that many. A host may have set the limit
+  // of values low (sqlite.org/security.html advises it), and a row of no trigger is queued by its
+  // id.
+  std::size_t many() const {
+    const int values = shared_values + row_values * static_cast<int>(rows_at_once);
+    const bool fit = sqlite3_limit(db_, SQLITE_LIMIT_VARIABLE_NUMBER, -1) >= values;
+    return fit && has_triggers_ ? rows_at_once : 1;
   }
 
-  // False: nothing was stored. An authorizer can make nothing of the statement, which then leaves
-  // the count of changes as it was.
-  bool run_insert(Statement& insert) const {
+  // Stores one row, or `rows_at_once`.
+  void store(std::span<const Row> rows, const EnqueueOptions& options, const std::string& headers,
+             std::vector<Enqueued>& results) {
+    if (rows.size() > 1 && !insert_many_) {
+      insert_many_.emplace(db_, insert_rows(rows.size()), "enqueue", use_);
+    }
+    Statement& insert = rows.size() > 1 ? *insert_many_ : insert_;
+    bind(insert, rows, options, headers);
+    std::vector<std::int64_t> ids = run_insert(insert);
+    if (ids.size() != rows.size()) throw_ignored();
+    std::sort(ids.begin(), ids.end());  // they ascend as the rows do; RETURNING promises no order
+    for (std::size_t i = 0; i < rows.size(); ++i) {
+      results.push_back(
+          {.id = ids[i], .event_id = rows[i].draft->event_id, .destination = *rows[i].destination});
+    }
+  }
+
+  Enqueued store_unless_there(const Row& row, const EnqueueOptions& options,
+                              const std::string& headers) {
+    // The write comes first: reading first could not be upgraded beside another writer.
+    Statement insert{db_, std::string{insert_into} + insert_unless_there, "enqueue"};
+    bind(insert, {&row, 1}, options, headers).bind(9, options.dedupe_key);
+    const std::vector<std::int64_t> ids = run_insert(insert);
+    if (ids.empty()) return stored_before(*row.destination, options.dedupe_key);
+    return {.id = ids[0], .event_id = row.draft->event_id, .destination = *row.destination};
+  }
+
+  // The ids of the stored rows. None: nothing was stored. An authorizer can make nothing of the
+  // statement, which then leaves the count of changes as it was.
+  std::vector<std::int64_t> run_insert(Statement& insert) const {
     const int before = sqlite3_total_changes(db_);
-    insert.run();
-    return sqlite3_total_changes(db_) != before && sqlite3_changes(db_) > 0;
+    const ResetAtEnd reset{insert};
+    std::vector<std::int64_t> ids;
+    while (insert.step()) ids.push_back(insert.integer(0));
+    if (sqlite3_total_changes(db_) == before || sqlite3_changes(db_) == 0) return {};
+    if (ids.empty()) ids.push_back(sqlite3_last_insert_rowid(db_));
+    if (!has_triggers_) queue(ids[0]);
+    return ids;
   }
 
   [[noreturn]] static void throw_ignored() {
@@ -196,32 +225,38 @@ class Inserter {
         .run();
   }
 
-  Statement& bind_row(Statement& insert, const Row& row) const {
-    return insert.bind(1, row.draft.event_id)
-        .bind_terminated(2, row.destination)
-        .bind_terminated(3, row.draft.payload)
-        .bind(4, text_or_null(row.options.ordering_key))
-        .bind(5, text_or_null(row.options.dedupe_key))
-        .bind(6, due_at_ms(row.options))
-        .bind(7, enqueued_at_ms_)
-        .bind(8, text_or_null(row.draft.kind))
-        .bind(9, text_or_null(row.headers));
+  Statement& bind(Statement& insert, std::span<const Row> rows, const EnqueueOptions& options,
+                  const std::string& headers) const {
+    insert.bind(1, text_or_null(options.ordering_key))
+        .bind(2, due_at_ms(options))
+        .bind(3, enqueued_at_ms_)
+        .bind(4, text_or_null(headers));
+    int value = shared_values;
+    for (const Row& row : rows) {
+      insert.bind(++value, row.draft->event_id);
+      insert.bind_terminated(++value, *row.destination);
+      insert.bind_terminated(++value, row.draft->payload);
+      insert.bind(++value, text_or_null(row.draft->kind));
+    }
+    return insert;
   }
 
-  Enqueued stored_before(const Row& row) const {
+  Enqueued stored_before(const std::string& destination, const std::string& dedupe_key) const {
     Statement there{db_,
                     "select id, event_id from main.outbox_events"
                     " where destination = ?1 and dedupe_key = ?2",
                     "enqueue"};
-    if (!there.bind(1, row.destination).bind(2, row.options.dedupe_key).step()) throw_ignored();
+    if (!there.bind(1, destination).bind(2, dedupe_key).step()) throw_ignored();
     return {.id = there.integer(0),
             .event_id = there.text(1),
             .is_duplicate = true,
-            .destination = row.destination};
+            .destination = destination};
   }
 
   sqlite3* db_;
+  Use use_;
   Statement insert_;
+  std::optional<Statement> insert_many_;  // when a call has that many
   std::optional<Brackets> kept_savepoint_;
   RandomBytes random_;
   bool has_triggers_ = true;
