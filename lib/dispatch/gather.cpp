@@ -61,29 +61,38 @@ void Round::gather_expired(storage::Store& store, Gathered& gathered) {
 // and then, and what is due.
 void Round::gather(storage::Store& store, const core::DestinationState& state,
                    const core::Intent& intent, Gathered& gathered) {
-  gather_probe(store, intent, gathered);
+  if (!gather_probe(store, state, intent, gathered)) return;
   gather_parts(store, state, intent, gathered);
   // A suspect goes alone: not in each round, so that a crowd of them holds nobody up.
   was_suspects_turn_ = !was_suspects_turn_ && !state.endpoint.hold &&
                        gathered.outgoing.size() < intent.requests_max &&
-                       gather_suspect(store, state, false, gathered);
+                       gather_suspect(store, state, {}, gathered);
   gather_due(store, intent, gathered);
   if (gathered.outgoing.empty() && in_flight_.empty()) {
-    gather_suspect(store, state, true, gathered);
+    gather_suspect(store, state, {.counts_earlier_evidence = true}, gathered);
   }
 }
 
-void Round::gather_probe(storage::Store& store, const core::Intent& intent, Gathered& gathered) {
-  if (!intent.probe) return;
-  using core::QueueState;
-  const auto first = intent.probe->prefers_searched ? QueueState::in_search : QueueState::ready;
-  const auto second = intent.probe->prefers_searched ? QueueState::ready : QueueState::in_search;
-  storage::ProbeTake probe = store.queue.take_probe(intent.probe->place, first, claims_);
-  if (probe.take.events.empty()) {
-    probe = store.queue.take_probe(intent.probe->place, second, claims_);
+// False: it has only met events that wait for their key, and goes on when those are moved away.
+bool Round::gather_probe(storage::Store& store, const core::DestinationState& state,
+                         const core::Intent& intent, Gathered& gathered) {
+  for (const core::ProbeLook& look : intent.probe) {
+    if (look.source == core::ProbeSource::suspects) {
+      if (gather_suspect(store, state, {.place = look.place}, gathered)) return true;
+      continue;
+    }
+    storage::ProbeTake probe = store.queue.take_probe(look, clock_.now(), claims_);
+    const bool is_found = !probe.take.events.empty();
+    gathered.waiting = std::move(probe.take.waiting);
+    add(core::plan(probe.take.events, intent.limits, 1, plan_rules()), std::move(probe.take.taken),
+        probe.search, {}, gathered);
+    if (is_found) return true;
+    if (!gathered.waiting.empty()) {
+      gathered.has_more = true;
+      return false;
+    }
   }
-  add(core::plan(probe.take.events, intent.limits, 1, plan_rules()), std::move(probe.take.taken),
-      probe.search, {}, gathered);
+  return true;
 }
 
 void Round::gather_parts(storage::Store& store, const core::DestinationState& state,
@@ -124,11 +133,10 @@ core::PlanRules Round::plan_rules() const {
 }
 
 bool Round::gather_suspect(storage::Store& store, const core::DestinationState& state,
-                           bool counts_earlier_evidence, Gathered& gathered) {
-  auto suspect = store.queue.take_suspect({.accepted_request = state.accepted_request,
-                                           .counts_earlier_evidence = counts_earlier_evidence,
-                                           .wait_max = options_.backoff_max},
-                                          clock_.now(), claims_);
+                           storage::SuspectLimits limits, Gathered& gathered) {
+  limits.accepted_request = state.accepted_request;
+  limits.wait_max = options_.backoff_max;
+  auto suspect = store.queue.take_suspect(limits, clock_.now(), claims_);
   if (!suspect) return false;
   add(core::plan(suspect->take.events, {.bytes_max = limits_.bytes_max}, 1, plan_rules()),
       std::move(suspect->take.taken), std::nullopt, suspect->suspicion, gathered);

@@ -75,8 +75,9 @@ RoundReport Round::run(storage::Store& store, milliseconds wait_max) {
   Gathered gathered;
   if (!state.is_paused) gather_expired(store, gathered);
   if (const core::Intent intent = this->intend(state); intent.may_send()) {
-    probes_now_ = false;
+    const bool was_asked = std::exchange(probes_now_, false);
     gather(store, state, intent, gathered);
+    if (gathered.outgoing.empty() && gathered.has_more) probes_now_ = was_asked;  // not yet
   }
   moment.end();
 

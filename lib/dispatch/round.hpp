@@ -127,13 +127,14 @@ class Round {
   void gather_expired(storage::Store& store, Gathered& gathered);
   void gather(storage::Store& store, const core::DestinationState& state,
               const core::Intent& intent, Gathered& gathered);
-  void gather_probe(storage::Store& store, const core::Intent& intent, Gathered& gathered);
+  bool gather_probe(storage::Store& store, const core::DestinationState& state,
+                    const core::Intent& intent, Gathered& gathered);
   void gather_parts(storage::Store& store, const core::DestinationState& state,
                     const core::Intent& intent, Gathered& gathered);
   void gather_part(storage::Store& store, const core::OpenSearch& search,
                    const core::Intent& intent, Gathered& gathered);
   bool gather_suspect(storage::Store& store, const core::DestinationState& state,
-                      bool counts_earlier_evidence, Gathered& gathered);
+                      storage::SuspectLimits limits, Gathered& gathered);
   void gather_due(storage::Store& store, const core::Intent& intent, Gathered& gathered);
   void add(core::Plan plan, storage::Taken taken, std::optional<std::int64_t> search,
            const core::Suspicion& suspicion, Gathered& gathered) const;

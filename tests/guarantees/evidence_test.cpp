@@ -163,6 +163,55 @@ TEST_CASE("one event whose content draws any status holds up nobody for long") {
   }
 }
 
+// What probes look at when nothing is at once due: what was scheduled, and suspects.
+TEST_CASE("one event that fails does not hold up scheduled events, when there are no others") {
+  for (const int status : {500, 404, 0}) {
+    CAPTURE(status);
+    Scene scene;
+    scene.bad_answer = status == 0 ? lost() : answer_of(status);
+    scene.add(false);
+    scene.run(1min);
+    const auto scheduled = [&] {
+      return EnqueueOptions{.not_before = scene.desk.clock.now() + 1s};
+    };
+    scene.add(true, 0, scheduled());
+    scene.desk.clock.advance(2s);
+    scene.desk.settle();
+    for (int i = 0; i < 20; ++i) scene.add(false, 0, scheduled());
+    check_within(scene, 10min);
+  }
+}
+
+TEST_CASE("one event that fails does not hold up suspects that would be accepted now") {
+  Scene scene;
+  scene.add(false);
+  scene.run(1min);
+  for (int i = 0; i < 20; ++i) scene.add(false);
+  scene.desk.db().exec(
+      "update outbox_queue set state = 3, due_at_ms = 1, refusals = 1, solo_failures = 0,"
+      " refused_in = 1, search = 1, suspected_at_ms = 1, last_error = 'HTTP 400'");
+  scene.add(true);
+  scene.desk.settle();
+  check_within(scene, 10min);
+}
+
+TEST_CASE("the followers of an event that fails hide nobody, however many they are") {
+  Scene scene;
+  scene.add(false);
+  scene.run(1min);
+  const EnqueueOptions hot{.ordering_key = "hot"};
+  scene.add(true, 0, hot);
+  scene.desk.settle();
+  for (int i = 0; i < 5; ++i) {
+    scene.desk.app.enqueue_many(3'000, hot);
+    scene.add(false);
+  }
+  scene.desk.app.enqueue_many(100, hot);
+  const auto took = scene.run(1h);
+  CHECK(took < 10min);
+  CHECK(scene.delivered(scene.good_ids) == 6);
+}
+
 TEST_CASE("a suspect at which the endpoint fails is tried now and then, and not again and again") {
   for (const int status : {500, 403}) {
     CAPTURE(status);

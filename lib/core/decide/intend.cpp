@@ -11,11 +11,10 @@ namespace {
 // The first probe, and every fourth later, asks with the event that failed first, so that the order
 // is kept; the others with other events, since the endpoint may fail at that very one, whatever it
 // says.
-std::optional<ProbePlace> probe_of(const std::optional<HoldState>& hold) {
-  if (!hold || hold->tries < 2 || hold->tries % 4 == 1) return std::nullopt;
+std::vector<ProbeLook> probe_of(const std::optional<HoldState>& hold) {
+  if (!hold || hold->tries < 2 || hold->tries % 4 == 1) return {};
   const auto tries = static_cast<std::size_t>(hold->tries);
-  const std::size_t turn = tries - 2 - (tries - 1) / 4;
-  return ProbePlace{.place = probe_place(turn / 2), .prefers_searched = turn % 2 == 1};
+  return probe_looks(tries - 2 - (tries - 1) / 4);
 }
 
 }  // namespace
@@ -48,6 +47,18 @@ Intent intend(const DestinationState& state, const RequestLimits& limits, std::s
 
 bool is_waiting(const std::optional<HoldState>& hold, Instant now) {
   return hold && hold->since <= now && now < hold->until && hold->until <= now + retry_after_max;
+}
+
+std::vector<ProbeLook> probe_looks(std::size_t turn) {
+  constexpr ProbeSource sources[] = {ProbeSource::ready, ProbeSource::in_search,
+                                     ProbeSource::scheduled, ProbeSource::suspects};
+  std::vector<ProbeLook> looks;
+  for (std::size_t i = 0; i < std::size(sources); ++i) {
+    // A source that comes first does so in each fourth turn; one that steps in, in any.
+    const std::size_t place = i == 0 ? turn / std::size(sources) : turn;
+    looks.push_back({sources[(turn + i) % std::size(sources)], probe_place(place)});
+  }
+  return looks;
 }
 
 // 1, then the sequence of van der Corput in base 2: 1/2, 1/4, 3/4, 1/8, 5/8, …

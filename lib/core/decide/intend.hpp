@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <optional>
+#include <vector>
 
 #include "core/clock.hpp"
 #include "core/decide/endpoint_state.hpp"
@@ -24,16 +25,22 @@ struct Occasion {
   bool credential_is_renewed = false;
 };
 
-/// An event from elsewhere than the head asks whether the endpoint works.
-struct ProbePlace {
-  double place = 0;               // of the way from the oldest to the newest event, 0 to 1
-  bool prefers_searched = false;  // looks among those in a search first, else among the ready ones
+/// Which events a probe may be one of: ready and due at once, in a search, scheduled and due by
+/// now, or a suspect whose next try is due.
+enum class ProbeSource { ready, in_search, scheduled, suspects };
+
+struct ProbeLook {
+  ProbeSource source = ProbeSource::ready;
+  double place = 0;  // of the way from the first to the last of them, 0 to 1
+
+  bool operator==(const ProbeLook&) const = default;
 };
 
 struct Intent {
-  std::size_t requests_max = 0;  // this many may start now; 0: none
-  BatchLimits limits = {};       // of each
-  std::optional<ProbePlace> probe = {};
+  std::size_t requests_max = 0;       // this many may start now; 0: none
+  BatchLimits limits = {};            // of each
+  std::vector<ProbeLook> probe = {};  // an event from elsewhere than the head asks whether the
+                                      // endpoint works: where to look for it, one after the other
 
   bool may_send() const { return requests_max > 0; }
 };
@@ -47,9 +54,13 @@ Intent intend(const DestinationState& state, const RequestLimits& limits, std::s
 /// comes from a clock that jumped, and is over.
 bool is_waiting(const std::optional<HoldState>& hold, Instant now);
 
-/// Where the `turn`-th probe with another event looks, from 0: the newest event, the middle, then
-/// the quarters and so on, so that any stretch of good events is found within a number of probes
-/// that depends on its share alone.
+/// Where the `turn`-th probe with another event looks, from 0: in each of the four sources first in
+/// its turn, and in the others when there is none.
+std::vector<ProbeLook> probe_looks(std::size_t turn);
+
+/// The `turn`-th place in a source, from 0: the last event, the middle, then the quarters and so
+/// on, so that any stretch of good events is found within a number of probes that depends on its
+/// share alone.
 double probe_place(std::size_t turn);
 
 }  // namespace outbox::core

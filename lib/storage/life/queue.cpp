@@ -11,9 +11,6 @@ namespace outbox::storage {
 namespace {
 
 constexpr auto take_action = "take";
-// One take looks at this many rows, at most: those that it finds behind an earlier event of their
-// key are moved away in one transaction, which must be short.
-constexpr std::size_t looks_max = 2'000;
 constexpr auto id_max = std::numeric_limits<std::int64_t>::max();
 
 // Each statement that takes begins with these columns. CROSS JOIN: the queue leads, in its order.
@@ -35,7 +32,7 @@ Queue::Queue(sqlite3* db, std::string destination)
       at_once_{db, taking_sql("q.state = 0 and q.due_at_ms = 0 and q.event > ?2 order by q.event"),
                take_action, Use::often},
       scheduled_{db,
-                 taking_sql("q.state = 0 and q.due_at_ms between 1 and ?2"
+                 taking_sql("q.state = 0 and q.due_at_ms between ?3 and ?2"
                             " order by q.due_at_ms, q.event",
                             ", q.due_at_ms"),
                  take_action, Use::often},
@@ -95,7 +92,7 @@ Take Queue::take(const core::BatchLimits& limits, core::Instant now, Claims& cla
   // A part of each take is for scheduled events: a steady stream of new ones would starve them.
   const std::size_t share = limits.events_max >= 4 ? limits.events_max / 4 : (++takes_ % 4 == 0);
   const ResetAtEnd end{scheduled_};  // one walk, which stops in between
-  scheduled_.bind(1, destination_).bind(2, core::unix_ms(now));
+  scheduled_.bind(1, destination_).bind(2, core::unix_ms(now)).bind(3, std::int64_t{1});
   add_scheduled(taking, share);
   const std::int64_t looked_to = add_at_once(taking, claims.looked_to());
   if (!taking.is_full()) add_scheduled(taking, limits.events_max);

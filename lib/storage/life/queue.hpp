@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "core/clock.hpp"
+#include "core/decide/intend.hpp"
 #include "core/decide/plan.hpp"
 #include "core/event/pending_event.hpp"
 #include "core/event/queued_event.hpp"
@@ -67,6 +68,7 @@ struct SuspectLimits {
   bool counts_earlier_evidence =
       false;  // also what was accepted while the suspect was searched for
   std::chrono::milliseconds wait_max{0};  // a longer wait comes from a clock that jumped
+  double place = 0;                       // of the way from the first to the last of them, 0 to 1
 };
 
 /// Lifetime: must be destroyed before its connection is closed. Threads: the connection's.
@@ -83,9 +85,10 @@ class Queue {
   /// Those of `ids` (ascending) that a search is about and that no earlier event of their key
   /// holds.
   Take take_searched(const core::Ids& ids, Claims& claims);
-  /// One event that is ready or in a search and at once due, from `place` of the way (0 to 1)
-  /// between the oldest and the newest. No event: none may go there.
-  ProbeTake take_probe(double place, core::QueueState from, Claims& claims);
+  /// One event of the ready, those in a search or the scheduled, due at `now`, from the place on.
+  /// No event: none may go there. Those that it finds behind an earlier event of their key, 2,000
+  /// at most, are `waiting`: when they are moved, another look finds what is behind them.
+  ProbeTake take_probe(const core::ProbeLook& look, core::Instant now, Claims& claims);
   /// A suspect whose next try is due or for which there is new evidence.
   std::optional<TakenSuspect> take_suspect(const SuspectLimits& limits, core::Instant now,
                                            Claims& claims);
@@ -117,7 +120,7 @@ class Queue {
   bool is_cornered(const std::string& key, std::int64_t id, std::int64_t accepted_request,
                    core::Instant now);
   void finish(Taking& taking, Claims& claims);
-  std::int64_t place_in(core::QueueState state, double place);
+  std::int64_t place_in(const core::ProbeLook& look, core::Instant now);
   std::int64_t count(core::Instant now, const char* sql);
 
   sqlite3* db_;

@@ -11,8 +11,6 @@ namespace outbox::storage {
 namespace {
 
 constexpr auto take_alone_action = "take";
-// From the place of a probe on: a row in flight, or one whose key is held, is passed over.
-constexpr int probe_looks_max = 32;
 constexpr auto any_size = std::numeric_limits<std::size_t>::max();
 
 }  // namespace
@@ -33,39 +31,52 @@ Take Queue::take_searched(const core::Ids& ids, Claims& claims) {
   return std::move(taking.take);
 }
 
-ProbeTake Queue::take_probe(double place, core::QueueState from, Claims& claims) {
+ProbeTake Queue::take_probe(const core::ProbeLook& look, core::Instant now, Claims& claims) {
   const core::BatchLimits one{.events_max = 1};
-  Taking taking{one, {}, claims};
+  Taking taking{one, now, claims};
   ProbeTake probe;
-  const std::int64_t begin = place_in(from, place);
-  Statement& range = from == core::QueueState::ready ? at_once_ : in_search_;
+  const std::int64_t begin = place_in(look, now);
+  const bool is_searched = look.source == core::ProbeSource::in_search;
+  const bool is_scheduled = look.source == core::ProbeSource::scheduled;
+  Statement& range = is_searched ? in_search_ : is_scheduled ? scheduled_ : at_once_;
   const ResetAtEnd end{range};
-  range.bind(1, destination_).bind(2, from == core::QueueState::ready ? begin - 1 : begin);
-  for (int looks = 0; looks < probe_looks_max && taking.rows.empty() && range.step(); ++looks) {
-    const std::int64_t id = range.integer(0);
-    if (claims.contains(id) || is_held(taking, range.text(column::ordering_key), id)) continue;
-    taking.add(range, from, 0);
-    if (from == core::QueueState::in_search) probe.search = range.integer(column::first_more);
+  range.bind(1, destination_);
+  if (is_scheduled) range.bind(2, core::unix_ms(now)).bind(3, begin);
+  if (!is_scheduled) range.bind(2, is_searched ? begin : begin - 1);
+  while (taking.rows.empty() && ++taking.looks <= looks_max && range.step()) {
+    const std::int64_t id = range.integer(column::event);
+    if (claims.contains(id)) continue;
+    if (!is_searched) {
+      add_ready(taking, range, is_scheduled ? range.integer(column::first_more) : 0);
+    } else if (!is_held(taking, range.text(column::ordering_key), id)) {
+      taking.add(range, core::QueueState::in_search, 0);
+      probe.search = range.integer(column::first_more);
+    }
   }
   finish(taking, claims);
   probe.take = std::move(taking.take);
   return probe;
 }
 
-// From the first to the last id of a state, `place` of the way; 0: there is none.
-std::int64_t Queue::place_in(core::QueueState state, double place) {
-  const auto edge = [&](const char* sql) {
+// From the first to the last of a source, `place` of the way: an id, or of scheduled events when
+// they are due. 0: there is none.
+std::int64_t Queue::place_in(const core::ProbeLook& look, core::Instant now) {
+  const bool is_scheduled = look.source == core::ProbeSource::scheduled;
+  const auto edge = [&](const char* which) {
+    const std::string sql = std::string{"select "} + which +
+                            (is_scheduled ? "(due_at_ms)" : "(event)") +
+                            " from main.outbox_queue where destination = ?1 and state = ?2"
+                            " and due_at_ms between ?3 and ?4";
+    const auto state = look.source == core::ProbeSource::in_search ? core::QueueState::in_search
+                                                                   : core::QueueState::ready;
     Statement row{db_, sql, take_alone_action};
-    row.bind(1, destination_).bind(2, static_cast<std::int64_t>(state)).step();
+    row.bind(1, destination_).bind(2, static_cast<std::int64_t>(state));
+    row.bind(3, std::int64_t{is_scheduled}).bind(4, is_scheduled ? core::unix_ms(now) : 0).step();
     return row.integer(0);
   };
-  const std::int64_t first = edge(
-      "select min(event) from main.outbox_queue where destination = ?1 and state = ?2"
-      " and due_at_ms = 0");
-  const std::int64_t last = edge(
-      "select max(event) from main.outbox_queue where destination = ?1 and state = ?2"
-      " and due_at_ms = 0");
-  return first + static_cast<std::int64_t>(static_cast<double>(last - first) * place);
+  const std::int64_t first = edge("min");
+  const std::int64_t last = edge("max");
+  return first + static_cast<std::int64_t>(static_cast<double>(last - first) * look.place);
 }
 
 std::optional<TakenSuspect> Queue::take_suspect(const SuspectLimits& limits, core::Instant now,
@@ -78,7 +89,15 @@ std::optional<TakenSuspect> Queue::take_suspect(const SuspectLimits& limits, cor
       .bind(3, core::unix_ms(now + limits.wait_max))
       .bind(4, limits.accepted_request)
       .bind(5, std::int64_t{limits.counts_earlier_evidence});
+  std::size_t passed = 0;
+  if (limits.place > 0) {
+    while (suspects_.step()) ++passed;
+    suspects_.reset();
+    if (passed > 0)
+      passed = static_cast<std::size_t>(static_cast<double>(passed - 1) * limits.place);
+  }
   while (suspects_.step()) {
+    if (passed > 0 && passed-- > 0) continue;
     const std::int64_t id = suspects_.integer(0);
     const std::string key = suspects_.text(column::ordering_key);
     if (claims.contains(id) || is_held(taking, key, id)) continue;

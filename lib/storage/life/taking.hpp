@@ -15,6 +15,10 @@
 
 namespace outbox::storage {
 
+/// One take looks at this many rows, at most: those that it finds behind an earlier event of their
+/// key are moved away in one transaction, which must be short.
+inline constexpr std::size_t looks_max = 2'000;
+
 /// The first columns of every statement that takes.
 namespace column {
 inline constexpr int event = 0;

@@ -28,7 +28,7 @@ TEST_CASE("a destination that nothing speaks against is sent to at full speed") 
   CHECK(intent.requests_max == 4);
   CHECK(intent.limits.events_max == 100);
   CHECK(intent.limits.bytes_max == 5'000);
-  CHECK_FALSE(intent.probe);
+  CHECK(intent.probe.empty());
 }
 
 TEST_CASE("while a person has paused the destination nothing starts, whoever asks") {
@@ -136,20 +136,20 @@ TEST_CASE("as many requests start as connections are free") {
 TEST_CASE("most tries on hold ask with other events than the first, near and far") {
   struct Row {
     std::int64_t tries;
-    std::optional<ProbePlace> probe;
+    std::optional<std::size_t> turn;
   };
   const Row rows[] = {
       {0, std::nullopt},
       {1, std::nullopt},  // the first of the queue, so that the order is kept
-      {2, ProbePlace{.place = 1, .prefers_searched = false}},
-      {3, ProbePlace{.place = 1, .prefers_searched = true}},
-      {4, ProbePlace{.place = 0.5, .prefers_searched = false}},
+      {2, 0},
+      {3, 1},
+      {4, 2},
       {5, std::nullopt},
-      {6, ProbePlace{.place = 0.5, .prefers_searched = true}},
-      {7, ProbePlace{.place = 0.25, .prefers_searched = false}},
-      {8, ProbePlace{.place = 0.25, .prefers_searched = true}},
+      {6, 3},
+      {7, 4},
+      {8, 5},
       {9, std::nullopt},
-      {10, ProbePlace{.place = 0.75, .prefers_searched = false}},
+      {10, 6},
   };
   // Whatever the endpoint says: a firewall may dislike the text of the first.
   for (const auto kind : {outbox::HoldKind::backing_off, outbox::HoldKind::refuses_everything,
@@ -160,11 +160,23 @@ TEST_CASE("most tries on hold ask with other events than the first, near and far
       const DestinationState state =
           on_hold({.kind = kind, .since = asked_at - 1s, .until = asked_at, .tries = row.tries});
       const Intent intent = intend(state, one_connection, 0, {}, asked_at);
-      REQUIRE(intent.probe.has_value() == row.probe.has_value());
-      if (!row.probe) continue;
-      CHECK(intent.probe->place == row.probe->place);
-      CHECK(intent.probe->prefers_searched == row.probe->prefers_searched);
+      CHECK(intent.probe == (row.turn ? probe_looks(*row.turn) : std::vector<ProbeLook>{}));
     }
+  }
+}
+
+TEST_CASE("each source of probes has its turn, and the next ones step in where it has none") {
+  using enum ProbeSource;
+  const std::vector<ProbeLook> looks[] = {
+      {{ready, 1}, {in_search, 1}, {scheduled, 1}, {suspects, 1}},
+      {{in_search, 1}, {scheduled, 0.5}, {suspects, 0.5}, {ready, 0.5}},
+      {{scheduled, 1}, {suspects, 0.25}, {ready, 0.25}, {in_search, 0.25}},
+      {{suspects, 1}, {ready, 0.75}, {in_search, 0.75}, {scheduled, 0.75}},
+      {{ready, 0.5}, {in_search, 0.125}, {scheduled, 0.125}, {suspects, 0.125}},
+      {{in_search, 0.5}, {scheduled, 0.625}, {suspects, 0.625}, {ready, 0.625}}};
+  for (std::size_t turn = 0; turn < std::size(looks); ++turn) {
+    CAPTURE(turn);
+    CHECK(probe_looks(turn) == looks[turn]);
   }
 }
 

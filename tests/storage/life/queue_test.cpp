@@ -9,6 +9,8 @@
 using outbox::core::Ids;
 using outbox::core::Instant;
 using outbox::core::OnDead;
+using outbox::core::ProbeLook;
+using outbox::core::ProbeSource;
 using outbox::core::QueueState;
 using outbox::storage::Take;
 using std::chrono::milliseconds;
@@ -440,21 +442,26 @@ TEST_CASE("a probe takes one event, from its place on the way from the oldest to
   Table table;
   table.add_many(100);
   for (int id = 41; id <= 60; ++id) table.change("state = 2, search = 7", id);
+  const std::int64_t now_ms = outbox::core::unix_ms(Table::now);
+  for (int id = 61; id <= 70; ++id) {
+    table.change("due_at_ms = " + std::to_string(now_ms - 100 + id), id);
+  }
+  table.change("due_at_ms = " + std::to_string(now_ms + 1), 71);
   struct Row {
-    double place;
-    QueueState from;
+    ProbeLook look;
     std::int64_t id;
   };
-  const Row rows[] = {{0, QueueState::ready, 1},       {1, QueueState::ready, 100},
-                      {0.25, QueueState::ready, 25},   {0.5, QueueState::ready, 61},
-                      {0, QueueState::in_search, 41},  {1, QueueState::in_search, 60},
-                      {0.5, QueueState::in_search, 50}};
+  const Row rows[] = {{{ProbeSource::ready, 0}, 1},        {{ProbeSource::ready, 1}, 100},
+                      {{ProbeSource::ready, 0.25}, 25},    {{ProbeSource::ready, 0.5}, 72},
+                      {{ProbeSource::in_search, 0}, 41},   {{ProbeSource::in_search, 1}, 60},
+                      {{ProbeSource::in_search, 0.5}, 50}, {{ProbeSource::scheduled, 0}, 61},
+                      {{ProbeSource::scheduled, 1}, 70},   {{ProbeSource::scheduled, 0.5}, 65}};
   for (const Row& row : rows) {
     CAPTURE(row.id);
-    const auto probe = table.store.queue.take_probe(row.place, row.from, table.claims);
+    const auto probe = table.store.queue.take_probe(row.look, Table::now, table.claims);
     CHECK(Table::ids_of(probe.take) == Ids{row.id});
     CHECK(table.claims.contains(row.id));
-    CHECK(probe.search.has_value() == (row.from == QueueState::in_search));
+    CHECK(probe.search.has_value() == (row.look.source == ProbeSource::in_search));
     if (probe.search) CHECK(*probe.search == 7);
   }
 }
@@ -465,11 +472,27 @@ TEST_CASE("a probe passes over what is in flight, and over what waits for its ke
   table.add("k");
   table.add("k");
   table.add();
+  const auto probe = [&](ProbeSource source) {
+    return table.store.queue.take_probe({source, 0}, Table::now, table.claims);
+  };
   const Take in_flight = table.take(1);
-  const auto probe = table.store.queue.take_probe(0, QueueState::ready, table.claims);
-  CHECK(Table::ids_of(probe.take) == Ids{4});
-  CHECK(table.store.queue.take_probe(0, QueueState::ready, table.claims).take.events.empty());
-  CHECK(table.store.queue.take_probe(0, QueueState::in_search, table.claims).take.events.empty());
+  const auto ready = probe(ProbeSource::ready);
+  CHECK(Table::ids_of(ready.take) == Ids{4});
+  CHECK(ready.take.waiting.size() == 2);  // the first wakes them when it is delivered
+  CHECK(probe(ProbeSource::ready).take.events.empty());
+  CHECK(probe(ProbeSource::in_search).take.events.empty());
+}
+
+TEST_CASE("a probe tells what waits behind an event that does not go, 2,000 at most") {
+  Table table;
+  table.add("k");
+  table.change("state = 2, search = 7", 1);
+  for (int i = 0; i < 2'500; ++i) table.add("k");
+  table.add();
+  const auto probe =
+      table.store.queue.take_probe({ProbeSource::ready, 0}, Table::now, table.claims);
+  CHECK(probe.take.events.empty());
+  CHECK(probe.take.waiting.size() == 2'000);
 }
 
 TEST_CASE("a suspect's time comes with its due time, or with the evidence that is asked for") {

@@ -71,8 +71,10 @@ void do_dispatcher_work(sqlite3* db) {
   outbox::storage::Take take = store.queue.take({.events_max = 8}, now, claims);
   const outbox::storage::Take more = store.queue.take({.events_max = 8}, now, claims);
   store.queue.take_searched({1, 2}, claims);
-  store.queue.take_probe(0.5, QueueState::ready, claims);
-  store.queue.take_probe(0.5, QueueState::in_search, claims);
+  using outbox::core::ProbeSource;
+  for (const auto source : {ProbeSource::ready, ProbeSource::in_search, ProbeSource::scheduled}) {
+    store.queue.take_probe({source, 0.5}, now, claims);
+  }
   store.queue.take_suspect({.accepted_request = 9}, now, claims);
   store.queue.expired(now, now, 999, claims);
   store.queue.next_due(now);
