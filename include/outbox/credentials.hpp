@@ -55,7 +55,8 @@ OUTBOX_API SecretSource from_env(const char* variable);
 /// Threads: called on the thread that delivers.
 OUTBOX_API SecretSource from_callback(std::function<std::string()> callback);
 /// The same for a callback that makes secrets with a lifetime: asked when there is none, when a
-/// tenth of the lifetime is left, and when the endpoint refuses it; not before each request.
+/// tenth of the lifetime is left, and when the endpoint refuses it; not before each request. While
+/// it throws, a secret whose lifetime has not ended is used on.
 OUTBOX_API SecretSource from_short_lived(std::function<ShortLived()> callback);
 
 /// A scheme and a source. A default one has none, and sends nothing.

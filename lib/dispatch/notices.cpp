@@ -5,6 +5,7 @@
 
 #include "core/event/headers.hpp"
 #include "core/event/reader.hpp"
+#include "core/http/judge.hpp"
 
 namespace outbox::dispatch {
 
@@ -43,8 +44,12 @@ std::string without_quotation(const std::string& reason) {
   const std::size_t at = reason.find(mark);
   if (at == std::string::npos) return reason;
   const auto is_over = [](char c) { return !core::is_digit(c); };
-  const auto end = std::find_if(reason.begin() + static_cast<std::ptrdiff_t>(at + mark.size()),
-                                reason.end(), is_over);
+  auto end = std::find_if(reason.begin() + static_cast<std::ptrdiff_t>(at + mark.size()),
+                          reason.end(), is_over);
+  // What is behind it are the endpoint's words, but for these of our own.
+  for (const std::string_view own : core::own_words) {
+    if (std::string_view{end, reason.end()}.starts_with(own)) end += std::ssize(own);
+  }
   return {reason.begin(), end};
 }
 

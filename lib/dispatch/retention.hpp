@@ -22,10 +22,12 @@ class Retention {
 
   explicit Retention(const DispatcherOptions& options) : keep_{options.keep_delivered} {}
 
-  /// Removes some events if it is time to. Returns when to come again, at the latest. Trouble of
-  /// the database is no reason not to deliver: it is tried again later.
-  SteadyClock::time_point run(storage::Store& store, core::Instant now) {
+  /// Removes some events if it is time to: also when `has_delivered`, if nothing is to be kept.
+  /// Returns when to come again, at the latest. Trouble of the database is no reason not to
+  /// deliver: it is tried again later.
+  SteadyClock::time_point run(storage::Store& store, core::Instant now, bool has_delivered) {
     if (!keep_) return SteadyClock::time_point::max();
+    if (has_delivered && *keep_ == milliseconds{0}) next_ = {};
     if (SteadyClock::now() < next_) return next_;
     milliseconds wait = between_chunks;
     try {

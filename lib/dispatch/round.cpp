@@ -200,8 +200,14 @@ void Round::count(const core::SentBatch& sent, core::Instant now) {
 }
 
 void Round::record(storage::Store& store) {
-  const core::Settlement& settlement = unrecorded_.changes.settlement;
   const storage::Recorded done = store.ledger.record(unrecorded_.changes, claims_, clock_.now());
+  core::Settlement& settlement = unrecorded_.changes.settlement;
+  const auto is_left_alone = [&](const auto& event) {
+    return std::find(done.left_alone.begin(), done.left_alone.end(), event.id) !=
+           done.left_alone.end();
+  };
+  std::erase_if(settlement.dead, is_left_alone);
+  std::erase_if(settlement.suspects, is_left_alone);
   recording_ += done.locked;
   totals_.delivered += done.delivered;
   totals_.dead += settlement.dead.size();

@@ -188,7 +188,7 @@ milliseconds Worker::deliver() {
   if (!report.has_row) is_serving_ = false;  // a backup from before it was served is back in place
   if (report.requests > 0 && store_->queue.data_version() != data_version_)
     make_room(report.recording);
-  const auto prune_at = retention_.run(*store_, clock_.now());
+  const auto prune_at = retention_.run(*store_, clock_.now(), report.delivered > 0);
   if (report.has_more || round_.has_in_flight() || report.requests > 0) return milliseconds{0};
   const auto now = clock_.now();
   const bool is_recent = SteadyClock::now() - last_traffic_ < traffic_is_recent;

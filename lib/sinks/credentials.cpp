@@ -17,6 +17,7 @@
 #include <utility>
 
 #include "core/event/text.hpp"
+#include "sinks/short_lived_secret.hpp"
 
 namespace outbox {
 
@@ -130,40 +131,6 @@ class SecretFile {
   std::string secret_;
   std::optional<struct stat> seen_ = {};
   std::optional<struct stat> refused_ = {};
-};
-
-// A secret that is asked for anew before it expires. Several endpoints may share it.
-class ShortLivedSecret {
- public:
-  explicit ShortLivedSecret(std::function<ShortLived()> callback)
-      : callback_{std::move(callback)} {}
-
-  std::string secret() {
-    const std::scoped_lock lock{mutex_};
-    const auto now = std::chrono::steady_clock::now();
-    if (secret_.empty() || now >= renew_at_) {
-      secret_.clear();
-      const ShortLived fresh = callback_();
-      // A year is as good as any longer lifetime, and cannot overflow.
-      const auto lifetime = std::clamp(fresh.lifetime, std::chrono::seconds{0}, longest_lifetime);
-      renew_at_ = now + std::chrono::milliseconds{lifetime} * 9 / 10;
-      secret_ = fresh.secret;
-    }
-    return secret_;
-  }
-
-  void forget() {
-    const std::scoped_lock lock{mutex_};
-    secret_.clear();
-  }
-
- private:
-  static constexpr std::chrono::seconds longest_lifetime = std::chrono::hours{24 * 365};
-
-  std::function<ShortLived()> callback_;
-  std::mutex mutex_;
-  std::string secret_;
-  std::chrono::steady_clock::time_point renew_at_ = {};
 };
 
 SecretSource constant(std::string secret) {

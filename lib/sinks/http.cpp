@@ -197,6 +197,12 @@ std::size_t HttpTransfer::on_body(char* data, std::size_t size, std::size_t coun
   return transfer.received_ > received_bytes_max ? 0 : bytes;
 }
 
+long HttpTransfer::local_port() const {
+  long port = 0;
+  curl_easy_getinfo(easy_.get(), CURLINFO_LOCAL_PORT, &port);
+  return port;
+}
+
 // Called for each line: of answers before the final one (1xx), of the final one, and of trailers.
 std::size_t HttpTransfer::on_header(char* data, std::size_t size, std::size_t count, void* self) {
   auto& transfer = *static_cast<HttpTransfer*>(self);
@@ -213,12 +219,10 @@ std::size_t HttpTransfer::on_header(char* data, std::size_t size, std::size_t co
   if (transfer.has_headers_ended_) return line.size();  // a trailer
   if (line == "\r\n" || line == "\n") {
     long status = 0;
-    long local_port = 0;
     curl_easy_getinfo(transfer.easy_.get(), CURLINFO_RESPONSE_CODE, &status);
-    curl_easy_getinfo(transfer.easy_.get(), CURLINFO_LOCAL_PORT, &local_port);
     transfer.has_headers_ended_ = status >= 200;
     // What libcurl has handed over may still be in this machine: nobody can have read it.
-    transfer.is_early_ = transfer.sockets_.may_hold_unsent(local_port);
+    transfer.is_early_ = transfer.sockets_.may_hold_unsent(transfer.local_port());
     return line.size();
   }
   const auto value_of = [line](std::string_view name) -> std::optional<std::string> {

@@ -66,6 +66,8 @@ class HttpTransfer {
 
   CURL* handle() const { return easy_.get(); }
   std::uint64_t token() const { return token_; }
+  /// Of the connection that it uses; 0 before it has one.
+  long local_port() const;
 
   /// The facts of the finished transfer. Requires: libcurl said that it is done, with `result`.
   core::Answer answer(CURLcode result);

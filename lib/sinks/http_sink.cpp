@@ -52,9 +52,9 @@ void HttpSink::submit(std::uint64_t token, Batch batch) {
 
 void HttpSink::start(std::uint64_t token, HttpRequest request) {
   // An answer that nobody asked for, on a connection that has idled, would be taken for the answer
-  // to this request. While others are under way, they may be using what idles here.
+  // to this request.
   const bool is_plain = request.url.rfind("http:", 0) == 0;
-  const bool has_unasked = is_plain && under_way_.empty() && sockets_.have_unasked_bytes();
+  const bool has_unasked = is_plain && sockets_.have_unasked_bytes(ports_in_use());
   std::unique_ptr<HttpTransfer> transfer = idle_transfer();
   transfer->avoid_idle_connections(has_unasked);
   request.header_lines.emplace_back("Expect:");
@@ -103,6 +103,12 @@ void HttpSink::abort() noexcept {
     curl_multi_remove_handle(multi_.get(), transfer->handle());
   under_way_.clear();
   replies_.clear();
+}
+
+std::vector<long> HttpSink::ports_in_use() const {
+  std::vector<long> ports;
+  for (const auto& transfer : under_way_) ports.push_back(transfer->local_port());
+  return ports;
 }
 
 std::unique_ptr<HttpTransfer> HttpSink::idle_transfer() {

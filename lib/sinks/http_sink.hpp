@@ -65,6 +65,7 @@ class HttpSink final : public Sink {
   void begin_anew();
   void start(std::uint64_t token, HttpRequest request);
   std::unique_ptr<HttpTransfer> idle_transfer();
+  std::vector<long> ports_in_use() const;
   void gather_finished();
   void note_refusal();
   void reply(std::uint64_t token, const core::Answer& answer);

@@ -59,10 +59,12 @@ bool Sockets::may_hold_unsent(long local_port) const {
   return !is_known;
 }
 
-bool Sockets::have_unasked_bytes() const {
-  return std::any_of(sockets_.begin(), sockets_.end(), [](curl_socket_t socket) {
+bool Sockets::have_unasked_bytes(const std::vector<long>& ports_in_use) const {
+  return std::any_of(sockets_.begin(), sockets_.end(), [&](curl_socket_t socket) {
     char byte = 0;
-    return recv(socket, &byte, 1, MSG_PEEK | MSG_DONTWAIT) >= 0;
+    if (recv(socket, &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0) return false;
+    return std::find(ports_in_use.begin(), ports_in_use.end(), local_port_of(socket)) ==
+           ports_in_use.end();
   });
 }
 

@@ -24,9 +24,9 @@ class Sockets {
   /// known: the other side cannot be seen to have read everything.
   bool may_hold_unsent(long local_port) const;
 
-  /// Something that was not asked for has arrived, or an end. Requires: no request is under way.
-  /// Only for plain HTTP: in TLS, bytes of its own may wait.
-  bool have_unasked_bytes() const;
+  /// Something that was not asked for has arrived, or an end, on a connection that is not from one
+  /// of `ports_in_use`. Only for plain HTTP: in TLS, bytes of its own may wait.
+  bool have_unasked_bytes(const std::vector<long>& ports_in_use) const;
 
   /// Closes what is left of connections that libcurl has lost.
   void close_all() noexcept;

@@ -79,10 +79,10 @@ class TrackCalls {
 
   static Outcome no_address(const std::string& kind) {
     const bool is_ours = kind == core::event_kind::identify || kind == core::event_kind::group;
+    // As if the endpoint had said so: then these events wait alone, and hold up no others.
     return {.verdict = is_ours ? Verdict::misconfigured : Verdict::refused,
             .reason = "no address for events of the kind " + kind,
-            .has_arrived = true,
-            .was_made = !is_ours};
+            .has_arrived = true};
   }
 
   std::string track_url_;

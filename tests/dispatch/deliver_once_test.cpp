@@ -289,3 +289,55 @@ TEST_CASE("retention that the host's foreign key stops does not hide what was de
 
   CHECK(deliver_once(app.db(), endpoint.endpoint()).delivered == 1);
 }
+
+TEST_CASE("nothing is sent on a connection that may not write") {
+  TrackServer server;
+  support::AppDatabase app;
+  app.enqueue(support::amy());
+  deliver_once(app.db(), endpoint_of(server));  // the destination is known from now on
+  app.enqueue(support::amy());
+  app.db().exec("pragma query_only = on");
+  const SQLite::Database read_only{app.path(), SQLite::OPEN_READONLY};
+  for (const ConnectionRef connection : {ConnectionRef{app.db()}, ConnectionRef{read_only}}) {
+    CHECK_THROWS_WITH_AS(deliver_once(connection, endpoint_of(server)),
+                         doctest::Contains("nothing was sent"), database_error);
+  }
+  CHECK(server.event_count() == 1);
+}
+
+TEST_CASE("what a person discards in its last request is neither counted nor told as dead") {
+  testing::TestDatabase database;
+  testing::RecordingEndpoint endpoint;
+  testing::ManualClock clock;
+  const auto enqueue_one = [&](const char* user) {
+    SQLite::Database db{database.path(), SQLite::OPEN_READWRITE};
+    SQLite::Transaction transaction{db, SQLite::TransactionBehavior::IMMEDIATE};
+    enqueue(db, support::event_of(user));
+    transaction.commit();
+  };
+  int refused = 0;
+  endpoint.answer_by([&](const testing::SentRequest& request) {
+    if (request.payloads.front().find("bad") == std::string::npos) return testing::accepted();
+    if (++refused == 2) {
+      SQLite::Database db{database.path(), SQLite::OPEN_READWRITE};
+      discard(db, Selection::ids({2}), {"test", "why"});
+    }
+    return testing::refused("HTTP 400");
+  });
+  int told = 0;
+  const DispatcherOptions options{
+      .observer = [&](const Notice& notice) { told += int{notice.kind == Notice::Kind::dead}; },
+      .clock = clock.function()};
+  std::size_t dead = 0;
+  for (const char* const user : {"good", "bad", "good", "good"}) {
+    enqueue_one(user);
+    for (int i = 0; i < 3; ++i) {
+      clock.advance(1h);
+      dead += deliver_once(database, endpoint.endpoint(), options).dead;
+    }
+  }
+  CHECK(refused == 2);
+  CHECK(dead == 0);
+  CHECK(told == 0);
+  CHECK(status(database).counts.discarded == 1);
+}

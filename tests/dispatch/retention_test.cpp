@@ -55,13 +55,24 @@ TEST_CASE("what is kept for ever is not removed; what is kept for no time is, at
   CHECK(app.count("1") == 301);
   outbox::deliver_once(app.db(), endpoint_of(server), {.keep_delivered = std::chrono::hours{1}});
   CHECK(app.count("1") == 1);
-  app.db().exec("update outbox_requests set started_at_ms = started_at_ms - 1000");
   outbox::deliver_once(app.db(), endpoint_of(server),
                        {.keep_delivered = std::chrono::milliseconds{0}});
   CHECK(app.count("1") == 0);
   CHECK_THROWS_AS(outbox::deliver_once(app.db(), endpoint_of(server),
                                        {.keep_delivered = std::chrono::milliseconds{-1}}),
                   std::invalid_argument);
+}
+
+TEST_CASE("a dispatcher that keeps nothing removes each event when it is delivered") {
+  TrackServer server;
+  support::AppDatabase app;
+  outbox::Dispatcher dispatcher{
+      app.path(), endpoint_of(server), {.keep_delivered = std::chrono::milliseconds{0}}};
+  for (std::uint64_t i = 1; i <= 3; ++i) {  // not a minute later
+    app.enqueue(support::event_of("user"));
+    CHECK(support::becomes_true([&] { return dispatcher.stats().delivered == i; }));
+    CHECK(support::becomes_true([&] { return app.count("1") == 0; }));
+  }
 }
 
 TEST_CASE("a scrubbed event keeps its row and loses its payload when it is delivered") {

@@ -6,9 +6,11 @@
 
 #include <nlohmann/json.hpp>
 
+#include "outbox/testing.hpp"
 #include "support/database.hpp"
 #include "support/eventually.hpp"
 #include "support/process.hpp"
+#include "support/scripted_server.hpp"
 #include "support/track.hpp"
 #include "track_server/server.hpp"
 
@@ -158,4 +160,25 @@ TEST_CASE("with a URL that does not end with track, an identify waits for a pers
   const Endpoint told =
       track_api({.credentials = bearer("t"), .url = bare, .identify_url = identify});
   CHECK(deliver_once(app.path(), told).delivered == 1);
+}
+
+TEST_CASE("an identify without an address holds up no tracks") {
+  support::AppDatabase app;
+  support::ScriptedServer server{[](support::Peer& peer, int) {
+    while (!peer.read_request().empty()) {
+      peer.write("HTTP/1.1 200 OK\r\nContent-Length: 16\r\n\r\n{\"success\":true}");
+    }
+  }};
+  testing::ManualClock clock;
+  const Endpoint endpoint =
+      track_api({.credentials = bearer("t"), .url = server.url() + "v1/events"});
+  const DispatcherOptions options{.clock = clock.function()};
+  app.enqueue(Identify{.user_id = "u"});
+  app.enqueue_many(300);
+  for (int minute = 0; minute < 10; ++minute) {
+    deliver_once(app.db(), endpoint, options);
+    clock.advance(1min);
+  }
+  CHECK(app.count("state = 'delivered'") == 300);
+  CHECK(app.count("state = 'pending' and last_error like '%no address%'") == 1);
 }

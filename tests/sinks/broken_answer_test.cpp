@@ -2,10 +2,13 @@
 
 #include <doctest/doctest.h>
 
+#include <atomic>
 #include <chrono>
+#include <thread>
 
 #include "sinks/track_sink.hpp"
 #include "support/database.hpp"
+#include "support/eventually.hpp"
 #include "support/scripted_server.hpp"
 
 using namespace outbox;
@@ -145,6 +148,37 @@ TEST_CASE("an answer that nobody asked for is not the answer to the next request
   CHECK(outcome_of(sink).verdict == Verdict::delivered);
   CHECK(outcome_of(sink).verdict == Verdict::refused);
   CHECK(server.connections() == 2);
+}
+
+TEST_CASE("nor is it while another request is under way") {
+  std::atomic<bool> may_answer = false;
+  const ScriptedServer server{
+      [&](Peer& peer, int connection) {
+        peer.read_request();
+        if (connection == 1) {
+          peer.write(answer_with(yes) + answer_with(yes));  // the second one is the lie
+          peer.read_bytes(1);                               // stays open; nothing comes
+        } else {
+          const auto deadline = std::chrono::steady_clock::now() + 60s;
+          while (connection == 2 && !may_answer && std::chrono::steady_clock::now() < deadline) {
+            std::this_thread::sleep_for(1ms);
+          }
+          peer.write("HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n");
+        }
+      },
+      ScriptedServer::Serves::side_by_side};
+  {
+    auto sink = patient_sink(server.url());
+    CHECK(outcome_of(sink).verdict == Verdict::delivered);
+    sink.submit(2, {.body = "[" + support::payload_of("waits") + "]"});
+    CHECK(support::becomes_true([&] {
+      sink.collect(1ms);
+      return server.connections() == 2;
+    }));
+    CHECK(outcome_of(sink).verdict == Verdict::refused);
+    CHECK(server.connections() == 3);
+    may_answer = true;
+  }
 }
 
 TEST_CASE("what a proxy or an interim answer says of patience is not the answer's") {

@@ -7,6 +7,7 @@
 #include <fstream>
 #include <thread>
 
+#include "sinks/short_lived_secret.hpp"
 #include "support/database.hpp"
 
 using namespace outbox;
@@ -132,6 +133,27 @@ TEST_CASE("a short-lived token that cannot be had is asked for again") {
   }));
   CHECK(problem_of(credentials) == "the credential callback failed");
   CHECK(header_line(credentials) == "Authorization: Bearer t");
+}
+
+TEST_CASE("a short-lived token is used to its end while a new one cannot be had") {
+  auto now = std::chrono::steady_clock::time_point{std::chrono::hours{1}};
+  bool is_away = false;
+  sinks::ShortLivedSecret token{[&]() -> ShortLived {
+                                  if (is_away) throw std::runtime_error{"away"};
+                                  return {"t", std::chrono::seconds{100}};
+                                },
+                                [&] { return now; }};
+  CHECK(token.secret() == "t");
+  is_away = true;
+  now += std::chrono::seconds{99};
+  CHECK(token.secret() == "t");
+  now += std::chrono::seconds{1};
+  CHECK_THROWS(token.secret());
+  is_away = false;
+  CHECK(token.secret() == "t");
+  is_away = true;
+  token.forget();  // it was refused
+  CHECK_THROWS(token.secret());
 }
 
 TEST_CASE("a token file is read again after a refusal, and a change of it is noticed") {

@@ -12,6 +12,8 @@
 #include <stdexcept>
 #include <string>
 #include <thread>
+#include <utility>
+#include <vector>
 
 namespace support {
 
@@ -75,10 +77,13 @@ class Peer {
 };
 
 /// Serves one connection after the other with `script`, which is given the number of the
-/// connection.
+/// connection; or all side by side.
 class ScriptedServer {
  public:
-  explicit ScriptedServer(std::function<void(Peer&, int)> script) : script_{std::move(script)} {
+  enum class Serves { in_turn, side_by_side };
+
+  explicit ScriptedServer(std::function<void(Peer&, int)> script, Serves serves = Serves::in_turn)
+      : script_{std::move(script)}, serves_{serves} {
     file_ = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     const int small = 4'096;  // what is not read stays with the sender
     setsockopt(file_, SOL_SOCKET, SO_RCVBUF, &small, sizeof(small));
@@ -111,12 +116,20 @@ class ScriptedServer {
     while (!is_ended_) {
       const int accepted = accept4(file_, nullptr, nullptr, SOCK_CLOEXEC);
       if (accepted < 0) continue;
-      Peer peer{accepted};
-      script_(peer, ++connections_);
+      const int number = ++connections_;
+      const auto serve_one = [this, accepted, number] {
+        Peer peer{accepted};
+        script_(peer, number);
+      };
+      if (serves_ == Serves::in_turn) serve_one();
+      if (serves_ == Serves::side_by_side) peers_.emplace_back(serve_one);
     }
+    for (std::thread& peer : peers_) peer.join();
   }
 
   std::function<void(Peer&, int)> script_;
+  Serves serves_;
+  std::vector<std::thread> peers_ = {};
   int file_ = -1;
   std::string url_;
   std::atomic<bool> is_ended_ = false;

@@ -79,6 +79,8 @@ std::string mask_addresses(std::string_view text) {
   std::string result;
   std::size_t word = 0;  // where in `result` the current address-like word begins
   for (const char c : text) {
+    // Behind what is in no address, as in `amy\@achme.com`, the name is all up to a space.
+    if (c == '@' && result.size() == word) word = result.find_last_of(" \t\r\n") + 1;
     if (c == '@' && result.size() > 1 && result.back() == '"') {
       // A quoted local part (RFC 5322, 3.4.1): from the quote before it.
       const std::size_t quote = result.rfind('"', result.size() - 2);

@@ -35,11 +35,14 @@ void simplify(SentBatch& sent) {
   std::vector<EventOutcome>& events = sent.outcome.events;
   if (events.empty() || sent.ids.empty()) return;
   const bool is_of_all = events.size() == sent.ids.size();
-  const bool are_alike =
-      is_of_all && events.front().verdict != Verdict::refused &&
-      std::all_of(events.begin(), events.end(), [&](const EventOutcome& event) {
-        return event.verdict == events.front().verdict && event.index < sent.ids.size();
-      });
+  std::vector<bool> is_named_once(sent.ids.size());
+  const bool are_alike = is_of_all && events.front().verdict != Verdict::refused &&
+                         std::all_of(events.begin(), events.end(), [&](const EventOutcome& event) {
+                           const bool is_new =
+                               event.index < sent.ids.size() && !is_named_once[event.index];
+                           if (is_new) is_named_once[event.index] = true;
+                           return is_new && event.verdict == events.front().verdict;
+                         });
   if (!are_alike && sent.ids.size() > 1) return;
   const auto& said = events.front();
   const bool is_named = said.index < sent.ids.size();

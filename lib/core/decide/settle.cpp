@@ -124,6 +124,8 @@ class Settler {
   void refuse_alone(const SentBatch& sent, std::int64_t id, const std::string& reason) {
     was_refused_alone_ = true;
     last_refusal_ = reason;
+    // It is too large by itself: what was learned from its batch says nothing of others.
+    if (sent.outcome.is_about_size) result_.endpoint.bytes_cap.reset();
     Suspicion suspicion = sent.suspicion;
     const bool was_refused = suspicion.was_refused();
     const bool has_evidence = others_accepted_since(suspicion.since);

@@ -39,12 +39,15 @@ std::size_t decode_at(std::string_view text, std::size_t at, int& value) {
     return 2;
   }
   if (rest.rfind("&#", 0) == 0) {
-    const std::size_t end = rest.find(';');
-    if (end == std::string_view::npos || end > 9) return 0;
+    // Browsers take it without its semicolon, too (HTML, 13.2.5.80).
     const bool is_hex = rest.size() > 2 && (rest[2] == 'x' || rest[2] == 'X');
+    const std::string_view digits = is_hex ? "0123456789abcdefABCDEF" : "0123456789";
     const std::size_t begin = is_hex ? 3 : 2;
+    const std::size_t end = std::min(rest.find_first_not_of(digits, begin), rest.size());
+    if (end - begin > 7) return 0;
     value = number_at(text, at + begin, end - begin, is_hex ? 16 : 10);
-    return value >= 0 ? end + 1 : 0;
+    if (value < 0) return 0;
+    return end < rest.size() && rest[end] == ';' ? end + 1 : end;
   }
   return 0;
 }

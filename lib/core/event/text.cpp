@@ -64,6 +64,8 @@ std::string with_masked_addresses(std::string_view text) {
   for (const char c : text) {
     const bool is_quoted = c == '@' && masked.size() > 1 && masked.back() == '"';
     const std::size_t quote = is_quoted ? masked.rfind('"', masked.size() - 2) : std::string::npos;
+    // Behind what is in no address, as in `amy\@achme.com`, the name is all up to a space.
+    if (c == '@' && masked.size() == word) word = masked.find_last_of(" \t\r\n") + 1;
     if (quote != std::string::npos) {
       masked.replace(quote + 1, std::string::npos, "**");
     } else if (c == '@' && masked.size() > word) {

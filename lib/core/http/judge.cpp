@@ -109,8 +109,7 @@ Outcome judge_answered(const Answer& answer, std::span<const StatusMeaning> mean
   const bool is_ignored = bodies == AnswerBodies::ignored;
   if (is_success && (is_ignored ? is_web_document(answer) : is_web_page(answer))) {
     outcome.verdict = Verdict::misconfigured;
-    outcome.reason += is_ignored ? " with a web page: not the receiver of events"
-                                 : " with a web page: not the Track API";
+    outcome.reason += is_ignored ? not_the_receiver : not_the_api;
     return outcome;
   }
   if (is_ignored && outcome.verdict == Verdict::delivered) {
@@ -124,7 +123,7 @@ Outcome judge_answered(const Answer& answer, std::span<const StatusMeaning> mean
   if (is_success && answer.may_be_cut && !body.is_json &&
       trimmed(answer.body).substr(0, 1) == "{") {
     outcome.verdict = Verdict::failed;
-    outcome.reason += ", but its body was cut";
+    outcome.reason += body_was_cut;
     return outcome;
   }
   // What is said of a credential may quote it.

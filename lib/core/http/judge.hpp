@@ -3,6 +3,7 @@
 // Answer → outcome: the one place that knows what a status and a body of the Track API mean.
 
 #include <span>
+#include <string_view>
 
 #include "core/clock.hpp"
 #include "core/http/answer.hpp"
@@ -15,6 +16,12 @@ enum class AnswerBodies {
   of_track_api,  ///< It may say no in spite of a 2xx, and has an id and warnings.
   ignored,       ///< Nothing, unless it is a web page: that is some other server's.
 };
+
+/// What the library itself says behind "HTTP 200" in a reason; all else there is the endpoint's.
+inline constexpr std::string_view not_the_api = " with a web page: not the Track API";
+inline constexpr std::string_view not_the_receiver = " with a web page: not the receiver of events";
+inline constexpr std::string_view body_was_cut = ", but its body was cut";
+inline constexpr std::string_view own_words[] = {not_the_api, not_the_receiver, body_was_cut};
 
 /// The meaning of `answer`, which arrived at `now`. A 2xx is delivered, unless it says
 /// `"success": false` (refused) or is a web page (misconfigured: a wrong URL or a proxy's log-in

@@ -125,9 +125,13 @@ std::optional<Recorded> Ledger::try_record(const Changes& changes, Claims& claim
     requests.push_back(log_.add(sent, delivered));
     begin_search(recording, sent, requests.back());
   }
-  for (const core::Death& death : settlement.dead) bury(recording, death);
+  core::Ids left_alone;
+  for (const core::Death& death : settlement.dead) {
+    if (!bury(recording, death)) left_alone.push_back(death.id);
+  }
   for (const core::Suspect& suspect : settlement.suspects) {
-    this->suspect(recording, suspect, requests.at(suspect.request));
+    const bool is_done = this->suspect(recording, suspect, requests.at(suspect.request));
+    if (!is_done) left_alone.push_back(suspect.id);
   }
   for (const core::OpenSearch& search : settlement.searches) change_search(recording, search);
   for (const std::string& key : recording.keys) {
@@ -144,6 +148,7 @@ std::optional<Recorded> Ledger::try_record(const Changes& changes, Claims& claim
   if (settlement.changes_endpoint) row_.record(settlement.endpoint);
   transaction.commit();
   return Recorded{.delivered = static_cast<std::uint64_t>(recording.delivered),
+                  .left_alone = std::move(left_alone),
                   .locked = std::chrono::duration_cast<std::chrono::microseconds>(
                       std::chrono::steady_clock::now() - begin)};
 }
@@ -228,9 +233,10 @@ bool Ledger::deliver_one(const core::QueuedEvent& event) {
   return sqlite3_changes(db_) > 0;
 }
 
-void Ledger::bury(Recording& recording, const core::Death& death) {
+// False: the row is not as it was any more, and stays as it is.
+bool Ledger::bury(Recording& recording, const core::Death& death) {
   const core::QueuedEvent* const row = recording.claims.find(death.id);
-  if (row == nullptr) return;
+  if (row == nullptr) return false;
   const auto counted = [&](std::int64_t core::Suspicion::*member) {
     return death.suspicion ? std::optional{(*death.suspicion).*member} : std::nullopt;
   };
@@ -240,12 +246,14 @@ void Ledger::bury(Recording& recording, const core::Death& death) {
       .bind(8, counted(&core::Suspicion::refusals))
       .bind(9, counted(&core::Suspicion::solo_failures))
       .run();
+  const bool is_done = sqlite3_changes(db_) > 0;
   recording.leave(*row);
+  return is_done;
 }
 
-void Ledger::suspect(Recording& recording, const core::Suspect& suspect, std::int64_t request) {
+bool Ledger::suspect(Recording& recording, const core::Suspect& suspect, std::int64_t request) {
   const core::QueuedEvent* const row = recording.claims.find(suspect.id);
-  if (row == nullptr) return;
+  if (row == nullptr) return false;
   const std::int64_t since = suspect.suspicion.since == 0 ? request : suspect.suspicion.since;
   bind_row(suspect_, destination_, *row)
       .bind(6, core::unix_ms(suspect.due))
@@ -256,6 +264,7 @@ void Ledger::suspect(Recording& recording, const core::Suspect& suspect, std::in
       .bind(11, text_or_null(suspect.reason))
       .bind(12, suspect.suspicion.suspected_at_ms)
       .run();
+  return sqlite3_changes(db_) > 0;
 }
 
 void Ledger::begin_search(Recording& recording, const core::SentBatch& sent, std::int64_t request) {

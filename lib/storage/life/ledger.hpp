@@ -31,6 +31,7 @@ struct Changes {
 /// What recording them did.
 struct Recorded {
   std::uint64_t delivered = 0;
+  core::Ids left_alone = {};            // deaths and suspects that a person had changed meanwhile
   std::chrono::microseconds locked{0};  // for so long no other connection could write
 };
 
@@ -65,8 +66,8 @@ class Ledger {
   void deliver_run(Recording& recording, std::span<const core::QueuedEvent* const> run,
                    core::Ids& done);
   bool deliver_one(const core::QueuedEvent& event);
-  void bury(Recording& recording, const core::Death& death);
-  void suspect(Recording& recording, const core::Suspect& suspect, std::int64_t request);
+  bool bury(Recording& recording, const core::Death& death);
+  bool suspect(Recording& recording, const core::Suspect& suspect, std::int64_t request);
   void begin_search(Recording& recording, const core::SentBatch& sent, std::int64_t request);
   void change_search(Recording& recording, const core::OpenSearch& search);
 

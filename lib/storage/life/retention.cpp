@@ -30,7 +30,7 @@ core::Ids old_requests(sqlite3* db, const std::string& destination, core::Instan
   for (int young = 0; young < young_max && found.size() < requests_max && rows.step();) {
     const std::int64_t ended_ms = rows.integer(1);
     if (ended_ms > core::unix_ms(now)) continue;
-    const bool is_old = ended_ms < core::unix_ms(ended_before);
+    const bool is_old = ended_ms <= core::unix_ms(ended_before);
     young = is_old ? 0 : young + 1;
     if (is_old) found.push_back(rows.integer(0));
   }

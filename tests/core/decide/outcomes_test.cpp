@@ -22,3 +22,17 @@ TEST_CASE("what a sink says is masked and cut before it is kept") {
   CHECK(fit_to_keep(fit).reason == fit.reason);
   CHECK(fit_to_keep({.retry_after = -1ms}).retry_after == 0ms);
 }
+
+TEST_CASE("outcomes are those of a whole batch only when they name each event once") {
+  const auto simple = [](std::vector<outbox::EventOutcome> events) {
+    SentBatch sent{.ids = {1, 2, 3}};
+    sent.outcome = {.verdict = Verdict::failed, .events = std::move(events)};
+    simplify(sent);
+    return sent.outcome.events.empty();
+  };
+  constexpr auto yes = Verdict::delivered;
+  CHECK(simple({{2, yes, ""}, {0, yes, ""}, {1, yes, ""}}));
+  CHECK_FALSE(simple({{0, yes, ""}, {0, yes, ""}, {0, yes, ""}}));
+  CHECK_FALSE(simple({{0, yes, ""}, {1, yes, ""}, {3, yes, ""}}));
+  CHECK_FALSE(simple({{0, yes, ""}, {1, yes, ""}}));
+}

@@ -360,6 +360,11 @@ TEST_CASE("413 halves the batch, and the bytes of those to come") {
   settlement = settle_of(state, {large});
   CHECK(settlement.searches.at(0).search.text() == "1-2|3-6");
   CHECK(settlement.endpoint.bytes_cap == 300'000);
+
+  // One that is too large by itself says nothing of batches.
+  SentBatch one = sent({1}, Verdict::refused);
+  one.outcome.is_about_size = true;
+  CHECK_FALSE(settle_of(state, {one}).endpoint.bytes_cap);
 }
 
 TEST_CASE("a failed batch is searched only once others have succeeded") {

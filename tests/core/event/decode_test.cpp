@@ -20,6 +20,8 @@ TEST_CASE("what stands encoded is read as the character that it is") {
       {R"(t\x30ken)", "t0ken"},
       {R"(t\/\n\\)", "t/\n\\"},
       {"t&#48;ken", "t0ken"},
+      {"t&#48ken", "t0ken"},
+      {"&#48", "0"},
       {"t&#x30;ken", "t0ken"},
       {"t&#X0030;ken", "t0ken"},
       {"%30", "0"},
@@ -37,7 +39,7 @@ TEST_CASE("what stands encoded is read as the character that it is") {
 TEST_CASE("what only looks encoded stands for itself") {
   for (const char* text :
        {"%", "%3", "%3g0", "%-1", "100 %", R"(\u003)", R"(\u00g0aa)", R"(\x3)", R"(\xg0aa)", "\\",
-        "&#;", "&#48", "&#4g;", "&#x;", "&#xg;", "&#1234567890;", "&amp;", ""}) {
+        "&#;", "&#x;", "&#xg;", "&#1234567890;", "&amp;", ""}) {
     CAPTURE(text);
     CHECK(decoded(text) == text);
   }

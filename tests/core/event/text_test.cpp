@@ -53,6 +53,9 @@ TEST_CASE("a stored error masks what looks like an e-mail address") {
   CHECK(sanitised("user amy@achme.com is unknown", 256) == "user a**@achme.com is unknown");
   CHECK(sanitised("\"amy.frank+x@achme.com\",b@c", 256) == "\"a**@achme.com\",b**@c");
   CHECK(sanitised("o'brien@achme.com", 256) == "o**@achme.com");
+  CHECK(sanitised("no /amy\\@achme.com/", 256) == "no /**@achme.com/");
+  CHECK(sanitised("to: amy:@achme.com", 256) == "to: a**@achme.com");
+  CHECK(sanitised("ask @support (@team)", 256) == "ask @support (**@team)");
   CHECK(sanitised("\"amy smith\"@achme.com", 256) == "\"**@achme.com");
   CHECK(sanitised("éva@achme.com", 256) == "é**@achme.com");
   CHECK(sanitised("@ alone", 256) == "@ alone");
@@ -71,7 +74,7 @@ TEST_CASE("white space around a text is cut") {
 TEST_CASE("an address is found in the encodings in which answers quote things") {
   for (const char* const hidden :
        {"amy%40achme.com", "amy%2540achme.com", "amy\\u0040achme.com", "amy\\x40achme.com",
-        "amy&#64;achme.com", "amy&#x40;achme.com", "b@c and amy%40achme.com"}) {
+        "amy&#64;achme.com", "amy&#64achme.com", "amy&#x40;achme.com", "b@c and amy%40achme.com"}) {
     CAPTURE(hidden);
     CHECK(hides_address(hidden));
   }
