@@ -91,14 +91,7 @@ DeliverReport deliver(sqlite3* db, const Endpoint& endpoint, const DispatcherOpt
     throw std::logic_error{
         "outbox: deliver_once: a statement of this connection is under way: reset it first"};
   }
-  const bool may_write =
-      sqlite3_db_readonly(db, "main") == 0 &&
-      storage::query_integer(db, "pragma query_only", "deliver").value_or(0) == 0;
-  if (!may_write) {
-    throw database_error{SQLITE_READONLY,
-                         "outbox: deliver: this connection may not write, so nothing was sent: it "
-                         "is read-only, or PRAGMA query_only is on"};
-  }
+  storage::require_writable(db);
   const auto deadline = deadline_in(time_max);
   const SystemClock clock{options.clock};
   storage::Store store{db, options.destination};

@@ -114,7 +114,7 @@ TEST_CASE("SQLite is for storage alone, curl for sinks, and threads are for disp
         "sinks/nats_connect_limit.hpp"}},                     // ends what libnats does not end
       {"mutex",
        {"dispatch", "api/dispatcher.cpp", "sinks/url.cpp", "testing",  // starts libcurl once
-        "sinks/credentials.cpp",                                       // endpoints share a secret
+        "sinks/credentials.cpp", "sinks/short_lived_secret.hpp",       // endpoints share a secret
         "sinks/nats_flights.hpp", "sinks/nats_flights.cpp",  // what the client's threads leave
         "sinks/nats_connection.cpp", "sinks/nats_connect_limit.hpp"}},
       {"condition_variable", {"dispatch", "testing", "sinks/nats_connect_limit.hpp"}},

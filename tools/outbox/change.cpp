@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "confirm.hpp"
+#include "destination.hpp"
 #include "filters.hpp"
 #include "format.hpp"
 #include "globals.hpp"
@@ -99,6 +100,7 @@ outbox::Selection selection_of(const ChangeFlags& flags, const Globals& globals)
 
 ExitCode change(const Verb& verb, const ChangeFlags& flags, const Globals& globals) {
   SQLite::Database db = open_database(globals, globals.is_dry_run ? Access::read : Access::write);
+  require_used(db, globals);
   const outbox::Selection selection = selection_of(flags, globals);
   const outbox::ChangeNote note = note_of(flags.reason);
   const std::int64_t found = count(db, verb, selection, note);

@@ -14,6 +14,7 @@
 #include "database_files.hpp"
 #include "destination.hpp"
 #include "events_json.hpp"
+#include "failure.hpp"
 #include "files.hpp"
 #include "format.hpp"
 #include "globals.hpp"
@@ -219,8 +220,8 @@ ExitCode check(const CheckFlags& flags, const Globals& globals) try {
     print(checks, status, flags, globals);
   }
   return static_cast<ExitCode>(checks.health());
-} catch (const std::exception& error) {
-  const std::string text = escaped(error.what());
+} catch (const std::exception&) {
+  const std::string text = escaped(without_prefix(failure_in_hand(globals).what()));
   if (flags.is_for_prometheus) {  // standard output is for metrics, and there are none
     std::cerr << "outbox: " << text << "\n";
   } else if (globals.is_json) {

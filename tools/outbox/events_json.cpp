@@ -20,7 +20,7 @@ Json text_or_null(const std::string& text, const Globals& globals) {
 
 Json json_of(const outbox::EventSummary& event, const Globals& globals) {
   return {{"id", event.id},
-          {"event_id", event.event_id},
+          {"event_id", shown(event.event_id, globals)},
           {"destination", event.destination},
           {"event_name", shown(event.event_name, globals)},
           {"user_id", shown(event.user_id, globals)},

@@ -7,6 +7,7 @@
 #include <memory>
 
 #include "database_files.hpp"
+#include "destination.hpp"
 #include "events_json.hpp"
 #include "filters.hpp"
 #include "format.hpp"
@@ -120,6 +121,7 @@ std::size_t write_all(SQLite::Database& db, outbox::EventFilter filter, Table& t
 
 ExitCode export_events(const ExportFlags& flags, const Globals& globals) {
   SQLite::Database db = open_database(globals, Access::read);
+  require_used(db, globals);
   const outbox::EventFilter filter = filter_of(flags, globals);
   static_cast<void>(outbox::list_events(db, [&] {
     outbox::EventFilter one = filter;

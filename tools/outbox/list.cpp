@@ -1,6 +1,7 @@
 #include <iostream>
 #include <memory>
 
+#include "destination.hpp"
 #include "events_json.hpp"
 #include "filters.hpp"
 #include "format.hpp"
@@ -33,6 +34,7 @@ struct ListFlags : FilterFlags {
 
 ExitCode list(const ListFlags& flags, const Globals& globals) {
   SQLite::Database db = open_database(globals, Access::read);
+  require_used(db, globals);
   outbox::EventFilter filter = filter_of(flags, globals);
   filter.order = flags.is_oldest_first ? outbox::Order::oldest_first : outbox::Order::newest_first;
   if (!flags.all && !filter.limit) filter.limit = usual_limit;

@@ -1,17 +1,13 @@
 // outbox: inspect and operate the queue. Each command is a file of its own; this one parses, and
 // turns what goes wrong into a message and an exit code.
 
-#include <SQLiteCpp/Exception.h>
-#include <sqlite3.h>
-
 #include <iostream>
 #include <memory>
 
-#include "database_files.hpp"
+#include "failure.hpp"
 #include "format.hpp"
 #include "globals.hpp"
 #include "help.hpp"
-#include "outbox/errors.hpp"
 #include "progress.hpp"
 
 namespace cli {
@@ -69,28 +65,6 @@ ExitCode fail(ExitCode code, const std::string& what) {
   return code;
 }
 
-ExitCode fail_of_sqlite(const Globals& globals, int code, const std::string& what) {
-  const int primary = code & 0xFF;
-  if (primary == SQLITE_BUSY || primary == SQLITE_LOCKED) {
-    return fail(busy, globals.db + ": " + without_prefix(what) +
-                          ": another connection is writing; try again. `" +
-                          hint(globals, "doctor") + "` names who has it open");
-  }
-  if (primary == SQLITE_INTERRUPT) {
-    return fail(failed, "reading gave no row for " + globals.read_timeout +
-                            ": give a longer --read-timeout, if the file is yours and whole");
-  }
-  // Where the library has found out that a user may not write, it has said so itself.
-  const bool is_about_writing = (primary == SQLITE_READONLY || primary == SQLITE_CANTOPEN) &&
-                                what.find("may not write") == std::string::npos;
-  if (const std::string problem = is_about_writing ? write_problem(globals) : "";
-      !problem.empty()) {
-    return fail(failed, problem);
-  }
-  const std::string place = globals.db.empty() ? "" : globals.db + ": ";
-  return fail(failed, place + without_prefix(what) + cause_of_trouble(globals));
-}
-
 // The library names its option: the flag that sets it, if the command has one.
 std::string with_flag(const CLI::App& app, const char* what) {
   const std::string problem = in_terms_of_flags(what);
@@ -103,18 +77,11 @@ std::string with_flag(const CLI::App& app, const char* what) {
 ExitCode run(const CLI::App& app, const Action& action, const Globals& globals) {
   try {
     return action();
-  } catch (const Failure& failure) {
-    return fail(failure.code(), failure.what());
-  } catch (const outbox::schema_error& error) {
-    return fail(schema, globals.db + ": " + with_hints(globals, without_prefix(error.what())));
-  } catch (const outbox::database_error& error) {
-    return fail_of_sqlite(globals, error.code(), error.what());
-  } catch (const SQLite::Exception& error) {
-    return fail_of_sqlite(globals, error.getErrorCode(), error.what());
   } catch (const std::invalid_argument& error) {
     return fail(usage, with_flag(app, error.what()));
-  } catch (const std::exception& error) {
-    return fail(failed, error.what());
+  } catch (...) {
+    const Failure failure = failure_in_hand(globals);
+    return fail(failure.code(), failure.what());
   }
 }
 
@@ -138,6 +105,8 @@ ExitCode code_for(const CLI::App& app, ExitCode code) {
 }
 
 ExitCode fail_of_usage(const CLI::App& app, const std::string& what) {
+  // A pager shows what stands on standard output.
+  if (code_for(app, usage) != usage) std::cout << "OUTBOX UNKNOWN - wrong usage, see stderr |\n";
   return code_for(app, fail(usage, usage_problem(app, what)));
 }
 
@@ -167,7 +136,9 @@ int main(int argc, char** argv) {
   const cli::ExitCode code = cli::run(app, action, globals);
   std::cout.flush();
   if (!std::cout) {
-    return cli::code_for(app, cli::fail(cli::failed, "cannot write to standard output"));
+    const char* const problem = code == cli::done ? "done, but cannot write so to standard output"
+                                                  : "cannot write to standard output";
+    return cli::code_for(app, cli::fail(cli::failed, problem));
   }
   return code;
 }

@@ -78,15 +78,20 @@ ExitCode nudge(const Globals& globals) {
                                 hint(globals, "drain --destination " + before.name) +
                                 " …` sends what is due"};
   }
-  if (before.paused) {
-    std::cerr << "! " << before.name << " is paused: it sends nothing until `"
-              << hint(globals, "resume --destination " + before.name) << "`\n";
-  }
   if (!globals.is_dry_run) outbox::nudge(db, before.name);
   const std::string pid = std::to_string(before.dispatcher->pid);
-  report(globals, {{"destination", before.name}, {"pid", before.dispatcher->pid}},
-         globals.is_dry_run ? "would nudge pid " + pid : "pid " + pid + " tries now");
-  return done;
+  std::string text = globals.is_dry_run ? "would nudge pid " + pid : "pid " + pid + " tries now";
+  if (before.paused) {
+    text = before.name + " is paused: pid " + pid + " sends nothing until `" +
+           hint(globals, "resume --destination " + before.name) + "`";
+  } else if (!before.dispatcher->trouble.empty()) {
+    text = "pid " + pid + " does nothing: " + with_hints(globals, before.dispatcher->trouble);
+  }
+  const bool tries = !before.paused && before.dispatcher->trouble.empty();
+  report(globals,
+         {{"destination", before.name}, {"pid", before.dispatcher->pid}, {"tries_now", tries}},
+         text);
+  return tries ? done : no_match;
 }
 
 }  // namespace

@@ -6,6 +6,7 @@
 #include <memory>
 
 #include "confirm.hpp"
+#include "destination.hpp"
 #include "format.hpp"
 #include "globals.hpp"
 #include "json.hpp"
@@ -26,7 +27,10 @@ void print(const Globals& globals, Json json, const std::string& text) {
 }
 
 ExitCode prune(const std::string& older_than, const Globals& globals) {
-  static_cast<void>(open_database(globals, Access::read));  // for its checks
+  {
+    SQLite::Database db = open_database(globals, Access::read);  // for its checks
+    require_used(db, globals);
+  }
   const outbox::PruneOptions options{.older_than = duration_of(older_than),
                                      .destination = globals.destination,
                                      .includes_discarded = true};

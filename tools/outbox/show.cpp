@@ -44,12 +44,13 @@ void print_screen(const outbox::EventDetail& detail, const Globals& globals) {
   std::cout << "event     " << escaped(shown(event.event_name, globals)) << "   "
             << to_string(event.state) << "     enqueued " << when(event.enqueued_at, globals)
             << "\n"
-            << "event_id  " << escaped(event.event_id) << "\n"
+            << "event_id  " << escaped(shown(event.event_id, globals)) << "\n"
             << "to        " << escaped(event.destination) << "\n";
   if (!detail.ordering_key.empty()) {
     std::cout << "key       " << escaped(shown(detail.ordering_key, globals)) << "\n";
   }
-  if (!detail.kind.empty()) std::cout << "kind      " << escaped(detail.kind) << "\n";
+  if (!detail.kind.empty())
+    std::cout << "kind      " << escaped(shown(detail.kind, globals)) << "\n";
   if (event.due_at && !event.settled_at)
     std::cout << "due       " << when(*event.due_at, globals) << "\n";
   if (event.settled_at) std::cout << "settled   " << when(*event.settled_at, globals) << "\n";
@@ -74,16 +75,24 @@ void print_screen(const outbox::EventDetail& detail, const Globals& globals) {
   }
 }
 
+void require_of(const Globals& globals, const outbox::EventDetail& detail) {
+  if (globals.destination.empty() || globals.destination == detail.event.destination) return;
+  throw Failure{no_match, "event " + std::to_string(detail.event.id) + " is for " +
+                              detail.event.destination + ", not for " + globals.destination};
+}
+
 ExitCode show(std::int64_t id, const Globals& globals) {
   SQLite::Database db = open_database(globals, Access::read);
   const auto detail = outbox::find_event(db, id);
   if (!detail) throw Failure{no_match, "no event " + std::to_string(id)};
+  require_of(globals, *detail);
   globals.is_json ? print_json(*detail, globals) : print_screen(*detail, globals);
   return done;
 }
 
 ExitCode explain(std::int64_t id, const Globals& globals) {
   SQLite::Database db = open_database(globals, Access::read);
+  if (const auto detail = outbox::find_event(db, id)) require_of(globals, *detail);
   const auto explanation = outbox::explain(db, id);
   if (!explanation) throw Failure{no_match, "no event " + std::to_string(id)};
   const std::string text = with_hints(globals, shown(explanation->text, globals));

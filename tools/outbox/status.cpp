@@ -52,12 +52,15 @@ Json json_of(const outbox::DestinationStatus& destination, const Globals& global
                     {"tries", hold->tries}};
   }
   if (const auto& dispatcher = destination.dispatcher) {
-    json["dispatcher"] = {{"pid", dispatcher->pid},
-                          {"host", dispatcher->host},
-                          {"since", rfc3339(dispatcher->since)},
-                          {"last_round", rfc3339(dispatcher->last_round)},
-                          {"database_trouble", text_or_null(dispatcher->database_trouble, globals)},
-                          {"trouble", text_or_null(dispatcher->trouble, globals)}};
+    json["dispatcher"] = {
+        {"pid", dispatcher->pid},
+        {"host", dispatcher->host},
+        {"since", rfc3339(dispatcher->since)},
+        {"last_round", rfc3339(dispatcher->last_round)},
+        {"in_flight_since",
+         dispatcher->in_flight_since ? Json(rfc3339(*dispatcher->in_flight_since)) : Json(nullptr)},
+        {"database_trouble", text_or_null(dispatcher->database_trouble, globals)},
+        {"trouble", text_or_null(dispatcher->trouble, globals)}};
   }
   json["was_ever_served"] = destination.was_ever_served;
   json["is_foreign"] = destination.is_foreign;

@@ -12,6 +12,9 @@ namespace cli {
 
 namespace {
 
+// A request that waits for longer is worth a line: most take a part of a second.
+constexpr milliseconds slow_request{3'000};
+
 using std::chrono::milliseconds;
 using std::chrono::system_clock;
 
@@ -32,8 +35,10 @@ std::string holder_text(const outbox::Holder& holder) {
     text += " is dead";
   } else if (holder.refusals > 0) {
     text += " was refused alone " + std::to_string(holder.refusals) + " times";
-  } else {
+  } else if (holder.solo_failures > 0) {
     text += " failed alone " + std::to_string(holder.solo_failures) + " times";
+  } else {
+    text += " has failed beside others";
   }
   const std::string count = holder.holds > 1'000 ? "more than 1,000" : grouped(holder.holds);
   return text + " and holds " + count + " of its key back";
@@ -55,8 +60,10 @@ std::string hold_advice(const outbox::DestinationStatus& destination, const Glob
         return "the dispatcher finds no credential: make it readable for it, or correct where it "
                "is looked for. No event is lost";
       }
-      return "the credentials are refused: renew the token; a changed token file is read at once. "
-             "No event is lost";
+      return "the credentials are refused: renew the token, or give one where none is sent "
+             "(--token-file; OUTBOX_TOKEN is for the Track API alone). A changed token file is "
+             "read "
+             "at once. No event is lost";
     case outbox::HoldKind::misconfigured:
       return "the URL or something before the endpoint is wrong: correct it and restart. No event "
              "is lost";
@@ -136,6 +143,21 @@ std::vector<std::string> notes_on(const outbox::DestinationStatus& destination,
                     hint(globals, "discard " + id + " --reason …"));
   }
   if (destination.counts.pending == 0) return notes;
+  if (const auto& dispatcher = destination.dispatcher; dispatcher && dispatcher->in_flight_since) {
+    const auto waits = since(*dispatcher->in_flight_since);
+    if (waits >= slow_request) {
+      notes.push_back("! " + name + ": waits since " + how_long(waits) +
+                      " for the answer to a request, which may hold some of these");
+    }
+  }
+  if (destination.is_foreign) {
+    notes.push_back("! " + name +
+                    ": this file is a copy or was restored: its pending events may have been "
+                    "delivered already. To send them:");
+    notes.push_back("         " + hint(globals, "run" + on + " --yes-send-copy --token-file …") +
+                    "   or   " + hint(globals, "discard --state pending" + on + " --reason …"));
+    return notes;
+  }
   if (!destination.was_ever_served) {
     notes.push_back("! no dispatcher has ever served " + name +
                     ": is the name mistyped, or was none started yet?  " +
@@ -143,11 +165,6 @@ std::vector<std::string> notes_on(const outbox::DestinationStatus& destination,
   } else if (!destination.dispatcher) {
     notes.push_back("! " + name + ": no dispatcher is running:  " +
                     hint(globals, "run" + on + " --token-file …"));
-  }
-  if (destination.is_foreign) {
-    notes.push_back("! " + name +
-                    ": this file is a copy or was restored: its pending events may have been "
-                    "delivered already");
   }
   return notes;
 }

@@ -88,14 +88,19 @@ std::optional<Cause> own_cause(const ExplainFacts& facts) {
   return std::nullopt;
 }
 
+Cause pause_of(const ExplainFacts& facts, const Pause& pause) {
+  return {WaitingFor::pause,
+          "its destination was paused by a person " + in_words(facts.now, pause.since) + " ago" +
+              (pause.reason.empty() ? "" : " (" + pause.reason + ")") +
+              ": `outbox resume --destination " + facts.destination.name + "` ends that."};
+}
+
 Cause cause_of(const ExplainFacts& facts) {
-  if (auto own = own_cause(facts)) return *std::move(own);
   const DestinationStatus& destination = facts.destination;
-  if (destination.paused) {
-    return {WaitingFor::pause, "its destination was paused by a person " +
-                                   in_words(facts.now, destination.paused->since) + " ago (" +
-                                   destination.paused->reason + ")."};
-  }
+  const bool is_retry = facts.event.event.state == EventState::retrying;
+  if (destination.paused && is_retry) return pause_of(facts, *destination.paused);
+  if (auto own = own_cause(facts)) return *std::move(own);
+  if (destination.paused) return pause_of(facts, *destination.paused);
   if (destination.hold) {
     const auto wait = std::chrono::ceil<milliseconds>(destination.hold->until - facts.now);
     return {WaitingFor::hold,
@@ -124,15 +129,25 @@ Cause cause_of(const ExplainFacts& facts) {
     return {WaitingFor::search,
             "a request that held it was refused or failed, and the guilty event is searched for."};
   }
+  const auto& since = destination.dispatcher->in_flight_since;
   return {WaitingFor::turn, "its turn has not come yet; process " +
-                                std::to_string(destination.dispatcher->pid) + " delivers."};
+                                std::to_string(destination.dispatcher->pid) + " delivers" +
+                                (since ? ", and waits since " + in_words(facts.now, *since) +
+                                             " for the answer to a request, which may hold it."
+                                       : ".")};
+}
+
+std::string name_of(const EventDetail& detail) {
+  const std::string id = std::to_string(detail.event.id);
+  if (!detail.event.event_name.empty()) return id + " " + detail.event.event_name;
+  return detail.kind.empty() ? id : id + " (" + detail.kind + ")";
 }
 
 }  // namespace
 
 Explanation explain(const ExplainFacts& facts) {
   const EventSummary& event = facts.event.event;
-  const std::string subject = std::to_string(event.id) + " " + event.event_name;
+  const std::string subject = name_of(facts.event);
   Explanation explanation{.id = event.id, .state = event.state};
   if (is_settled(event)) {
     const bool is_dead = event.state == EventState::dead;

@@ -38,6 +38,8 @@ std::optional<std::string> place_in(const Statement& row, const Subject& subject
   if (subject.kind() != Subject::Kind::email) return std::nullopt;
   if (core::holds_address(row.text(2), subject.value())) return "ordering key";
   if (core::holds_address(row.text(3), subject.value())) return "dedupe key";
+  if (core::holds_address(row.text(5), subject.value())) return "event id";
+  if (core::holds_address(row.text(6), subject.value())) return "kind";
   return std::nullopt;
 }
 
@@ -53,8 +55,8 @@ FoundEvents find_events(sqlite3* db, const Subject& subject) {
   core::require_subject(subject);
   while_busy([db] { require_schema(db); });
   Statement rows{db,
-                 "select id, payload, ordering_key, dedupe_key, headers from main.outbox_events"
-                 " where id > ?1 order by id limit ?2",
+                 "select id, payload, ordering_key, dedupe_key, headers, event_id, kind"
+                 " from main.outbox_events where id > ?1 order by id limit ?2",
                  erase_action};
   FoundEvents found;
   std::int64_t after = std::numeric_limits<std::int64_t>::min();

@@ -224,4 +224,13 @@ void require_safe_sqlite() {
   }
 }
 
+void require_writable(sqlite3* db) {
+  const bool may_write = sqlite3_db_readonly(db, "main") == 0 &&
+                         query_integer(db, "pragma query_only", "deliver").value_or(0) == 0;
+  if (may_write) return;
+  throw database_error{SQLITE_READONLY,
+                       "outbox: deliver: this connection may not write, so nothing was sent: it is "
+                       "read-only, or PRAGMA query_only is on"};
+}
+
 }  // namespace outbox::storage

@@ -40,6 +40,10 @@ std::string identity_of(const std::string& path);
 /// True when the file that `db` has open is not at its path any more: removed, renamed, replaced.
 bool has_moved(sqlite3* db);
 
+/// Throws: `database_error` for a connection that is read-only, or that `PRAGMA query_only` keeps
+/// from writing. What was sent could not be recorded there.
+void require_writable(sqlite3* db);
+
 /// True when others than the file's owner and group may read it.
 bool is_readable_by_others(const std::string& path);
 

@@ -49,6 +49,30 @@ TEST_CASE("the first thing that an event waits for is named") {
   CHECK(core::explain(facts).waiting_for == outbox::WaitingFor::schedule);
 }
 
+TEST_CASE("a pause is told with its reason, if there is one, and with what ends it") {
+  core::ExplainFacts facts = pending();
+  facts.destination.paused = Pause{.reason = "", .since = asked_at - 1h};
+  CHECK(core::explain(facts).text.find("60 min ago: `outbox resume --destination track` ends") !=
+        std::string::npos);
+  facts.destination.paused->reason = "maintenance";
+  CHECK(core::explain(facts).text.find("ago (maintenance): `outbox resume") != std::string::npos);
+  // A suspect's next try does not come either.
+  facts.event.event.state = outbox::EventState::retrying;
+  facts.event.event.due_at = asked_at + 3s;
+  CHECK(core::explain(facts).waiting_for == outbox::WaitingFor::pause);
+}
+
+TEST_CASE("an event without a name is told by its kind, and a request under way is not hidden") {
+  core::ExplainFacts facts = pending();
+  facts.event.event.event_name = "";
+  facts.event.kind = "order.created";
+  facts.destination.dispatcher->in_flight_since = asked_at - 5s;
+  CHECK(core::explain(facts).text.rfind(
+            "8812 (order.created) is pending: its turn has not come yet; process 4127 delivers, "
+            "and waits since 5 s for the answer to a request, which may hold it. ",
+            0) == 0);
+}
+
 TEST_CASE("a hold is told with its reason, its tries and the next one") {
   core::ExplainFacts facts = pending();
   facts.destination.hold = Hold{.kind = outbox::HoldKind::backing_off,
