@@ -72,6 +72,40 @@ class Reading(CliTest):
                      "outbox_dispatcher_last_round_timestamp_seconds"):
             self.assertIn(name, names)
 
+    def test_an_address_is_masked_in_whatever_column_it_stands(self):
+        self.sql("insert into outbox_events (payload, event_id, kind) values ('{}', 'id-amy@achme.com',"
+                 " 'kind-amy@achme.com')")
+        for command in (["show", "5"], ["explain", "5"], ["list"], ["export"]):
+            for form in ([], ["--json"]):
+                self.assertNotIn("amy", self.cli(*command, *form).out, command)
+        self.assertIn("event 5  event id",
+                      self.cli("erase", "--email", "id-amy@achme.com", "--dry-run").out)
+
+    def test_a_mistyped_destination_is_not_nothing(self):
+        for command in (["list"], ["list", "--state", "dead"], ["export"], ["retry", "--all", "--yes"],
+                        ["discard", "--all", "--reason", "x", "--yes"], ["prune", "--older-than", "1h", "--yes"]):
+            wrong = self.cli(*command, "--destination", "trak", code=3)
+            self.assertIn("has ever used the destination trak", wrong.err, command)
+        for command in ("show", "explain"):
+            wrong = self.cli(command, "1", "--destination", "crm", code=3)
+            self.assertIn("event 1 is for track, not for crm", wrong.err)
+
+    def test_a_slow_request_is_seen(self):
+        endpoint = self.endpoint("--latency-ms", "30000")
+        self.start("run", "--url", endpoint.url)
+        eventually(lambda: "for the answer to a request" in self.cli("explain", "1").out,
+                   "the request is under way")
+        (status,) = self.json("status", "status", "--destination", "track")
+        self.assertIsNotNone(status["destinations"][0]["dispatcher"]["in_flight_since"])
+        eventually(lambda: "waits since" in self.cli("status").out, "it takes long")
+
+    def test_a_copy_is_told_with_the_command_that_helps(self):
+        self.cli("drain", "--timeout", "1s", code=1)
+        self.sql("update outbox_destinations set database_identity = 'another file'")
+        screen = self.cli("status").out
+        self.assertIn("run --destination track --yes-send-copy", screen)
+        self.assertNotIn("no dispatcher is running", screen)
+
     def test_a_hostile_name_in_the_file_is_escaped_everywhere(self):
         self.sql("insert into outbox_destinations (name, paused_at_ms) values (?, 1)",
                  'x"\x1b]0;owned\x07\u202e\n')
@@ -533,7 +567,15 @@ class Running(CliTest):
         (report,) = self.json("drain", "drain", "--timeout", "30s")  # waits for the first one
         self.assertEqual(report["remaining"], 0)
         (nudged,) = self.json("nudge", "nudge")
-        self.assertEqual(nudged["pid"], first.pid)
+        self.assertEqual((nudged["pid"], nudged["tries_now"]), (first.pid, True))
+        self.cli("pause", "--yes")
+        (paused,) = self.json("nudge", "nudge", code=3)
+        self.assertFalse(paused["tries_now"])
+        self.assertIn("track is paused", self.cli("nudge", code=3).out)
+        self.cli("resume", "--yes")
+        first.send_signal(signal.SIGSTOP)
+        self.assertIn("does nothing", self.cli("nudge", code=3).out)
+        first.send_signal(signal.SIGCONT)
         self.assertIn("pause it first", self.cli("move", "--destination", "track", "--to", "x",
                                                  "--yes", code=2).err)
         self.assertEqual(stop(first).code, 0)
@@ -1090,6 +1132,12 @@ class RunOptions(CliTest):
         metrics = self.cli("check", "--prometheus", "--db", missing, db=False, code=3)
         self.assertEqual(metrics.out, "")
         self.assertIn("missing.db", metrics.err)
+        sqlite3.connect(missing).execute("create table app (id)").connection.close()
+        unmigrated = self.cli("check", "--db", missing, db=False, code=3).out
+        self.assertIn(f"`outbox migrate --db {missing}`", unmigrated)
+        missing.write_text("text")
+        self.assertIn(str(missing), self.cli("check", "--db", missing, db=False, code=3).out)
+        self.assertTrue(self.cli("check", "--bogus", code=3).out.startswith("OUTBOX UNKNOWN - "))
 
     def test_a_hold_that_was_there_before_is_told(self):
         refusing = self.endpoint("--status", "503")
