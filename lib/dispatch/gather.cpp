@@ -73,7 +73,8 @@ void Round::gather(storage::Store& store, const core::DestinationState& state,
   }
 }
 
-// False: it has only met events that wait for their key, and goes on when those are moved away.
+// False: it has only met events that wait for their key, 2,000 of them, and goes on when those are
+// moved away.
 bool Round::gather_probe(storage::Store& store, const core::DestinationState& state,
                          const core::Intent& intent, Gathered& gathered) {
   for (const core::ProbeLook& look : intent.probe) {
@@ -83,11 +84,13 @@ bool Round::gather_probe(storage::Store& store, const core::DestinationState& st
     }
     storage::ProbeTake probe = store.queue.take_probe(look, clock_.now(), claims_);
     const bool is_found = !probe.take.events.empty();
-    gathered.waiting = std::move(probe.take.waiting);
+    auto& waiting = probe.take.waiting;
+    const bool has_more = probe.take.has_more && !waiting.empty();
+    std::move(waiting.begin(), waiting.end(), std::back_inserter(gathered.waiting));
     add(core::plan(probe.take.events, intent.limits, 1, plan_rules()), std::move(probe.take.taken),
         probe.search, {}, gathered);
     if (is_found) return true;
-    if (!gathered.waiting.empty()) {
+    if (has_more) {
       gathered.has_more = true;
       return false;
     }
@@ -152,7 +155,7 @@ void Round::gather_due(storage::Store& store, const core::Intent& intent, Gather
   core::Plan plan = core::plan(take.events, intent.limits, batches_max, plan_rules());
   gathered.has_more =
       gathered.has_more || take.has_more || !take.waiting.empty() || !plan.left_out.empty();
-  gathered.waiting = std::move(take.waiting);
+  std::move(take.waiting.begin(), take.waiting.end(), std::back_inserter(gathered.waiting));
   add(std::move(plan), std::move(take.taken), std::nullopt, {}, gathered);
 }
 

@@ -85,9 +85,10 @@ class Queue {
   /// Those of `ids` (ascending) that a search is about and that no earlier event of their key
   /// holds.
   Take take_searched(const core::Ids& ids, Claims& claims);
-  /// One event of the ready, those in a search or the scheduled, due at `now`, from the place on.
-  /// No event: none may go there. Those that it finds behind an earlier event of their key, 2,000
-  /// at most, are `waiting`: when they are moved, another look finds what is behind them.
+  /// One event of the ready, those in a search or the scheduled, due at `now`: the first that may
+  /// go from the place on, else the first before it. No event: none may go, unless there is more
+  /// than the 2,000 that it looked at. Those that it finds behind an earlier event of their key are
+  /// `waiting`: when they are moved, another look finds what is behind them.
   ProbeTake take_probe(const core::ProbeLook& look, core::Instant now, Claims& claims);
   /// A suspect whose next try is due or for which there is new evidence.
   std::optional<TakenSuspect> take_suspect(const SuspectLimits& limits, core::Instant now,

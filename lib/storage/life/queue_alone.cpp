@@ -35,26 +35,35 @@ ProbeTake Queue::take_probe(const core::ProbeLook& look, core::Instant now, Clai
   const core::BatchLimits one{.events_max = 1};
   Taking taking{one, now, claims};
   ProbeTake probe;
-  const std::int64_t begin = place_in(look, now);
   const bool is_searched = look.source == core::ProbeSource::in_search;
   const bool is_scheduled = look.source == core::ProbeSource::scheduled;
   Statement& range = is_searched ? in_search_ : is_scheduled ? scheduled_ : at_once_;
-  const ResetAtEnd end{range};
-  range.bind(1, destination_);
-  if (is_scheduled) range.bind(2, core::unix_ms(now)).bind(3, begin);
-  if (!is_scheduled) range.bind(2, is_searched ? begin : begin - 1);
-  while (taking.rows.empty() && ++taking.looks <= looks_max && range.step()) {
-    const std::int64_t id = range.integer(column::event);
-    if (claims.contains(id)) continue;
-    if (!is_searched) {
-      add_ready(taking, range, is_scheduled ? range.integer(column::first_more) : 0);
-    } else if (!is_held(taking, range.text(column::ordering_key), id)) {
-      taking.add(range, core::QueueState::in_search, 0);
-      probe.search = range.integer(column::first_more);
+  // Up to `end`, which is an id, or a time of scheduled events.
+  const auto walk = [&](std::int64_t begin, std::int64_t end) {
+    const ResetAtEnd reset{range};
+    range.bind(1, destination_);
+    if (is_scheduled) range.bind(2, core::unix_ms(now)).bind(3, begin);
+    if (!is_scheduled) range.bind(2, is_searched ? begin : begin - 1);
+    while (taking.rows.empty() && taking.looks < looks_max && range.step()) {
+      const std::int64_t id = range.integer(column::event);
+      const std::int64_t due_at_ms = is_scheduled ? range.integer(column::first_more) : 0;
+      if ((is_scheduled ? due_at_ms : id) >= end) return;
+      if (claims.contains(id)) continue;
+      ++taking.looks;
+      if (!is_searched) {
+        add_ready(taking, range, due_at_ms);
+      } else if (!is_held(taking, range.text(column::ordering_key), id)) {
+        taking.add(range, core::QueueState::in_search, 0);
+        probe.search = range.integer(column::first_more);
+      }
     }
-  }
+  };
+  const std::int64_t place = place_in(look, now);
+  walk(place, std::numeric_limits<std::int64_t>::max());
+  if (taking.rows.empty()) walk(1, place);
   finish(taking, claims);
   probe.take = std::move(taking.take);
+  probe.take.has_more = probe.take.events.empty() && taking.looks >= looks_max;
   return probe;
 }
 
