@@ -56,7 +56,8 @@ OUTBOX_API SecretSource from_env(const char* variable);
 OUTBOX_API SecretSource from_callback(std::function<std::string()> callback);
 /// The same for a callback that makes secrets with a lifetime: asked when there is none, when a
 /// tenth of the lifetime is left, and when the endpoint refuses it; not before each request. While
-/// it throws, a secret whose lifetime has not ended is used on.
+/// it throws or gives none, a secret whose lifetime has not ended is used on, and it is asked again
+/// each 10 s.
 OUTBOX_API SecretSource from_short_lived(std::function<ShortLived()> callback);
 
 /// A scheme and a source. A default one has none, and sends nothing.

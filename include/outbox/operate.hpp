@@ -165,8 +165,8 @@ class Subject {
 /// An event that an erasure finds, and where in it the subject stands.
 struct ErasableEvent {
   std::int64_t id = 0;
-  /// "payload: invitee_email" (the JSON key before the value), "headers: …", "ordering key" or
-  /// "dedupe key". Masked, since a key may be an address.
+  /// "payload: invitee_email" (the JSON key before the value), "headers: …", "ordering key",
+  /// "dedupe key", "event id" or "kind". Masked, since a key may be an address.
   std::string place = {};
 };
 

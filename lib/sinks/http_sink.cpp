@@ -66,6 +66,7 @@ void HttpSink::start(std::uint64_t token, HttpRequest request) {
     throw std::bad_alloc{};
   }
   under_way_.push_back(std::move(transfer));
+  ++not_begun_;
 }
 
 std::vector<Sink::Reply> HttpSink::collect(milliseconds time_max) {
@@ -77,6 +78,7 @@ std::vector<Sink::Reply> HttpSink::collect(milliseconds time_max) {
   for (;;) {
     int running = 0;
     curl_multi_perform(multi_.get(), &running);
+    not_begun_ = 0;
     // Read before polling: a finished transfer that nobody read makes the next poll wait in vain.
     gather_finished();
     const auto left = std::chrono::ceil<milliseconds>(deadline - std::chrono::steady_clock::now());
@@ -102,12 +104,15 @@ void HttpSink::abort() noexcept {
   for (const auto& transfer : under_way_)
     curl_multi_remove_handle(multi_.get(), transfer->handle());
   under_way_.clear();
+  not_begun_ = 0;
   replies_.clear();
 }
 
 std::vector<long> HttpSink::ports_in_use() const {
   std::vector<long> ports;
-  for (const auto& transfer : under_way_) ports.push_back(transfer->local_port());
+  // One that libcurl has not begun has no connection yet, and names that of its last request.
+  const std::size_t begun = under_way_.size() - not_begun_;
+  for (std::size_t i = 0; i < begun; ++i) ports.push_back(under_way_[i]->local_port());
   return ports;
 }
 

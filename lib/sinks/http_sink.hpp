@@ -74,7 +74,8 @@ class HttpSink final : public Sink {
   Sockets sockets_;  // outlives the handles below
   std::unique_ptr<CURLM, CloseMulti> multi_;
   Transfers under_way_;
-  Transfers idle_;  // kept, so that their connections are
+  std::size_t not_begun_ = 0;  // the last of them, which libcurl has not looked at yet
+  Transfers idle_;             // kept, so that their connections are
   std::vector<Reply> replies_;
   WakeSignal wake_signal_;
   int watched_ = -1;

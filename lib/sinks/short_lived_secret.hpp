@@ -35,18 +35,24 @@ class ShortLivedSecret {
   }
 
  private:
+  static constexpr std::chrono::seconds between_tries{10};
   static constexpr std::chrono::seconds longest_lifetime = std::chrono::hours{24 * 365};
 
   void renew(Instant now) try {
     const ShortLived fresh = callback_();
     // A year is as good as any longer lifetime, and cannot overflow.
     const auto lifetime = std::clamp(fresh.lifetime, std::chrono::seconds{0}, longest_lifetime);
+    if (fresh.secret.empty() && !secret_.empty()) return try_later(now);
     renew_at_ = now + std::chrono::milliseconds{lifetime} * 9 / 10;
     expires_at_ = now + lifetime;
     secret_ = fresh.secret;
   } catch (...) {
-    if (secret_.empty()) throw;  // else the old one is still good for a while
+    if (secret_.empty()) throw;
+    try_later(now);
   }
+
+  // The old one is still good for a while, and each request would wait for the callback.
+  void try_later(Instant now) { renew_at_ = std::min(expires_at_, now + between_tries); }
 
   std::function<ShortLived()> callback_;
   std::function<Instant()> now_;

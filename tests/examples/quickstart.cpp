@@ -29,6 +29,6 @@ int main(int argc, char** argv) {
   const outbox::Stats stats = dispatcher.stats();
   std::cout << stats.delivered << " delivered\n";
   if (stats.delivered > 0) return 0;
-  std::cerr << stats.hold << "; `outbox status --db app.db` says more\n";  // why it waits
+  std::cerr << "`outbox status --db app.db` says why. " << stats.hold << "\n";
   return 1;
 }

@@ -206,7 +206,7 @@ TEST_CASE("the followers of an event that fails hide nobody, however many they a
     scene.desk.app.enqueue_many(3'000, hot);
     scene.add(false);
   }
-  scene.desk.app.enqueue_many(100, hot);
+  scene.desk.app.enqueue_many(3'000, hot);
   const auto took = scene.run(1h);
   CHECK(took < 10min);
   CHECK(scene.delivered(scene.good_ids) == 6);

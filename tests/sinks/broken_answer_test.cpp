@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <chrono>
+#include <map>
 #include <thread>
 
 #include "sinks/track_sink.hpp"
@@ -178,6 +179,34 @@ TEST_CASE("nor is it while another request is under way") {
     CHECK(outcome_of(sink).verdict == Verdict::refused);
     CHECK(server.connections() == 3);
     may_answer = true;
+  }
+}
+
+TEST_CASE("nor is it when two requests begin at once, the first with the handle that got the lie") {
+  const ScriptedServer server{
+      [&](Peer& peer, int connection) {
+        peer.read_request();
+        if (connection == 1) {
+          peer.write(answer_with(yes) + answer_with(yes));
+          peer.read_bytes(1);
+        } else {
+          peer.write("HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n");
+        }
+      },
+      ScriptedServer::Serves::side_by_side};
+  {
+    auto sink = patient_sink(server.url());
+    CHECK(outcome_of(sink).verdict == Verdict::delivered);
+    std::map<std::uint64_t, Verdict> verdicts;
+    for (const std::uint64_t token : {2, 3}) {
+      sink.submit(token, {.body = "[" + support::payload_of("u") + "]"});
+    }
+    CHECK(support::becomes_true([&] {
+      for (Sink::Reply& reply : sink.collect(1ms)) verdicts[reply.token] = reply.outcome.verdict;
+      return verdicts.size() == 2;
+    }));
+    CHECK(verdicts[2] == Verdict::refused);
+    CHECK(verdicts[3] == Verdict::refused);
   }
 }
 

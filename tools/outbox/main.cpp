@@ -1,6 +1,7 @@
 // outbox: inspect and operate the queue. Each command is a file of its own; this one parses, and
 // turns what goes wrong into a message and an exit code.
 
+#include <algorithm>
 #include <iostream>
 #include <memory>
 
@@ -104,9 +105,15 @@ ExitCode code_for(const CLI::App& app, ExitCode code) {
   return is_check ? ExitCode{3} : code;
 }
 
-ExitCode fail_of_usage(const CLI::App& app, const std::string& what) {
-  // A pager shows what stands on standard output.
-  if (code_for(app, usage) != usage) std::cout << "OUTBOX UNKNOWN - wrong usage, see stderr |\n";
+ExitCode fail_of_usage(const CLI::App& app, const Globals& globals, const std::string& what) {
+  // A pager shows what stands on standard output, unless that is for another reader.
+  const auto is_given = [&](const char* word) {
+    return std::find(globals.words.begin(), globals.words.end(), word) != globals.words.end();
+  };
+  const bool is_check = code_for(app, usage) != usage;
+  if (is_check && !is_given("--json") && !is_given("--prometheus")) {
+    std::cout << "OUTBOX UNKNOWN - wrong usage, see stderr |\n";
+  }
   return code_for(app, fail(usage, usage_problem(app, what)));
 }
 
@@ -131,13 +138,14 @@ int main(int argc, char** argv) {
   } catch (const CLI::Success& success) {
     return app.exit(success);
   } catch (const CLI::ParseError& error) {
-    return cli::fail_of_usage(app, error.what());
+    return cli::fail_of_usage(app, globals, error.what());
   }
   const cli::ExitCode code = cli::run(app, action, globals);
   std::cout.flush();
   if (!std::cout) {
-    const char* const problem = code == cli::done ? "done, but cannot write so to standard output"
-                                                  : "cannot write to standard output";
+    const char* const problem = code == cli::done
+                                    ? "done, but the result could not be written to standard output"
+                                    : "cannot write to standard output";
     return cli::code_for(app, cli::fail(cli::failed, problem));
   }
   return code;

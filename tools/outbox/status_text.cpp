@@ -146,7 +146,7 @@ std::vector<std::string> notes_on(const outbox::DestinationStatus& destination,
   if (const auto& dispatcher = destination.dispatcher; dispatcher && dispatcher->in_flight_since) {
     const auto waits = since(*dispatcher->in_flight_since);
     if (waits >= slow_request) {
-      notes.push_back("! " + name + ": waits since " + how_long(waits) +
+      notes.push_back("! " + name + ": it has waited " + how_long(waits) +
                       " for the answer to a request, which may hold some of these");
     }
   }

@@ -132,7 +132,7 @@ Cause cause_of(const ExplainFacts& facts) {
   const auto& since = destination.dispatcher->in_flight_since;
   return {WaitingFor::turn, "its turn has not come yet; process " +
                                 std::to_string(destination.dispatcher->pid) + " delivers" +
-                                (since ? ", and waits since " + in_words(facts.now, *since) +
+                                (since ? ", and has waited " + in_words(facts.now, *since) +
                                              " for the answer to a request, which may hold it."
                                        : ".")};
 }

@@ -125,7 +125,7 @@ class Settler {
     was_refused_alone_ = true;
     last_refusal_ = reason;
     // It is too large by itself: what was learned from its batch says nothing of others.
-    if (sent.outcome.is_about_size) result_.endpoint.bytes_cap.reset();
+    if (sent.outcome.is_about_size && sent.ids.size() == 1) result_.endpoint.bytes_cap.reset();
     Suspicion suspicion = sent.suspicion;
     const bool was_refused = suspicion.was_refused();
     const bool has_evidence = others_accepted_since(suspicion.since);

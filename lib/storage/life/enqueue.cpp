@@ -48,14 +48,14 @@ std::string insert_rows(std::size_t rows) {
   return rows == 1 ? sql : sql + " returning id";
 }
 
-// WHERE NOT EXISTS, because OR IGNORE and ON CONFLICT burn an AUTOINCREMENT id. A statement of its
-// own: reading the table it writes costs SQLite a temporary table.
+// Not OR IGNORE or ON CONFLICT, which burn an AUTOINCREMENT id. A statement of its own: reading the
+// table it writes costs SQLite a temporary table.
 constexpr auto insert_unless_there =
     ", dedupe_key) select ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 1, ?9 where not exists"
     " (select 1 from main.outbox_events where destination = ?6 and dedupe_key = ?9)";
 
-// Rows that one statement stores. Each statement within a savepoint copies the pages that it
-// changes, so many rows in one take half as long; beyond some 25 nothing more is gained.
+// Rows of one statement. Within a savepoint each copies the pages that it changes, so many rows in
+// one take half as long; beyond some 25 nothing more is gained.
 constexpr std::size_t rows_at_once = 25;
 
 // An event that has passed every check and only needs its row.
@@ -176,7 +176,7 @@ class Inserter {
     }
     Statement& insert = rows.size() > 1 ? *insert_many_ : insert_;
     bind(insert, rows, options, headers);
-    std::vector<std::int64_t> ids = run_insert(insert);
+    std::vector<std::int64_t> ids = run_insert(insert, rows.size() > 1);
     if (ids.size() != rows.size()) throw_ignored();
     std::sort(ids.begin(), ids.end());  // they ascend as the rows do; RETURNING promises no order
     for (std::size_t i = 0; i < rows.size(); ++i) {
@@ -190,20 +190,22 @@ class Inserter {
     // The write comes first: reading first could not be upgraded beside another writer.
     Statement insert{db_, std::string{insert_into} + insert_unless_there, "enqueue"};
     bind(insert, {&row, 1}, options, headers).bind(9, options.dedupe_key);
-    const std::vector<std::int64_t> ids = run_insert(insert);
+    const std::vector<std::int64_t> ids = run_insert(insert, false);
     if (ids.empty()) return stored_before(*row.destination, options.dedupe_key);
     return {.id = ids[0], .event_id = row.draft->event_id, .destination = *row.destination};
   }
 
-  // The ids of the stored rows. None: nothing was stored. An authorizer can make nothing of the
-  // statement, which then leaves the count of changes as it was.
-  std::vector<std::int64_t> run_insert(Statement& insert) const {
+  // The ids of the stored rows; none: nothing was stored. An authorizer can make nothing of the
+  // statement, which leaves the count of changes as it was.
+  std::vector<std::int64_t> run_insert(Statement& insert, bool names_ids) const {
     const int before = sqlite3_total_changes(db_);
     const ResetAtEnd reset{insert};
     std::vector<std::int64_t> ids;
-    while (insert.step()) ids.push_back(insert.integer(0));
+    while (insert.step()) {
+      if (names_ids) ids.push_back(insert.integer(0));  // else the host's PRAGMA count_changes
+    }
     if (sqlite3_total_changes(db_) == before || sqlite3_changes(db_) == 0) return {};
-    if (ids.empty()) ids.push_back(sqlite3_last_insert_rowid(db_));
+    if (!names_ids) ids.push_back(sqlite3_last_insert_rowid(db_));
     if (!has_triggers_) queue(ids[0]);
     return ids;
   }
@@ -227,10 +229,8 @@ class Inserter {
 
   Statement& bind(Statement& insert, std::span<const Row> rows, const EnqueueOptions& options,
                   const std::string& headers) const {
-    insert.bind(1, text_or_null(options.ordering_key))
-        .bind(2, due_at_ms(options))
-        .bind(3, enqueued_at_ms_)
-        .bind(4, text_or_null(headers));
+    insert.bind(1, text_or_null(options.ordering_key)).bind(2, due_at_ms(options));
+    insert.bind(3, enqueued_at_ms_).bind(4, text_or_null(headers));
     int value = shared_values;
     for (const Row& row : rows) {
       insert.bind(++value, row.draft->event_id);

@@ -60,6 +60,7 @@ ProbeTake Queue::take_probe(const core::ProbeLook& look, core::Instant now, Clai
   };
   const std::int64_t place = place_in(look, now);
   walk(place, std::numeric_limits<std::int64_t>::max());
+  taking.held_keys.clear();  // the head of such a key may stand before the place
   if (taking.rows.empty()) walk(1, place);
   finish(taking, claims);
   probe.take = std::move(taking.take);
@@ -71,16 +72,18 @@ ProbeTake Queue::take_probe(const core::ProbeLook& look, core::Instant now, Clai
 // they are due. 0: there is none.
 std::int64_t Queue::place_in(const core::ProbeLook& look, core::Instant now) {
   const bool is_scheduled = look.source == core::ProbeSource::scheduled;
+  const auto state = look.source == core::ProbeSource::in_search ? core::QueueState::in_search
+                                                                 : core::QueueState::ready;
+  // One look-up each: SQLite finds a min() or max() at the end of a range when all before it in the
+  // key is fixed.
   const auto edge = [&](const char* which) {
     const std::string sql = std::string{"select "} + which +
                             (is_scheduled ? "(due_at_ms)" : "(event)") +
-                            " from main.outbox_queue where destination = ?1 and state = ?2"
-                            " and due_at_ms between ?3 and ?4";
-    const auto state = look.source == core::ProbeSource::in_search ? core::QueueState::in_search
-                                                                   : core::QueueState::ready;
+                            " from main.outbox_queue where destination = ?1 and state = ?2 and" +
+                            (is_scheduled ? " due_at_ms between 1 and ?3" : " due_at_ms = ?3");
     Statement row{db_, sql, take_alone_action};
     row.bind(1, destination_).bind(2, static_cast<std::int64_t>(state));
-    row.bind(3, std::int64_t{is_scheduled}).bind(4, is_scheduled ? core::unix_ms(now) : 0).step();
+    row.bind(3, is_scheduled ? core::unix_ms(now) : 0).step();
     return row.integer(0);
   };
   const std::int64_t first = edge("min");

@@ -69,7 +69,7 @@ TEST_CASE("an event without a name is told by its kind, and a request under way 
   facts.destination.dispatcher->in_flight_since = asked_at - 5s;
   CHECK(core::explain(facts).text.rfind(
             "8812 (order.created) is pending: its turn has not come yet; process 4127 delivers, "
-            "and waits since 5 s for the answer to a request, which may hold it. ",
+            "and has waited 5 s for the answer to a request, which may hold it. ",
             0) == 0);
 }
 

@@ -129,6 +129,23 @@ TEST_CASE("many events are queued with triggers off, and a writer notices when t
   CHECK(app.number("select count(*) from outbox_queue") == 3 * many);
 }
 
+TEST_CASE("a host that lets statements count their changes gets the ids all the same") {
+  support::AppDatabase app;
+  app.db().exec("pragma count_changes = on");
+  for (const int has_triggers : {1, 0}) {
+    sqlite3_db_config(app.db().getHandle(), SQLITE_DBCONFIG_ENABLE_TRIGGER, has_triggers, nullptr);
+    for (const std::size_t count : {std::size_t{1}, std::size_t{2}, many}) {
+      sqlite3_exec(app.db().getHandle(), "begin immediate", nullptr, nullptr, nullptr);
+      check_rows(app, enqueue(app.db(), events(count)));
+      sqlite3_exec(app.db().getHandle(), "commit", nullptr, nullptr, nullptr);
+    }
+  }
+  app.db().exec("begin immediate");
+  const Enqueued first = enqueue(app.db(), support::event_of("user-0"), {.dedupe_key = "once"});
+  check_rows(app, {first});
+  app.db().exec("commit");
+}
+
 TEST_CASE("last_insert_rowid is put back after many") {
   support::AppDatabase app;
   app.db().exec("create table rows (id integer primary key); begin; insert into rows values (77)");

@@ -115,7 +115,7 @@ TEST_CASE("newest first, what is older than since is not looked through to its e
   app.db().exec("update outbox_events set enqueued_at_ms = 1000 where id < 8900");
   outbox::EventFilter filter{.since = std::chrono::system_clock::now() - 1h, .limit = 200};
   filter.order = outbox::Order::newest_first;
-  const auto page = outbox::browse_events(app.db(), filter);
+  const auto page = outbox::browse_events(app.db(), filter, 1min);
   CHECK(page.events.size() == 101);
   CHECK(page.is_complete);
   CHECK_FALSE(page.next_after_id);

@@ -97,7 +97,7 @@ class Reading(CliTest):
                    "the request is under way")
         (status,) = self.json("status", "status", "--destination", "track")
         self.assertIsNotNone(status["destinations"][0]["dispatcher"]["in_flight_since"])
-        eventually(lambda: "waits since" in self.cli("status").out, "it takes long")
+        eventually(lambda: "it has waited" in self.cli("status").out, "it takes long")
 
     def test_a_copy_is_told_with_the_command_that_helps(self):
         self.cli("drain", "--timeout", "1s", code=1)

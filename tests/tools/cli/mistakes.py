@@ -365,7 +365,7 @@ class Words(CliTest):
             # A script must not do again what was done.
             done = subprocess.run([CLI, "pause", "--yes", "--db", self.db], stdout=full, stderr=subprocess.PIPE)
         self.assertEqual((done.returncode, done.stderr),
-                         (1, b"outbox: done, but cannot write so to standard output\n"))
+                         (1, b"outbox: done, but the result could not be written to standard output\n"))
 
     def test_a_wrong_value_is_told_in_short_and_with_its_own_flag(self):
         for flag in ("--warn-dead", "--crit-dead", "--warn-pending", "--crit-pending"):
