@@ -483,6 +483,18 @@ TEST_CASE("a probe passes over what is in flight, and over what waits for its ke
   CHECK(probe(ProbeSource::in_search).take.events.empty());
 }
 
+TEST_CASE("a probe finds what may go before its place, too, when nothing behind it may") {
+  Table table;
+  table.add("k");
+  table.add();
+  table.change("state = 2, search = 7", 1);
+  for (int i = 0; i < 5; ++i) table.add("k");
+  const auto probe =
+      table.store.queue.take_probe({ProbeSource::ready, 1}, Table::now, table.claims);
+  CHECK(Table::ids_of(probe.take) == Ids{2});
+  CHECK(probe.take.waiting.size() == 1);
+}
+
 TEST_CASE("a probe tells what waits behind an event that does not go, 2,000 at most") {
   Table table;
   table.add("k");
