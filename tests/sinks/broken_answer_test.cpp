@@ -183,11 +183,16 @@ TEST_CASE("nor is it while another request is under way") {
 }
 
 TEST_CASE("nor is it when two requests begin at once, the first with the handle that got the lie") {
+  std::atomic<bool> may_lie = false;
+  std::atomic<bool> has_lied = false;
   const ScriptedServer server{
       [&](Peer& peer, int connection) {
         peer.read_request();
         if (connection == 1) {
-          peer.write(answer_with(yes) + answer_with(yes));
+          peer.write(answer_with(yes));
+          support::becomes_true([&] { return may_lie.load(); });
+          peer.write(answer_with(yes));
+          has_lied = true;
           peer.read_bytes(1);
         } else {
           peer.write("HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n");
@@ -197,6 +202,8 @@ TEST_CASE("nor is it when two requests begin at once, the first with the handle 
   {
     auto sink = patient_sink(server.url());
     CHECK(outcome_of(sink).verdict == Verdict::delivered);
+    may_lie = true;  // on a connection that idles
+    CHECK(support::becomes_true([&] { return has_lied.load(); }));
     std::map<std::uint64_t, Verdict> verdicts;
     for (const std::uint64_t token : {2, 3}) {
       sink.submit(token, {.body = "[" + support::payload_of("u") + "]"});
