@@ -30,9 +30,9 @@ struct EventPage {
 /// 100 without one. The first look is always made, so that each page gets further.
 ///
 /// Throws and threads: as `list_events`.
-OUTBOX_API EventPage browse_events(ConnectionRef connection, const EventFilter& filter = {},
-                                   std::chrono::milliseconds patience = std::chrono::milliseconds{
-                                       150});
+[[nodiscard]] OUTBOX_API EventPage
+browse_events(ConnectionRef connection, const EventFilter& filter = {},
+              std::chrono::milliseconds patience = std::chrono::milliseconds{150});
 
 /// The requests of a span of time.
 struct TrafficSlot {
@@ -62,7 +62,8 @@ struct Traffic {
 ///
 /// Throws: `std::invalid_argument` for a window that is not 1 to 1,000 whole slots. The rest and
 /// threads: as `list_requests`.
-OUTBOX_API Traffic traffic(ConnectionRef connection, const TrafficOptions& options = {});
+[[nodiscard]] OUTBOX_API Traffic traffic(ConnectionRef connection,
+                                         const TrafficOptions& options = {});
 
 }  // namespace v1
 }  // namespace outbox

@@ -3,6 +3,7 @@
 // How the library is lent the app's own connection, and how it opens one of its own.
 
 #include <concepts>
+#include <cstddef>
 #include <functional>
 #include <string>
 #include <string_view>
@@ -16,7 +17,7 @@ namespace outbox {
 inline namespace v1 {
 
 /// A loan of the app's open connection for the length of one call. Made implicitly from a
-/// `sqlite3*` and from anything with `getHandle()`, such as `SQLite::Database`.
+/// `sqlite3*` and from anything with `getHandle()`, such as `SQLite::Database`; never null.
 ///
 /// Threads: the connection is used on the calling thread only. The library installs no hook and
 /// no busy handler on it, leaves no pragma changed, and puts `last_insert_rowid()` back.
@@ -43,6 +44,7 @@ class ConnectionRef {
 ///     outbox::Dispatcher dispatcher{{"app.db", {}, [](sqlite3* db) { unlock(db); }}, …};
 struct DatabaseFile {
   DatabaseFile(const char* path_) : path{path_} {}
+  DatabaseFile(std::nullptr_t) = delete;
   DatabaseFile(std::string_view path_) : path{path_} {}
   DatabaseFile(std::string path_, std::string vfs_ = {},
                std::function<void(sqlite3*)> after_open_ = {})

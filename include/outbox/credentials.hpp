@@ -30,7 +30,7 @@ struct SecretSource {
   /// credentials (the destination waits; events are untouched).
   std::function<std::string()> secret = {};
   /// Told when the endpoint refused the secret (401, 403, 407) or `secret` threw, so that the next
-  /// call of `secret` gets it anew: that happens once at once, then ever more slowly. May be empty.
+  /// call of `secret` reads it again: once at once, then more and more slowly. May be empty.
   std::function<void()> refused = {};
   /// Whether there is another secret than the refused one; true ends the wait. Asked several times
   /// a second while the destination waits for it, so it must be cheap. May be empty.
@@ -47,18 +47,19 @@ struct ShortLived {
 /// The secret in a file, white space around it ignored; read again when the file changes, and when
 /// the endpoint refuses it. A missing or unreadable file is no error here: the destination waits
 /// until it is there. At most 8 KiB.
-OUTBOX_API SecretSource from_file(std::string path);
+[[nodiscard]] OUTBOX_API SecretSource from_file(std::string path);
 /// The secret in an environment variable, read once, now.
-/// Throws: `std::invalid_argument` when it is not set.
-OUTBOX_API SecretSource from_env(const char* variable);
+/// Throws: `std::invalid_argument` when it is not set, or `variable` is null.
+[[nodiscard]] OUTBOX_API SecretSource from_env(const char* variable);
 /// The secret from a callback, e.g. one that asks a token endpoint and caches the answer.
+/// Throws: `std::invalid_argument` for an empty function, which would mean "no secret".
 /// Threads: called on the thread that delivers.
-OUTBOX_API SecretSource from_callback(std::function<std::string()> callback);
+[[nodiscard]] OUTBOX_API SecretSource from_callback(std::function<std::string()> callback);
 /// The same for a callback that makes secrets with a lifetime: asked when there is none, when a
 /// tenth of the lifetime is left, and when the endpoint refuses it; not before each request. While
 /// it throws or gives none, a secret whose lifetime has not ended is used on, and it is asked again
-/// each 10 s.
-OUTBOX_API SecretSource from_short_lived(std::function<ShortLived()> callback);
+/// each 10 s. Throws and threads: as `from_callback`.
+[[nodiscard]] OUTBOX_API SecretSource from_short_lived(std::function<ShortLived()> callback);
 
 /// A scheme and a source. A default one has none, and sends nothing.
 struct Credentials {
@@ -67,15 +68,15 @@ struct Credentials {
 };
 
 /// A token, as text or from a source. Throws: `std::invalid_argument` when a constant one is empty
-/// or holds characters that a header may not (RFC 6750, 2.1).
-OUTBOX_API Credentials bearer(std::string token);
-OUTBOX_API Credentials bearer(SecretSource source);
+/// or holds characters that a header may not (RFC 6750, 2.1), and when a source has no `secret`.
+[[nodiscard]] OUTBOX_API Credentials bearer(std::string token);
+[[nodiscard]] OUTBOX_API Credentials bearer(SecretSource source);
 /// The same for the `x-api-key` header: a key is visible ASCII.
-OUTBOX_API Credentials x_api_key(std::string key);
-OUTBOX_API Credentials x_api_key(SecretSource source);
+[[nodiscard]] OUTBOX_API Credentials x_api_key(std::string key);
+[[nodiscard]] OUTBOX_API Credentials x_api_key(SecretSource source);
 
 /// `bearer(from_file(path))`, which most apps use.
-inline Credentials bearer_from_file(std::string path) {
+[[nodiscard]] inline Credentials bearer_from_file(std::string path) {
   return bearer(from_file(std::move(path)));
 }
 

@@ -116,7 +116,8 @@ class OUTBOX_API Dispatcher {
   /// Throws: `std::invalid_argument` for a memory database, `locking_mode=exclusive` or options out
   /// of range; `schema_error` when the database is not migrated or newer; `database_error` when it
   /// is not there, may not be written, lies on a network file system, or cannot be opened
-  /// otherwise; `std::runtime_error` when `refuses_unsafe_sqlite` does.
+  /// otherwise; `std::runtime_error` when `refuses_unsafe_sqlite` does; `std::system_error` when
+  /// there can be no thread or no eventfd; what `after_open` throws, as it is.
   Dispatcher(DatabaseFile database, Endpoint endpoint, DispatcherOptions options = {});
   /// As `stop()`. On the dispatcher's own thread it does not wait: that thread ends by itself.
   ~Dispatcher();

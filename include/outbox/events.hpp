@@ -26,6 +26,7 @@ class OUTBOX_API Timestamp {
   Timestamp() = default;
   Timestamp(std::string iso8601) : text_{std::move(iso8601)} {}
   Timestamp(const char* iso8601) : text_{iso8601} {}
+  Timestamp(std::nullptr_t) = delete;
   Timestamp(std::chrono::sys_time<std::chrono::microseconds> instant);
   template <class Duration>
   Timestamp(std::chrono::sys_time<Duration> instant)
@@ -46,6 +47,7 @@ class JsonText {
   JsonText() = default;
   JsonText(std::string text) : text_{std::move(text)} {}
   JsonText(const char* text) : text_{text} {}
+  JsonText(std::nullptr_t) = delete;
 
   const std::string& text() const noexcept { return text_; }
   bool empty() const noexcept { return text_.empty(); }

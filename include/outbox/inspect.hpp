@@ -89,6 +89,7 @@ struct DestinationStatus {
   /// True: events are pending that were last served from another file. This one is a copy, or was
   /// restored, and they may have been delivered already.
   bool is_foreign = false;
+  bool blocks_on_dead = false;  ///< What its last dispatcher was told (`DispatcherOptions`).
 };
 
 struct Status {
@@ -101,14 +102,15 @@ struct Status {
 ///
 /// Throws: `schema_error` without a schema or with a newer one; `database_error`.
 /// Threads: the caller's, which must own `connection`.
-OUTBOX_API Status status(ConnectionRef connection, const std::string& destination = {});
+[[nodiscard]] OUTBOX_API Status status(ConnectionRef connection,
+                                       const std::string& destination = {});
 
 /// The destinations without what takes counting: of `counts` only what is kept as a number
 /// (`delivered`, `delivered_total`, `removed`, `requests_total`), and no `holders`. Its cost is
 /// that of a few rows, however many events are undelivered.
 ///
 /// Throws and threads: as `status`.
-OUTBOX_API std::vector<DestinationStatus> list_destinations(ConnectionRef connection);
+[[nodiscard]] OUTBOX_API std::vector<DestinationStatus> list_destinations(ConnectionRef connection);
 
 enum class Order { oldest_first, newest_first };
 
@@ -122,7 +124,7 @@ struct EventFilter {
   std::string error = {};                                           ///< A part of `last_error`.
   std::optional<std::chrono::system_clock::time_point> since = {};  ///< Enqueued at or after.
   std::optional<std::chrono::system_clock::time_point> until = {};  ///< Enqueued before.
-  /// The first so many; none: no limit. Page long lists with it and `after_id`.
+  /// At most this many; none: no limit. Page long lists with it and `after_id`.
   std::optional<std::size_t> limit = {};
   /// By commit; the limit keeps the first ones of this order. For listing only.
   Order order = Order::oldest_first;
@@ -192,24 +194,25 @@ struct Explanation {
 /// Events that match, in commit order. Filters on the payload's fields read every event of the
 /// state, and without an undelivered state every event.
 /// Throws too: `std::invalid_argument` for a state, a destination or a time that cannot be.
-OUTBOX_API std::vector<EventSummary> list_events(ConnectionRef connection,
-                                                 const EventFilter& filter = {});
+[[nodiscard]] OUTBOX_API std::vector<EventSummary> list_events(ConnectionRef connection,
+                                                               const EventFilter& filter = {});
 
 /// The same with payloads and without requests, for an export. Each call is one short read: go on
 /// with `after_id` and a limit, so that the WAL can be checkpointed between them.
-OUTBOX_API std::vector<EventDetail> list_details(ConnectionRef connection,
-                                                 const EventFilter& filter);
+[[nodiscard]] OUTBOX_API std::vector<EventDetail> list_details(ConnectionRef connection,
+                                                               const EventFilter& filter);
 
 /// None: there is no such event.
-OUTBOX_API std::optional<EventDetail> find_event(ConnectionRef connection, std::int64_t id);
+[[nodiscard]] OUTBOX_API std::optional<EventDetail> find_event(ConnectionRef connection,
+                                                               std::int64_t id);
 
 /// None: there is no such event.
-OUTBOX_API std::optional<Explanation> explain(ConnectionRef connection, std::int64_t id);
+[[nodiscard]] OUTBOX_API std::optional<Explanation> explain(ConnectionRef connection,
+                                                            std::int64_t id);
 
 /// The newest `limit` requests to `destination` (empty: all), the newest first.
-OUTBOX_API std::vector<RequestSummary> list_requests(ConnectionRef connection,
-                                                     const std::string& destination = {},
-                                                     std::size_t limit = 100);
+[[nodiscard]] OUTBOX_API std::vector<RequestSummary> list_requests(
+    ConnectionRef connection, const std::string& destination = {}, std::size_t limit = 100);
 
 /// A change that a person made.
 struct AuditEntry {
@@ -225,9 +228,9 @@ struct AuditEntry {
 
 /// The newest `limit` changes, the newest first. With a `destination`: those that name it, and
 /// those that concerned all. Throws and threads: as `status`.
-OUTBOX_API std::vector<AuditEntry> list_audit(ConnectionRef connection,
-                                              const std::string& destination = {},
-                                              std::size_t limit = 100);
+[[nodiscard]] OUTBOX_API std::vector<AuditEntry> list_audit(ConnectionRef connection,
+                                                            const std::string& destination = {},
+                                                            std::size_t limit = 100);
 
 /// What failed, and how often: the dead and the retrying events by their last error.
 struct FailureReason {
@@ -240,9 +243,8 @@ struct FailureReason {
 
 /// The reasons of a destination (empty: all), the most frequent first; at most `limit`. Errors and
 /// threads: as `status`.
-OUTBOX_API std::vector<FailureReason> list_failures(ConnectionRef connection,
-                                                    const std::string& destination = {},
-                                                    std::size_t limit = 100);
+[[nodiscard]] OUTBOX_API std::vector<FailureReason> list_failures(
+    ConnectionRef connection, const std::string& destination = {}, std::size_t limit = 100);
 
 /// What `diagnose` found of one thing.
 struct Finding {
@@ -257,7 +259,7 @@ struct Finding {
 /// Looks at the whole file: SQLite's integrity, the schema and whether the statements of the
 /// dispatcher find their rows by its indexes, and whether log, queue and counters agree. Reads
 /// only, but every row: minutes for a large file.
-OUTBOX_API std::vector<Finding> diagnose(ConnectionRef connection);
+[[nodiscard]] OUTBOX_API std::vector<Finding> diagnose(ConnectionRef connection);
 
 }  // namespace v1
 }  // namespace outbox

@@ -61,12 +61,12 @@ struct KafkaOptions {
 ///
 /// Threads: the client library makes some of its own, which touch nothing of the app; signals are
 /// blocked there. After a fork make a new one: the child has none of these threads.
-OUTBOX_API Endpoint kafka(KafkaOptions options);
+[[nodiscard]] OUTBOX_API Endpoint kafka(KafkaOptions options);
 
 /// Connects as a dispatcher would, TLS and credentials included, and publishes nothing; looks at
 /// the topic, unless its name depends on the event. Takes up to 10 s. Returns what is wrong; empty:
 /// nothing is. Throws: as `kafka`.
-OUTBOX_API std::string connection_problem(const KafkaOptions& options);
+[[nodiscard]] OUTBOX_API std::string connection_problem(const KafkaOptions& options);
 
 }  // namespace v1
 }  // namespace outbox

@@ -32,8 +32,8 @@ struct PrometheusOptions {
 ///
 /// Throws and threads: as `status`; `std::invalid_argument` for a dispatcher that is null, and for
 /// two of one destination.
-OUTBOX_API std::string prometheus_text(ConnectionRef connection,
-                                       const PrometheusOptions& options = {});
+[[nodiscard]] OUTBOX_API std::string prometheus_text(ConnectionRef connection,
+                                                     const PrometheusOptions& options = {});
 
 }  // namespace v1
 }  // namespace outbox

@@ -25,7 +25,7 @@ OUTBOX_API int migrate(ConnectionRef connection);
 
 /// The schema version of the database: 0 when it was never migrated. Reads only.
 /// Throws: `database_error`.
-OUTBOX_API int migrated_version(ConnectionRef connection);
+[[nodiscard]] OUTBOX_API int migrated_version(ConnectionRef connection);
 
 /// Something that the host should give and does not. A dispatcher is a second writer in the host's
 /// database: without these, some of the host's own transactions fail beside it.
@@ -43,7 +43,7 @@ struct HostProblem {
 /// A busy handler of the host's own cannot be seen from outside; `busy_timeout` is then reported
 /// though nothing is missing. Throws: `database_error`. Threads: the caller's, which must own
 /// `connection`.
-OUTBOX_API std::vector<HostProblem> check_host(ConnectionRef connection);
+[[nodiscard]] OUTBOX_API std::vector<HostProblem> check_host(ConnectionRef connection);
 
 }  // namespace v1
 }  // namespace outbox

@@ -30,10 +30,10 @@ struct NatsCredentials {
 };
 
 /// Secrets are read when the sink connects, and again when the server has refused them.
-OUTBOX_API NatsCredentials nats_token(SecretSource token);
-OUTBOX_API NatsCredentials nats_user(std::string user, SecretSource password);
+[[nodiscard]] OUTBOX_API NatsCredentials nats_token(SecretSource token);
+[[nodiscard]] OUTBOX_API NatsCredentials nats_user(std::string user, SecretSource password);
 /// The text of a `.creds` file (a JWT and its seed): `nats_creds(from_file("nats.creds"))`.
-OUTBOX_API NatsCredentials nats_creds(SecretSource text);
+[[nodiscard]] OUTBOX_API NatsCredentials nats_creds(SecretSource text);
 
 /// Where `nats://` is allowed, which begins without TLS; `tls://` always is.
 enum class PlainNats {
@@ -70,7 +70,8 @@ struct NatsOptions {
   MessageFormat format = MessageFormat::plain;
   /// The `ce-source` of CloudEvents.
   std::string source = "outbox";
-  /// For connecting to one server, TLS included; 1 ms to 5 min. The dispatcher waits so long.
+  /// For connecting to one server, TLS included; 1 ms to 5 min. The dispatcher waits that long. The
+  /// look-up of its name has no limit but the resolver's: `stop` waits for that, too.
   std::chrono::milliseconds connect_timeout = std::chrono::seconds{2};
   /// For the acknowledgement of one message; 1 ms to 10 min. Defaults to 30 s: after a restart the
   /// server may need many seconds for its first one.
@@ -85,7 +86,7 @@ struct NatsOptions {
 
 /// Publishes each event as a message with `Outbox-Event-Id` = event id and `Nats-Msg-Id` =
 /// destination, ':' and event id, and waits for the stream's acknowledgement of each. Connects at
-/// the first batch, and anew after trouble.
+/// the first batch, and again after trouble.
 ///
 /// Throws: `std::invalid_argument` when an address is none, holds a user, or is plain where that is
 /// not allowed; when the subject has a wildcard or an empty token; when a stream is to be made and
@@ -93,11 +94,11 @@ struct NatsOptions {
 ///
 /// Threads: the client library makes some of its own, which touch nothing of the app; signals are
 /// blocked there. After a fork make a new one: the child has none of these threads.
-OUTBOX_API Endpoint nats_jetstream(NatsOptions options);
+[[nodiscard]] OUTBOX_API Endpoint nats_jetstream(NatsOptions options);
 
 /// Connects as a dispatcher would, TLS and credentials included, looks whether the stream is there,
 /// and publishes nothing. Returns what is wrong; empty: nothing is. Throws: as `nats_jetstream`.
-OUTBOX_API std::string connection_problem(const NatsOptions& options);
+[[nodiscard]] OUTBOX_API std::string connection_problem(const NatsOptions& options);
 
 }  // namespace v1
 }  // namespace outbox

@@ -111,7 +111,7 @@ struct MoveReport {
 
 /// Pending and dead events of `from` become events of `to`, with the same ids and payloads: for a
 /// destination whose name was mistyped, or is renamed. Dead ones stay dead; pending ones begin
-/// anew, without refusals. Delivered and discarded ones stay. Until it returns no dispatcher of
+/// again, without refusals. Delivered and discarded ones stay. Until it returns no dispatcher of
 /// `from` begins: it holds that one's lock. Ended half-way, it leaves each event at one of the two,
 /// and may be called again.
 ///

@@ -48,11 +48,11 @@ struct TrackApi {
 /// Throws: `std::invalid_argument` when the URL is not http(s), carries a user, password or
 /// fragment, or is plain HTTP where that is not allowed; or when a timeout or a status is out of
 /// its range.
-OUTBOX_API Endpoint track_api(TrackApi options);
+[[nodiscard]] OUTBOX_API Endpoint track_api(TrackApi options);
 
 /// Connects as a dispatcher would, TLS included, and sends nothing. Returns what is wrong; empty:
 /// nothing is. Throws: as `track_api`. Threads: any.
-OUTBOX_API std::string connection_problem(const TrackApi& options);
+[[nodiscard]] OUTBOX_API std::string connection_problem(const TrackApi& options);
 
 }  // namespace v1
 }  // namespace outbox

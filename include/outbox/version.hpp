@@ -13,10 +13,10 @@ namespace outbox {
 inline namespace v1 {
 
 /// The version of the compiled library, "major.minor.patch". Threads: any.
-OUTBOX_API const char* version() noexcept;
+[[nodiscard]] OUTBOX_API const char* version() noexcept;
 
 /// The newest migration that this library knows; `migrate` brings a database to it. Threads: any.
-OUTBOX_API int schema_version() noexcept;
+[[nodiscard]] OUTBOX_API int schema_version() noexcept;
 
 }  // namespace v1
 }  // namespace outbox

@@ -61,11 +61,11 @@ struct Webhook {
 ///
 /// Throws: `std::invalid_argument` as `track_api`; for a header that has no proper name or value,
 /// or is the sink's own; and for a source that is empty or no header value.
-OUTBOX_API Endpoint webhook(Webhook options);
+[[nodiscard]] OUTBOX_API Endpoint webhook(Webhook options);
 
 /// Reads the secrets and the signing key, connects as a dispatcher would, TLS included, and sends
 /// nothing. Returns what is wrong; empty: nothing is. Throws: as `webhook`. Threads: any.
-OUTBOX_API std::string connection_problem(const Webhook& options);
+[[nodiscard]] OUTBOX_API std::string connection_problem(const Webhook& options);
 
 }  // namespace v1
 }  // namespace outbox

@@ -103,6 +103,7 @@ milliseconds Worker::guarded(Action action) {
 void Worker::open() {
   constexpr milliseconds patience{0};
   database_ = storage::open_database(file_, patience);
+  storage::require_writable(storage::handle_of(database_));
   store_.emplace(storage::handle_of(database_), options_.destination, patience);
   round_.meet_connection();
   const std::string path = storage::path_of(storage::handle_of(database_));

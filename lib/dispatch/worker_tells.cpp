@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "core/event/limits.hpp"
+#include "core/event/text.hpp"
 #include "dispatch/notices.hpp"
 #include "dispatch/worker.hpp"
 
@@ -53,7 +55,8 @@ void Worker::note(const RoundReport& report) {
 // Keeps `what` for people. Tells the observer of it, unless the database is only busy.
 void Worker::note_trouble(const char* what_text, bool is_busy) noexcept {
   try {
-    const std::string what = what_text;
+    // It may be the words of a sink, or of a trigger of the host's.
+    const std::string what = core::sanitised(what_text, core::error_bytes_max);
     std::unique_lock guard{mutex_};
     const bool is_new = std::exchange(stats_.database_trouble, what) != what;
     guard.unlock();

@@ -137,7 +137,16 @@ SecretSource constant(std::string secret) {
   return {.secret = [secret = std::move(secret)] { return secret; }, .is_constant = true};
 }
 
+// Empty, it would mean a request without credentials, or one without a signature.
+template <class Function>
+void require_function(const char* name, const Function& function) {
+  if (!function) {
+    throw std::invalid_argument{std::string{"outbox: "} + name + ": the function is empty"};
+  }
+}
+
 Credentials of(AuthScheme scheme, SecretSource source) {
+  require_function("credentials: secret", source.secret);
   if (source.is_constant) {
     const std::string problem = problem_of(scheme, source.secret());
     if (!problem.empty()) throw std::invalid_argument{"outbox: the token " + problem};
@@ -170,6 +179,9 @@ SecretSource from_file(std::string path) {
 }
 
 SecretSource from_env(const char* variable) {
+  if (variable == nullptr) {
+    throw std::invalid_argument{"outbox: from_env: the name of the variable is null"};
+  }
   const char* const secret = std::getenv(variable);
   if (secret == nullptr) {
     throw std::invalid_argument{std::string{"outbox: the environment has no "} + variable};
@@ -178,10 +190,12 @@ SecretSource from_env(const char* variable) {
 }
 
 SecretSource from_callback(std::function<std::string()> callback) {
+  sinks::require_function("from_callback", callback);
   return {.secret = std::move(callback)};
 }
 
 SecretSource from_short_lived(std::function<ShortLived()> callback) {
+  sinks::require_function("from_short_lived", callback);
   const auto cached = std::make_shared<sinks::ShortLivedSecret>(std::move(callback));
   return {.secret = [cached] { return cached->secret(); },
           .refused = [cached] { cached->forget(); }};

@@ -100,9 +100,9 @@ void HttpTransfer::set_up() {
   set(CURLOPT_HEADEROPT, long{CURLHEADER_SEPARATE});  // a proxy does not see the token
   set(CURLOPT_USERAGENT, "outbox/" OUTBOX_VERSION);
   set(CURLOPT_ERRORBUFFER, static_cast<char*>(error_));
-  set(CURLOPT_WRITEFUNCTION, &HttpTransfer::on_body);
+  set(CURLOPT_WRITEFUNCTION, &HttpTransfer::on_bytes<&HttpTransfer::read_body>);
   set(CURLOPT_WRITEDATA, static_cast<void*>(this));
-  set(CURLOPT_HEADERFUNCTION, &HttpTransfer::on_header);
+  set(CURLOPT_HEADERFUNCTION, &HttpTransfer::on_bytes<&HttpTransfer::read_header>);
   set(CURLOPT_HEADERDATA, static_cast<void*>(this));
   set(CURLOPT_PRIVATE, static_cast<void*>(this));
 }
@@ -119,6 +119,7 @@ void HttpTransfer::prepare(std::uint64_t token, const std::string& url, std::str
   has_headers_ended_ = false;
   is_early_ = false;
   is_chunked_ = false;
+  is_out_of_memory_ = false;
   answer_ = {};
   error_[0] = '\0';
   curl_slist* list = nullptr;
@@ -171,7 +172,10 @@ core::Answer HttpTransfer::answer(CURLcode result) {
   curl_easy_getinfo(easy, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &length);
   answer_.took = std::chrono::milliseconds{took_us / 1000};
   const bool is_success = status >= 200 && status < 300;
-  if (status >= 200 && (!is_success || is_complete(result))) {
+  if (is_out_of_memory_) {
+    answer_.arrival = core::Arrival::lost;
+    answer_.error = "no memory to read the answer";
+  } else if (status >= 200 && (!is_success || is_complete(result))) {
     answer_.arrival = core::Arrival::answered;
     answer_.status = static_cast<int>(status);
     answer_.may_be_cut = !is_chunked_ && length < 0;  // then its end is that of the connection
@@ -188,13 +192,26 @@ core::Answer HttpTransfer::answer(CURLcode result) {
   return std::move(answer_);
 }
 
-std::size_t HttpTransfer::on_body(char* data, std::size_t size, std::size_t count, void* self) {
+// libcurl calls it, and no exception may pass through it: it would believe to be in the callback
+// for ever (CURLM_RECURSIVE_API_CALL).
+template <bool (HttpTransfer::*read)(std::string_view)>
+std::size_t HttpTransfer::on_bytes(char* data, std::size_t size, std::size_t count,
+                                   void* self) noexcept {
   auto& transfer = *static_cast<HttpTransfer*>(self);
-  const std::size_t bytes = size * count;
-  std::string& kept = transfer.answer_.body;
-  kept.append(data, std::min(bytes, kept_bytes_max - kept.size()));
-  transfer.received_ += bytes;
-  return transfer.received_ > received_bytes_max ? 0 : bytes;
+  const std::string_view bytes{data, size * count};
+  try {
+    if ((transfer.*read)(bytes)) return bytes.size();
+  } catch (const std::bad_alloc&) {
+    transfer.is_out_of_memory_ = true;
+  }
+  return bytes.size() + 1;  // any other number than that of the bytes ends the transfer
+}
+
+bool HttpTransfer::read_body(std::string_view bytes) {
+  std::string& kept = answer_.body;
+  kept.append(bytes.substr(0, kept_bytes_max - kept.size()));
+  received_ += bytes.size();
+  return received_ <= received_bytes_max;
 }
 
 long HttpTransfer::local_port() const {
@@ -203,27 +220,25 @@ long HttpTransfer::local_port() const {
   return port;
 }
 
-// Called for each line: of answers before the final one (1xx), of the final one, and of trailers.
-std::size_t HttpTransfer::on_header(char* data, std::size_t size, std::size_t count, void* self) {
-  auto& transfer = *static_cast<HttpTransfer*>(self);
-  const std::string_view line{data, size * count};
-  transfer.header_bytes_ += line.size();
-  if (transfer.header_bytes_ > header_bytes_max) return 0;  // a flood: the answer is lost
+// A line of an answer before the final one (1xx), of the final one, or a trailer.
+bool HttpTransfer::read_header(std::string_view line) {
+  header_bytes_ += line.size();
+  if (header_bytes_ > header_bytes_max) return false;  // a flood: the answer is lost
   if (line.rfind("HTTP/", 0) == 0) {  // what was said before belongs to another answer
-    transfer.answer_.retry_after.clear();
-    transfer.answer_.date.clear();
-    transfer.has_headers_ended_ = false;
-    transfer.is_chunked_ = false;
-    return line.size();
+    answer_.retry_after.clear();
+    answer_.date.clear();
+    has_headers_ended_ = false;
+    is_chunked_ = false;
+    return true;
   }
-  if (transfer.has_headers_ended_) return line.size();  // a trailer
+  if (has_headers_ended_) return true;  // a trailer
   if (line == "\r\n" || line == "\n") {
     long status = 0;
-    curl_easy_getinfo(transfer.easy_.get(), CURLINFO_RESPONSE_CODE, &status);
-    transfer.has_headers_ended_ = status >= 200;
+    curl_easy_getinfo(easy_.get(), CURLINFO_RESPONSE_CODE, &status);
+    has_headers_ended_ = status >= 200;
     // What libcurl has handed over may still be in this machine: nobody can have read it.
-    transfer.is_early_ = transfer.sockets_.may_hold_unsent(transfer.local_port());
-    return line.size();
+    is_early_ = sockets_.may_hold_unsent(local_port());
+    return true;
   }
   const auto value_of = [line](std::string_view name) -> std::optional<std::string> {
     const bool is_it = line.size() > name.size() && line[name.size()] == ':' &&
@@ -232,15 +247,14 @@ std::size_t HttpTransfer::on_header(char* data, std::size_t size, std::size_t co
     return std::string{
         core::trimmed(line.substr(name.size() + 1)).substr(0, header_value_bytes_max)};
   };
-  if (auto value = value_of("retry-after")) transfer.answer_.retry_after = std::move(*value);
-  if (auto value = value_of("date")) transfer.answer_.date = std::move(*value);
+  if (auto value = value_of("retry-after")) answer_.retry_after = std::move(*value);
+  if (auto value = value_of("date")) answer_.date = std::move(*value);
   // By the last coding: libcurl reads what is "identity" to the end of the connection.
   if (const auto value = value_of("transfer-encoding")) {
     const std::string_view codings{*value};
-    transfer.is_chunked_ =
-        core::are_alike(core::trimmed(codings.substr(codings.rfind(',') + 1)), "chunked");
+    is_chunked_ = core::are_alike(core::trimmed(codings.substr(codings.rfind(',') + 1)), "chunked");
   }
-  return line.size();
+  return true;
 }
 
 std::string connection_problem(const HttpTarget& target) {

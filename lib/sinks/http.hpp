@@ -82,8 +82,10 @@ class HttpTransfer {
     void operator()(curl_slist* list) const { curl_slist_free_all(list); }
   };
 
-  static std::size_t on_body(char* data, std::size_t size, std::size_t count, void* self);
-  static std::size_t on_header(char* data, std::size_t size, std::size_t count, void* self);
+  template <bool (HttpTransfer::*read)(std::string_view)>
+  static std::size_t on_bytes(char* data, std::size_t size, std::size_t count, void* self) noexcept;
+  bool read_body(std::string_view bytes);
+  bool read_header(std::string_view line);
   template <class Value>
   void set(CURLoption option, Value value);
   void set_up();
@@ -104,6 +106,7 @@ class HttpTransfer {
   bool has_headers_ended_ = false;  // of the final answer
   bool is_early_ = false;           // the answer came before all of the request had left
   bool is_chunked_ = false;         // the answer: its last chunk says that it is whole
+  bool is_out_of_memory_ = false;   // the answer could not be kept
   core::Answer answer_;
 };
 

@@ -14,7 +14,8 @@ using std::chrono::milliseconds;
 
 HttpSink::HttpSink(HttpService service) : service_{std::move(service)} {
   start_curl();
-  begin_anew();
+  multi_.reset(curl_multi_init());
+  if (!multi_) throw std::bad_alloc{};
 }
 
 HttpSink::~HttpSink() {
@@ -22,18 +23,6 @@ HttpSink::~HttpSink() {
   abort();
   idle_.clear();
   multi_.reset();
-}
-
-// Also when a multi handle takes nothing any more: for want of memory libcurl (7.88) may leave one
-// that believes to be in a callback, and refuses every call (CURLM_RECURSIVE_API_CALL). It does not
-// even close its connections then.
-void HttpSink::begin_anew() {
-  abort();
-  idle_.clear();
-  multi_.reset();
-  sockets_.close_all();
-  multi_.reset(curl_multi_init());
-  if (!multi_) throw std::bad_alloc{};
 }
 
 void HttpSink::submit(std::uint64_t token, Batch batch) {
@@ -60,11 +49,7 @@ void HttpSink::start(std::uint64_t token, HttpRequest request) {
   request.header_lines.emplace_back("Expect:");
   transfer->prepare(token, request.url, std::move(request.body), request.header_lines,
                     std::move(request.secrets));
-  if (curl_multi_add_handle(multi_.get(), transfer->handle()) != CURLM_OK) {
-    transfer.reset();
-    begin_anew();
-    throw std::bad_alloc{};
-  }
+  if (curl_multi_add_handle(multi_.get(), transfer->handle()) != CURLM_OK) throw std::bad_alloc{};
   under_way_.push_back(std::move(transfer));
   ++not_begun_;
 }

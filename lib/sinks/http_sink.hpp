@@ -62,7 +62,6 @@ class HttpSink final : public Sink {
   };
   using Transfers = std::vector<std::unique_ptr<HttpTransfer>>;
 
-  void begin_anew();
   void start(std::uint64_t token, HttpRequest request);
   std::unique_ptr<HttpTransfer> idle_transfer();
   std::vector<long> ports_in_use() const;

@@ -105,7 +105,7 @@ void KafkaSink::gather() {
   if (now >= flights_.deadline()) give_up_late(now);
   if (!flights_.is_empty()) return;
   is_giving_up_ = false;
-  // The next one reads the password anew.
+  // The next one reads the password again.
   if (producer_ && (producer_->is_dead() || producer_->is_refused())) producer_.reset();
 }
 

@@ -11,7 +11,8 @@
 
 namespace outbox::sinks {
 
-/// A secret that is asked for anew before it expires. Threads: any; several endpoints may share it.
+/// A secret that is asked for again before it expires. Threads: any; several endpoints may share
+/// it.
 class ShortLivedSecret {
  public:
   using Instant = std::chrono::steady_clock::time_point;

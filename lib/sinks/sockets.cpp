@@ -68,11 +68,6 @@ bool Sockets::have_unasked_bytes(const std::vector<long>& ports_in_use) const {
   });
 }
 
-void Sockets::close_all() noexcept {
-  for (const curl_socket_t socket : sockets_) ::close(socket);
-  sockets_.clear();
-}
-
 curl_socket_t Sockets::open(void* self, curlsocktype, curl_sockaddr* address) {
   auto& sockets = static_cast<Sockets*>(self)->sockets_;
   try {

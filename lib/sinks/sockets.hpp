@@ -28,9 +28,6 @@ class Sockets {
   /// of `ports_in_use`. Only for plain HTTP: in TLS, bytes of its own may wait.
   bool have_unasked_bytes(const std::vector<long>& ports_in_use) const;
 
-  /// Closes what is left of connections that libcurl has lost.
-  void close_all() noexcept;
-
  private:
   static curl_socket_t open(void* self, curlsocktype purpose, curl_sockaddr* address);
   static int close(void* self, curl_socket_t socket);

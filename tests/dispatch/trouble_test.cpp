@@ -53,7 +53,7 @@ class RudeSink final : public Sink {
     replies_.push_back({token, {.verdict = Verdict::delivered}});
   }
   std::vector<Reply> collect(std::chrono::milliseconds time_max) override {
-    if (++collects_ % 2 == 0) throw 1;
+    if (++collects_ % 2 == 0) throw_anything();
     if (replies_.empty()) std::this_thread::sleep_for(std::min(time_max, 1ms));
     return std::exchange(replies_, {});
   }
@@ -62,6 +62,11 @@ class RudeSink final : public Sink {
   void abort() noexcept override { replies_.clear(); }
 
  private:
+  void throw_anything() const {
+    if (collects_ % 4 == 0) throw std::runtime_error{"about amy@achme.com"};
+    throw 1;
+  }
+
   std::vector<Reply> replies_;
   int collects_ = 0;
 };
@@ -76,6 +81,40 @@ TEST_CASE("a sink that throws what is no std::exception does not end the process
     enqueue_one(db, user);
     CHECK(becomes_true([&] { return count(db, "state = 'pending'") == 0; }));
   }
+}
+
+TEST_CASE("what a sink throws is told without an address") {
+  const support::TemporaryFolder folder;
+  SQLite::Database db = host(folder.file("app.db"));
+  std::mutex mutex;
+  std::string told;
+  {
+    Dispatcher dispatcher{folder.file("app.db"),
+                          Endpoint{std::make_unique<RudeSink>()},
+                          {.observer = [&](const Notice& notice) {
+                            if (notice.kind != Notice::Kind::database_trouble) return;
+                            const std::lock_guard guard{mutex};
+                            told += notice.text;
+                          }}};
+    enqueue_one(db, "ann");
+    CHECK(becomes_true([&] {
+      const std::lock_guard guard{mutex};
+      return told.find("about") != std::string::npos;
+    }));
+  }
+  CHECK(told.find("amy") == std::string::npos);
+}
+
+TEST_CASE("a connection that may not write is refused, and nothing is sent") {
+  const support::TemporaryFolder folder;
+  SQLite::Database db = host(folder.file("app.db"));
+  enqueue_one(db, "ann");
+  const DatabaseFile file{folder.file("app.db"), "", [](sqlite3* own) {
+                            sqlite3_exec(own, "pragma query_only = on", nullptr, nullptr, nullptr);
+                          }};
+  CHECK_THROWS_WITH_AS((Dispatcher{file, Endpoint{std::make_unique<RudeSink>()}}),
+                       doctest::Contains("may not write"), database_error);
+  CHECK(count(db, "state = 'pending'") == 1);
 }
 
 TEST_CASE("on a full disk nothing is sent again and again, and nothing is lost") {

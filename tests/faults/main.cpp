@@ -144,7 +144,10 @@ TEST_CASE("enqueue stores all of a call or nothing, and leaves the host's transa
           lasts, stride(1),
           [&] {
             const outbox::Event events[] = {support::amy(), support::event_of("second")};
-            outbox::enqueue(db, events, {.ordering_key = "k", .puts_event_id_in_context = true});
+            outbox::enqueue(db, events,
+                            {.headers = {{"tenant", "a \"quoted\" one"}},
+                             .ordering_key = "k",
+                             .puts_event_id_in_context = true});
           },
           [&](bool has_thrown) {
             const bool is_open = sqlite3_get_autocommit(db.getHandle()) == 0;
@@ -177,11 +180,11 @@ TEST_CASE("looking and operating leave the host's connection, and change all or 
   const outbox::ChangeNote note{.reason = "why"};
   const auto chosen = outbox::Selection::ids({3, 4});
   const std::vector<std::function<void()>> actions = {
-      [&] { outbox::status(db); },
-      [&] { outbox::list_events(db, {}); },
-      [&] { outbox::explain(db, 3); },
-      [&] { outbox::list_requests(db); },
-      [&] { outbox::diagnose(db); },
+      [&] { static_cast<void>(outbox::status(db)); },
+      [&] { static_cast<void>(outbox::list_events(db, {})); },
+      [&] { static_cast<void>(outbox::explain(db, 3)); },
+      [&] { static_cast<void>(outbox::list_requests(db)); },
+      [&] { static_cast<void>(outbox::diagnose(db)); },
       [&] { outbox::nudge(db); },
       [&] { outbox::pause(db, "track", {.reason = "why"}); },
       [&] { outbox::resume(db, "track"); },
@@ -240,7 +243,6 @@ TEST_CASE("deliver_once loses nothing, and marks nothing that was not sent") {
   }
 }
 
-// libcurl 7.88 may leave a multi handle that refuses every call from then on.
 TEST_CASE("a sink sends again after any failed allocation") {
   const Receiver receiver;
   outbox::Endpoint endpoint = outbox::track_api(receiver.api());
@@ -268,15 +270,7 @@ TEST_CASE("a sink sends again after any failed allocation") {
         },
         [&](bool) {
           endpoint.sink().abort();
-          // The call that finds the handle useless may fail; the one after it works on a new one.
-          bool is_delivered = false;
-          for (int i = 0; i < 2 && !is_delivered; ++i) {
-            try {
-              is_delivered = send().verdict == outbox::Verdict::delivered;
-            } catch (const std::bad_alloc&) {
-            }
-          }
-          REQUIRE(is_delivered);
+          REQUIRE(send().verdict == outbox::Verdict::delivered);
           endpoint = outbox::track_api(receiver.api());  // the next one has to connect, too
         });
     MESSAGE(calls << " failed calls of a sink");

@@ -105,6 +105,14 @@ TEST_CASE("what a callback throws goes no further, since it may quote the token"
         "the credential callback failed");
 }
 
+TEST_CASE("a source without a function is an error, and not a request without credentials") {
+  CHECK_THROWS_AS(from_callback({}), std::invalid_argument);
+  CHECK_THROWS_AS(outbox::from_short_lived({}), std::invalid_argument);
+  CHECK_THROWS_AS(bearer(outbox::SecretSource{}), std::invalid_argument);
+  CHECK_THROWS_AS(x_api_key(outbox::SecretSource{}), std::invalid_argument);
+  CHECK_THROWS_AS(outbox::from_env(nullptr), std::invalid_argument);
+}
+
 TEST_CASE("a short-lived token is asked for before it expires, and when it was refused") {
   int asked = 0;
   std::chrono::seconds lifetime{3600};

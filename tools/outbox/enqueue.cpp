@@ -227,7 +227,7 @@ ExitCode enqueue(const EnqueueFlags& flags, const Globals& globals) {
   SQLite::Database db = open_database(globals, access);
   if (may_create) outbox::migrate(db);
   // Refuses a newer schema, as every other command does; to store an event needs only the log.
-  outbox::list_destinations(db);
+  static_cast<void>(outbox::list_destinations(db));
   if (globals.is_dry_run) {
     report(globals, try_out(db, queueing, options));
     return done;
@@ -261,8 +261,8 @@ void add_enqueue(CLI::App& app, const Globals& globals, Action& action) {
   add("--delay", flags->delay, "Not before this time has passed: 30s, 5m, 2h, 7d")
       ->check(a_duration);
   add("--chunk-events", flags->chunk_events,
-      "Commit after this many events, so that others need not wait: not all or nothing. From "
-      "500 on it is rounded up to whole 500s")
+      "Commit after each N events, so that other writers wait less; after an error earlier "
+      "chunks stay. 500 and more are rounded up to a multiple of 500")
       ->check(CLI::Range(1, 1'000'000));
   command->add_flag("--create", flags->creates, "Make and migrate the database if it is not there");
   command->callback([&globals, &action, flags] {

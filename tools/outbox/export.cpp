@@ -1,10 +1,12 @@
 // export: events with their payloads, as NDJSON or CSV.
 
 #include <algorithm>
+#include <cerrno>
 #include <fstream>
 #include <iostream>
 #include <limits>
 #include <memory>
+#include <system_error>
 
 #include "database_files.hpp"
 #include "destination.hpp"
@@ -132,7 +134,10 @@ ExitCode export_events(const ExportFlags& flags, const Globals& globals) {
   if (!flags.output.empty()) {
     require_no_database(globals, "--output", flags.output);
     file.open(flags.output, std::ios::binary | std::ios::trunc);
-    if (!file) throw Failure{usage, "cannot write " + escaped(flags.output)};
+    if (!file) {
+      throw Failure{usage, "--output: cannot write " + escaped(flags.output) + ": " +
+                               std::generic_category().message(errno)};
+    }
   }
   std::ostream& out = flags.output.empty() ? std::cout : file;
   Table table{out, flags};

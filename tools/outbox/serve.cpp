@@ -80,7 +80,7 @@ ExitCode serve(const ServeFlags& flags, const Globals& globals) {
   const sigset_t stop_signals = blocked_signals();  // before there is another thread
   {
     SQLite::Database db = open_database(globals, Access::read);
-    outbox::list_destinations(db);  // what could never be served is told here
+    static_cast<void>(outbox::list_destinations(db));  // what could never be served is told here
     require_used(db, globals);
   }
   signal(SIGCHLD, SIG_IGN);  // nobody waits for the browser

@@ -99,7 +99,12 @@ Cause cause_of(const ExplainFacts& facts) {
   const DestinationStatus& destination = facts.destination;
   const bool is_retry = facts.event.event.state == EventState::retrying;
   if (destination.paused && is_retry) return pause_of(facts, *destination.paused);
-  if (auto own = own_cause(facts)) return *std::move(own);
+  if (auto own = own_cause(facts)) {
+    if (destination.paused && own->waiting_for == WaitingFor::ordering_key) {
+      own->text += " Also, " + pause_of(facts, *destination.paused).text;
+    }
+    return *std::move(own);
+  }
   if (destination.paused) return pause_of(facts, *destination.paused);
   if (destination.hold) {
     const auto wait = std::chrono::ceil<milliseconds>(destination.hold->until - facts.now);

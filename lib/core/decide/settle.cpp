@@ -265,7 +265,7 @@ class Settler {
   void hold(const Outcome& outcome) {
     result_.endpoint.hold =
         hold_after(before_.endpoint.hold, outcome, policy_.backoff, now_, chance_);
-    result_.endpoint.is_selective = false;  // that must be seen anew
+    result_.endpoint.is_selective = false;  // that must be seen again
     const bool is_first = result_.endpoint.failures <= 1 && before_.accepted_request > 0;
     result_.endpoint.events_cap =
         slower_pace(result_.endpoint.events_cap, policy_.batch_events, is_first);

@@ -5,12 +5,15 @@
 namespace outbox::core {
 
 std::string cloudevent(const MessageHeaders& attributes, std::string_view payload) {
-  nlohmann::ordered_json head = nlohmann::ordered_json::object();
-  for (const auto& [name, value] : attributes) head[name] = value;
-  head["datacontenttype"] = "application/json";
-  constexpr auto handler = nlohmann::ordered_json::error_handler_t::replace;  // of no UTF-8
-  std::string text = head.dump(-1, ' ', false, handler);
-  text.pop_back();  // the brace: what follows is kept as it is
+  // A value at a time: the tree of an object allocates in its destructor, and without memory that
+  // would end the process.
+  const auto quoted = [](std::string_view value) {
+    constexpr auto handler = nlohmann::json::error_handler_t::replace;  // of no UTF-8
+    return nlohmann::json(value).dump(-1, ' ', false, handler);
+  };
+  std::string text = "{";
+  for (const auto& [name, value] : attributes) text += quoted(name) + ':' + quoted(value) + ',';
+  text += R"("datacontenttype":"application/json")";
   text += R"(,"data":)";
   text += payload;
   text += '}';

@@ -1,7 +1,6 @@
 #include "core/event/enqueue_options.hpp"
 
 #include <algorithm>
-#include <nlohmann/json.hpp>
 #include <stdexcept>
 
 #include "core/event/event_check.hpp"
@@ -9,6 +8,7 @@
 #include "core/event/limits.hpp"
 #include "core/event/names.hpp"
 #include "core/event/payload.hpp"
+#include "core/event/payload_writer.hpp"
 #include "core/event/text.hpp"
 #include "core/event/timestamp.hpp"
 
@@ -109,9 +109,14 @@ std::string_view kind_of(const Event& event, const EnqueueOptions& options) {
 
 std::string headers_text(const std::vector<std::pair<std::string, std::string>>& headers) {
   if (headers.empty()) return {};
-  nlohmann::ordered_json json;
-  for (const auto& [name, value] : headers) json[name] = value;
-  std::string text = json.dump();
+  std::string text;
+  for (const auto& [name, value] : headers) {
+    text += text.empty() ? '{' : ',';
+    append_quoted(text, name);
+    text += ':';
+    append_quoted(text, value);
+  }
+  text += '}';
   if (text.size() > headers_bytes_max) {
     refuse("headers: longer than " + std::to_string(headers_bytes_max) + " bytes as JSON");
   }

@@ -15,17 +15,64 @@ bool can_be_sent(const std::string& name, const std::string& value) {
          std::none_of(value.begin(), value.end(), is_control);
 }
 
+// Keeps the texts of an object's members. No tree: the one of nlohmann/json allocates in its
+// destructor, and without memory that would end the process.
+class HeaderReader final : public nlohmann::json_sax<nlohmann::json> {
+ public:
+  explicit HeaderReader(MessageHeaders& headers) : headers_{headers} {}
+
+  bool key(string_t& name) override {
+    name_ = name;
+    return true;
+  }
+  bool string(string_t& value) override {
+    if (depth_ == 1 && can_be_sent(name_, value)) keep(value);
+    return depth_ > 0;  // else the text is no object
+  }
+  bool start_object(std::size_t) override {
+    ++depth_;
+    return true;
+  }
+  bool end_object() override {
+    --depth_;
+    return true;
+  }
+  bool start_array(std::size_t) override { return start_object(0) && depth_ > 1; }
+  bool end_array() override { return end_object(); }
+  bool null() override { return true; }
+  bool boolean(bool) override { return true; }
+  bool number_integer(number_integer_t) override { return true; }
+  bool number_unsigned(number_unsigned_t) override { return true; }
+  bool number_float(number_float_t, const string_t&) override { return true; }
+  bool binary(binary_t&) override { return true; }
+  bool parse_error(std::size_t, const std::string&, const nlohmann::detail::exception&) override {
+    return false;
+  }
+
+ private:
+  // Of a name that comes twice, the last value counts.
+  void keep(const std::string& value) {
+    const auto same = std::find_if(headers_.begin(), headers_.end(),
+                                   [this](const auto& header) { return header.first == name_; });
+    if (same == headers_.end()) {
+      headers_.emplace_back(name_, value);
+    } else {
+      same->second = value;
+    }
+  }
+
+  MessageHeaders& headers_;
+  std::string name_;
+  std::size_t depth_ = 0;
+};
+
 }  // namespace
 
-std::vector<std::pair<std::string, std::string>> headers_in(std::string_view text) {
-  std::vector<std::pair<std::string, std::string>> headers;
+MessageHeaders headers_in(std::string_view text) {
+  MessageHeaders headers;
   if (text.empty()) return headers;
-  const auto json = nlohmann::ordered_json::parse(text, nullptr, false);
-  if (!json.is_object()) return headers;
-  for (const auto& [name, value] : json.items()) {
-    if (!value.is_string() || !can_be_sent(name, value.get_ref<const std::string&>())) continue;
-    headers.emplace_back(name, value.get<std::string>());
-  }
+  HeaderReader reader{headers};
+  if (!nlohmann::json::sax_parse(text, &reader)) headers.clear();
   return headers;
 }
 

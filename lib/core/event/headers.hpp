@@ -2,10 +2,9 @@
 
 // The headers of an event, as they are stored.
 
-#include <string>
 #include <string_view>
-#include <utility>
-#include <vector>
+
+#include "outbox/sink.hpp"
 
 namespace outbox::core {
 
@@ -17,6 +16,6 @@ constexpr bool is_name_character(char c) {
 
 /// The members of the JSON object `text`, in their order. What cannot be sent is left out: no text,
 /// no name, control characters. Of a text that is no object: nothing.
-std::vector<std::pair<std::string, std::string>> headers_in(std::string_view text);
+MessageHeaders headers_in(std::string_view text);
 
 }  // namespace outbox::core

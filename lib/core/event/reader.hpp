@@ -16,7 +16,7 @@ class Reader {
  public:
   explicit Reader(std::string_view text) : rest_{text} {}
 
-  /// A number of exactly so many digits.
+  /// A number of exactly `digits` digits.
   int number(std::size_t digits) {
     if (rest_.size() < digits) return fail();
     int value = 0;
@@ -28,7 +28,7 @@ class Reader {
     return value;
   }
 
-  /// Exactly so many characters.
+  /// Exactly `length` characters.
   std::string_view text(std::size_t length) {
     if (rest_.size() < length) fail();
     const std::string_view found = rest_.substr(0, length);

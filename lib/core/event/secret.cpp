@@ -13,7 +13,7 @@ namespace outbox::core {
 
 namespace {
 
-constexpr std::size_t quoted_max = 12;  // so many characters of a token are half of a stolen one
+constexpr std::size_t quoted_max = 12;  // more characters of a token help to guess the rest
 constexpr std::size_t quoted_min = 4;
 
 // White space goes: a long text may be broken into lines.

@@ -17,13 +17,6 @@ enum class Arrival {
   lost,           // sent, and no answer, or a broken "yes": it may have been accepted
 };
 
-/// What the endpoint says of one event of a batch, in terms of a status.
-struct EventAnswer {
-  std::size_t index = 0;  // in the batch, from 0
-  int status = 0;
-  std::string error = {};
-};
-
 struct Answer {
   Arrival arrival = Arrival::lost;
   int status = 0;  // HTTP status; 0: none
@@ -35,7 +28,6 @@ struct Answer {
   std::string error = {};   // of the transport, without personal data
   std::vector<std::string> secrets = {};  // of the request: no text that is kept may quote them
   std::chrono::milliseconds took{0};
-  std::vector<EventAnswer> events = {};  // of an API that answers for each; the Track API does not
 };
 
 }  // namespace outbox::core

@@ -84,18 +84,6 @@ Verdict verdict_of_status(const Answer& answer, std::span<const StatusMeaning> m
   return usual_verdict(answer);
 }
 
-std::vector<EventOutcome> verdicts_of_events(const Answer& answer,
-                                             std::span<const StatusMeaning> meanings) {
-  std::vector<EventOutcome> verdicts;
-  for (const EventAnswer& event : answer.events) {
-    const Answer alone{.arrival = Arrival::answered, .status = event.status};
-    verdicts.push_back({event.index, verdict_of_status(alone, meanings),
-                        with_detail("HTTP " + std::to_string(event.status),
-                                    kept(event.error, answer.secrets, error_bytes_max))});
-  }
-  return verdicts;
-}
-
 Outcome judge_answered(const Answer& answer, std::span<const StatusMeaning> meanings,
                        AnswerBodies bodies) {
   const std::string status_text = "HTTP " + std::to_string(answer.status);
@@ -104,8 +92,7 @@ Outcome judge_answered(const Answer& answer, std::span<const StatusMeaning> mean
                   .reason = status_text,
                   .status = answer.status,
                   .has_arrived = true,
-                  .is_about_size = answer.status == 413,
-                  .events = verdicts_of_events(answer, meanings)};
+                  .is_about_size = answer.status == 413};
   const bool is_ignored = bodies == AnswerBodies::ignored;
   if (is_success && (is_ignored ? is_web_document(answer) : is_web_page(answer))) {
     outcome.verdict = Verdict::misconfigured;

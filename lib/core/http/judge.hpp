@@ -1,6 +1,7 @@
 #pragma once
 
-// Answer → outcome: the one place that knows what a status and a body of the Track API mean.
+// Answer → outcome: the one place that knows what a status and a body mean, of the Track API and of
+// webhooks.
 
 #include <span>
 #include <string_view>

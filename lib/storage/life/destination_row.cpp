@@ -80,13 +80,14 @@ bool DestinationRow::serve(const ServeOptions& options, core::Instant now) {
 
   const bool is_foreign =
       !last_identity.empty() && last_identity != options.identity && has_pending();
+  const LogLook look = look_for_missing(db_, name_);
   change_atomically(
       db_, serve_action,
       [&] {
         make_destination(db_, name_, serve_action);
         write_serve(options, now);
         meet_endpoint(options.endpoint);
-        queue_missing(db_, name_);
+        queue_missing(db_, name_, look);
         free_held_keys();
         if (is_foreign && options.foreign == Foreign::is_paused) pause_foreign(now);
       },

@@ -73,20 +73,25 @@ std::int64_t log_gap(sqlite3* db) {
       .value_or(0);
 }
 
-std::int64_t queue_missing(sqlite3* db, const std::string& destination) {
-  const std::int64_t gap = log_gap(db);
+LogLook look_for_missing(sqlite3* db, const std::string& destination) {
+  LogLook look{.gap = log_gap(db)};
   Statement seen{db, "select 1 from main.outbox_destinations where name = ?1 and log_gap = ?2",
                  compare_action};
   // A gap that was looked into before says nothing new, and a large log is long to read.
-  const bool is_known = gap == 0 || seen.bind(1, destination).bind(2, gap).step();
-  const core::Ids missing = is_known ? core::Ids{} : unqueued(db);
-  queue_events(db, missing);
-  const auto queued = static_cast<std::int64_t>(missing.size());
+  const bool is_known = look.gap == 0 || seen.bind(1, destination).bind(2, look.gap).step();
+  look.has_missing = !is_known && !unqueued(db).empty();
+  return look;
+}
+
+void queue_missing(sqlite3* db, const std::string& destination, LogLook look) {
+  if (look.has_missing) {
+    queue_events(db, unqueued(db));
+    look.gap = log_gap(db);
+  }
   Statement{db, "update main.outbox_destinations set log_gap = ?2 where name = ?1", compare_action}
       .bind(1, destination)
-      .bind(2, gap - queued)
+      .bind(2, look.gap)
       .run();
-  return queued;
 }
 
 }  // namespace outbox::storage

@@ -22,12 +22,20 @@ core::Ids unqueued(sqlite3* db);
 /// Puts events of the log into the queue. Requires: a write transaction is open.
 void queue_events(sqlite3* db, const core::Ids& ids);
 
-/// Queues the events of all destinations that are in the log alone, and notes in the row of
-/// `destination` the gap that is left, so that the log is read only when that changes. Of all,
-/// since a gap that one destination's events left would hide those of another. Returns how many
-/// events it queued.
+/// What a look found, without the write lock: writers would wait for as long as the log is read.
+struct LogLook {
+  std::int64_t gap = 0;
+  bool has_missing = false;  // events are in the log alone, or were a moment ago
+};
+
+/// Reads the log unless the gap is the one that `destination` has noted.
+LogLook look_for_missing(sqlite3* db, const std::string& destination);
+
+/// Queues the events of all destinations that are in the log alone, if `look` found any, and notes
+/// in the row of `destination` the gap that is left. Of all destinations, since a gap that the
+/// events of one left would hide those of another.
 ///
 /// Requires: a write transaction is open. Throws: `database_error`.
-std::int64_t queue_missing(sqlite3* db, const std::string& destination);
+void queue_missing(sqlite3* db, const std::string& destination, LogLook look);
 
 }  // namespace outbox::storage

@@ -49,10 +49,8 @@ Queue::Queue(sqlite3* db, std::string destination)
                    "select event, state, due_at_ms from main.outbox_queue where destination = ?1"
                    " and ordering_key = ?2 and event > ?3 and state < 4 order by event limit 1",
                    take_action, Use::often},
-      row_of_key_{db,
-                  taking_sql("q.ordering_key = ?2 and q.event = ?3 and q.state < 4",
-                             ", q.state, q.due_at_ms"),
-                  take_action, Use::often},
+      follower_{db, taking_sql("q.state = 1 and q.due_at_ms = ?2 and q.event = ?3"), take_action,
+                Use::often},
       in_search_{db,
                  taking_sql("q.state = 2 and q.due_at_ms = 0 and q.event >= ?2 order by q.event",
                             ", q.search"),
@@ -65,10 +63,11 @@ Queue::Queue(sqlite3* db, std::string destination)
                            ", q.due_at_ms, q.refused_in, q.search, q.refusals, q.solo_failures,"
                            " q.suspected_at_ms"),
                 take_action, Use::often},
-      unproven_death_{db,
-                      "select 1 from main.outbox_queue where destination = ?1 and ordering_key = ?2"
-                      " and state = 4 and refused_in > ?3 limit 1",
-                      take_action, Use::often},
+      unproven_death_{
+          db,
+          "select 1 from main.outbox_queue where destination = ?1 and ordering_key = ?2"
+          " and event > 0 and state = 4 and refused_in > ?3 limit 1",  // event: by its index
+          take_action, Use::often},
       has_waiting_{db,
                    "select 1 from main.outbox_queue where destination = ?1 and state = 1 limit 1",
                    take_action, Use::often},
@@ -184,12 +183,12 @@ void Queue::add_followers(Taking& taking, std::int64_t before) {
   while (!taking.followers.empty() && !taking.is_full()) {
     if (taking.followers.begin()->first >= before) return;
     const auto follower = taking.followers.extract(taking.followers.begin());
-    const ResetAtEnd end{row_of_key_};
-    row_of_key_.bind(1, destination_).bind(2, follower.mapped()).bind(3, follower.key());
-    if (!row_of_key_.step()) continue;
-    taking.add(row_of_key_, core::QueueState{row_of_key_.integer(column::first_more)},
-               row_of_key_.integer(column::first_more + 1));
-    remember_follower(taking, follower.mapped(), follower.key());
+    const auto& [key, due_at_ms] = follower.mapped();
+    const ResetAtEnd end{follower_};
+    if (!follower_.bind(1, destination_).bind(2, due_at_ms).bind(3, follower.key()).step())
+      continue;
+    taking.add(follower_, core::QueueState::waiting, due_at_ms);
+    remember_follower(taking, key, follower.key());
   }
 }
 
@@ -202,7 +201,7 @@ void Queue::remember_follower(Taking& taking, const std::string& key, std::int64
   const bool may_go = core::QueueState{next_in_key_.integer(1)} == core::QueueState::waiting &&
                       next_in_key_.integer(2) <= core::unix_ms(taking.now) &&
                       !taking.claims.contains(next) && !is_held(taking, key, next);
-  if (may_go) taking.followers.emplace(next, key);
+  if (may_go) taking.followers.emplace(next, Follower{key, next_in_key_.integer(2)});
 }
 
 // An event that a person has discarded or erased may still be in flight: then it is not in the

@@ -134,7 +134,7 @@ class Queue {
   Statement earlier_in_key_;
   Statement dead_in_key_;
   Statement next_in_key_;
-  Statement row_of_key_;
+  Statement follower_;
   Statement in_search_;
   Statement suspects_;
   Statement unproven_death_;

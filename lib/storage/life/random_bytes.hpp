@@ -11,7 +11,7 @@
 namespace outbox::storage {
 
 // The kernel's random bytes, fetched for several events at once: asking takes longer than the rest
-// of an id. A forked child asks anew, since the same bytes would be the same ids.
+// of an id. A forked child asks again, since the same bytes would be the same ids.
 class RandomBytes {
  public:
   /// Fetches for `events` events when it has none left; 25 at most, as the kernel gives 256 bytes.
@@ -39,7 +39,7 @@ class RandomBytes {
 
   std::size_t size_;
   std::array<std::uint8_t, each * events_max> bytes_{};
-  std::size_t at_ = 0;  // so many are left
+  std::size_t at_ = 0;  // how many are left
   pid_t pid_ = 0;
 };
 

@@ -19,31 +19,37 @@ constexpr auto all_of_them = std::numeric_limits<std::size_t>::max();
 // says nothing: a clock was ahead when it was recorded, for however long.
 constexpr int young_max = 100;
 
-core::Ids old_requests(sqlite3* db, const std::string& destination, core::Instant ended_before,
-                       core::Instant now, std::size_t requests_max) {
-  Statement rows{db,
-                 "select id, started_at_ms + took_ms from main.outbox_requests"
-                 " where destination = ?1 and delivered_ids is not null order by id",
-                 retention_action};
-  rows.bind(1, std::string_view{destination});
-  core::Ids found;
-  for (int young = 0; young < young_max && found.size() < requests_max && rows.step();) {
-    const std::int64_t ended_ms = rows.integer(1);
-    if (ended_ms > core::unix_ms(now)) continue;
-    const bool is_old = ended_ms <= core::unix_ms(ended_before);
-    young = is_old ? 0 : young + 1;
-    if (is_old) found.push_back(rows.integer(0));
-  }
-  return found;
-}
-
 }  // namespace
 
 OldRequests::OldRequests(sqlite3* db, std::string destination)
     : db_{db}, destination_{std::move(destination)} {}
 
 core::Ids OldRequests::find(core::Instant ended_before, core::Instant now) {
-  return old_requests(db_, destination_, ended_before, now, removed_requests_max + 1);
+  return find_up_to(removed_requests_max + 1, ended_before, now);
+}
+
+core::Ids OldRequests::find_up_to(std::size_t requests_max, core::Instant ended_before,
+                                  core::Instant now) {
+  // The rows of other destinations are looked at too: they say how old the next ones are.
+  Statement rows{db_,
+                 "select id, started_at_ms + took_ms,"
+                 " destination = ?1 and delivered_ids is not null"
+                 " from main.outbox_requests where id >= ?2 order by id",
+                 retention_action};
+  rows.bind(1, std::string_view{destination_}).bind(2, first_);
+  core::Ids found;
+  bool has_own = false;
+  for (int young = 0; young < young_max && found.size() < requests_max && rows.step();) {
+    const bool is_own = rows.integer(2) != 0;
+    has_own = has_own || is_own;
+    if (!has_own) first_ = rows.integer(0) + 1;
+    const std::int64_t ended_ms = rows.integer(1);
+    if (ended_ms > core::unix_ms(now)) continue;
+    const bool is_old = ended_ms <= core::unix_ms(ended_before);
+    young = is_old ? 0 : young + 1;
+    if (is_old && is_own) found.push_back(rows.integer(0));
+  }
+  return found;
 }
 
 std::int64_t OldRequests::remove(const core::Ids& requests) {
@@ -90,8 +96,7 @@ std::int64_t OldRequests::count(core::Instant ended_before, core::Instant now) {
                    retention_action};
   Statement delivered_ids{db_, read_delivered_ids, retention_action};
   std::int64_t found = 0;
-  for (const std::int64_t request :
-       old_requests(db_, destination_, ended_before, now, all_of_them)) {
+  for (const std::int64_t request : find_up_to(all_of_them, ended_before, now)) {
     const ResetAtEnd end{delivered_ids};
     if (!delivered_ids.bind(1, request).step()) continue;
     core::for_each_range(delivered_ids.text(0), [&](std::int64_t first, std::int64_t last) {

@@ -40,8 +40,12 @@ class OldRequests {
   std::int64_t count(core::Instant ended_before, core::Instant now);
 
  private:
+  core::Ids find_up_to(std::size_t requests_max, core::Instant ended_before, core::Instant now);
+
   sqlite3* db_;
   std::string destination_;
+  std::int64_t first_ = 0;  // nothing of the destination stands before: a row never gains what it
+                            // delivered later
   bool is_through_ = false;
 };
 

@@ -43,6 +43,11 @@ inline core::QueuedEvent row_at(const Statement& row, core::QueueState state,
           .ordering_key = std::string{row.view(column::ordering_key)}};
 }
 
+struct Follower {
+  std::string ordering_key;
+  std::int64_t due_at_ms = 0;
+};
+
 struct Queue::Taking {
   Taking(const core::BatchLimits& limits_, core::Instant now_, const Claims& claims_)
       : limits{limits_}, now{now_}, claims{claims_} {
@@ -62,7 +67,7 @@ struct Queue::Taking {
   std::unordered_set<std::int64_t> with_key = {};  // those of `rows` that have one
   std::unordered_set<std::string> held_keys = {};  // of events that wait
   std::optional<std::int64_t> passed = {};  // the first whose key is in flight: look again from it
-  std::map<std::int64_t, std::string> followers = {};  // waiting events that may go now
+  std::map<std::int64_t, Follower> followers = {};  // waiting events that may go now
   std::size_t bytes = 0;
   std::size_t looks = 0;
 

@@ -25,7 +25,8 @@ void read_rows_of(sqlite3* db, Destinations& destinations) {
   Statement rows{db,
                  "select name, first_served_at_ms is not null, paused_at_ms, paused_reason,"
                  " hold_reason, hold_since_ms, hold_until_ms, hold_tries, delivered,"
-                 " delivered_total, removed, requests_total, hold_kind, database_identity"
+                 " delivered_total, removed, requests_total, hold_kind, database_identity,"
+                 " block_on_dead"
                  " from main.outbox_destinations",
                  count_action};
   const std::string identity = identity_of(path_of(db));
@@ -44,6 +45,7 @@ void read_rows_of(sqlite3* db, Destinations& destinations) {
     found.counts.requests_total = rows.integer(11);
     // With events pending: see below.
     found.is_foreign = !rows.is_null(13) && !identity.empty() && rows.text(13) != identity;
+    found.blocks_on_dead = rows.integer(14) != 0;
   }
 }
 

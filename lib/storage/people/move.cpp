@@ -26,6 +26,18 @@ core::Ids movable(sqlite3* db, const std::string& from) {
   return ids;
 }
 
+// Those of them whose dedupe key is taken there.
+std::int64_t count_duplicates(sqlite3* db, const std::string& from, const std::string& to) {
+  Statement count{db,
+                  "select count(*) from main.outbox_queue q join main.outbox_events e"
+                  " on e.id = q.event where q.destination = ?1 and q.state in (0, 1, 2, 3, 4)"
+                  " and e.dedupe_key is not null and exists (select 1 from main.outbox_events t"
+                  " where t.destination = ?2 and t.dedupe_key = e.dedupe_key)",
+                  move_action};
+  count.bind(1, std::string_view{from}).bind(2, std::string_view{to}).step();
+  return count.integer(0);
+}
+
 // The pause of a dispatcher that is at work must last all the time: what it has under way would be
 // delivered to the one destination and moved to the other.
 void require_pause(sqlite3* db, const std::string& from, core::Instant since) {
@@ -84,11 +96,25 @@ Tally move_chunk(sqlite3* db, const std::string& from, const std::string& to,
   return tally;
 }
 
+// Reads the log from the event `first` on.
+bool has_events(sqlite3* db, const std::string& destination, std::int64_t first) {
+  Statement any{db, "select 1 from main.outbox_events where destination = ?1 and id >= ?2 limit 1",
+                move_action};
+  return any.bind(1, std::string_view{destination}).bind(2, first).step();
+}
+
+std::int64_t next_id(sqlite3* db) {
+  return query_integer(db, "select max(id) from main.outbox_events", move_action).value_or(0) + 1;
+}
+
 // Its counters go along, so that those of the file still add up. Its searches end: they are about
-// nothing any more.
-bool remove_if_empty(sqlite3* db, const std::string& from, const std::string& to) {
-  Statement any{db, "select 1 from main.outbox_events where destination = ?1 limit 1", move_action};
-  if (any.bind(1, std::string_view{from}).step()) return false;
+// nothing any more. Requires: `from` had no event before the event `seen_to`. What came since is
+// behind that, or was moved here and is in the queue.
+bool remove_if_empty(sqlite3* db, const std::string& from, const std::string& to,
+                     std::int64_t seen_to) {
+  Statement queued{db, "select 1 from main.outbox_queue where destination = ?1 limit 1",
+                   move_action};
+  if (queued.bind(1, std::string_view{from}).step() || has_events(db, from, seen_to)) return false;
   make_destination(db, to, move_action);
   Statement{db,
             "update main.outbox_requests set search = null where destination = ?1"
@@ -128,11 +154,18 @@ MoveReport move_events(sqlite3* db, const std::string& from, const std::string& 
     if (rests_since) require_pause(db, from, *rests_since);
     return move_chunk(db, from, to, chunk);
   })};
-  if (mode == Mode::dry_run) return report;
+  if (mode == Mode::dry_run) {
+    report.duplicates = while_busy([&] { return count_duplicates(db, from, to); });
+    report.events -= report.duplicates;
+    return report;
+  }
   report.duplicates = static_cast<std::int64_t>(ids.size()) - report.events;
   if (rests_since) return report;  // its dispatcher would miss its row: it records its rounds there
+  // The log may be long to read: not while writers wait.
+  const std::int64_t seen_to = next_id(db);
+  if (while_busy([&] { return has_events(db, from, 0); })) return report;
   change_atomically(db, move_action, [&] {
-    report.is_removed = remove_if_empty(db, from, to);
+    report.is_removed = remove_if_empty(db, from, to, seen_to);
     if (report.is_removed && report.events == 0) {
       write_audit(
           db, {.action = move_action, .destination = from, .subject = "to " + to, .note = note}, 0);

@@ -34,22 +34,26 @@ RequestSummary request_at(const Statement& row) {
   return request;
 }
 
-// Calls `see` with a request and each of `ids` that `column` of it holds. The row has the request's
-// id, and when it ended. Requires: `ids` ascend.
-template <class See>
-void for_each_held(sqlite3* db, const char* column, const core::Ids& ids, See see) {
-  if (ids.empty()) return;
-  std::string sql{"select id, started_at_ms + took_ms, "};
-  sql += column;
-  sql += " from main.outbox_requests where first_id <= ?2 and last_id >= ?1 order by id";
-  Statement rows{db, sql, requests_action};
-  rows.bind(1, ids.front()).bind(2, ids.back());
-  while (rows.step()) {
-    core::for_each_range(rows.text(2), [&](std::int64_t first, std::int64_t last) {
-      auto id = std::lower_bound(ids.begin(), ids.end(), first);
-      for (; id != ids.end() && *id <= last; ++id) see(rows, *id);
-    });
+// Ids ascend with time, and so do requests: where the request that held `event` stands, unless it
+// was tried again later.
+std::int64_t likely_request(sqlite3* db, std::int64_t event) {
+  std::int64_t first =
+      query_integer(db, "select min(id) from main.outbox_requests", requests_action).value_or(0);
+  std::int64_t last =
+      query_integer(db, "select max(id) from main.outbox_requests", requests_action).value_or(0);
+  Statement at{db,
+               "select id, last_id from main.outbox_requests where id >= ?1 order by id limit 1",
+               requests_action};
+  while (first < last) {
+    const std::int64_t middle = first + (last - first) / 2;
+    const ResetAtEnd end{at};
+    if (at.bind(1, middle).step() && at.integer(1) < event) {
+      first = at.integer(0) + 1;
+    } else {
+      last = middle;
+    }
   }
+  return first;
 }
 
 }  // namespace
@@ -81,12 +85,38 @@ History history_of(sqlite3* db, const EventSummary& event) {
   return history;
 }
 
+// From where they should be, in both directions, until each is found: an event is in what one
+// request delivered, or in none.
 std::map<std::int64_t, core::Instant> deliveries_of(sqlite3* db, const core::Ids& ids) {
-  std::map<std::int64_t, core::Instant> deliveries;
-  for_each_held(db, "delivered_ids", ids, [&](const Statement& request, std::int64_t id) {
-    deliveries[id] = core::instant_of(request.integer(1));
-  });
-  return deliveries;
+  std::map<std::int64_t, core::Instant> found;
+  if (ids.empty()) return found;
+  const auto rows_in = [db](const char* where_and_order) {
+    return Statement{db,
+                     std::string{"select first_id, last_id, delivered_ids, started_at_ms + took_ms"
+                                 " from main.outbox_requests where delivered_ids is not null"} +
+                         where_and_order,
+                     requests_action};
+  };
+  const auto look = [&](Statement& rows) {
+    if (!rows.step()) return false;
+    if (rows.integer(0) > ids.back() || rows.integer(1) < ids.front()) return true;
+    core::for_each_range(rows.text(2), [&](std::int64_t first, std::int64_t last) {
+      auto id = std::lower_bound(ids.begin(), ids.end(), first);
+      for (; id != ids.end() && *id <= last; ++id) found[*id] = core::instant_of(rows.integer(3));
+    });
+    return true;
+  };
+  const std::int64_t start = likely_request(db, ids[ids.size() / 2]);
+  Statement later = rows_in(" and id >= ?1 order by id");
+  Statement earlier = rows_in(" and id < ?1 order by id desc");
+  later.bind(1, start);
+  earlier.bind(1, start);
+  for (bool has_later = true, has_earlier = true;
+       (has_later || has_earlier) && found.size() < ids.size();) {
+    has_later = has_later && look(later);
+    has_earlier = has_earlier && look(earlier);
+  }
+  return found;
 }
 
 core::Ids requests_about_removed(sqlite3* db) {

@@ -29,8 +29,8 @@ struct History {
 /// Reads the request log once, since that may be long.
 History history_of(sqlite3* db, const EventSummary& event);
 
-/// When those of `ids` that were delivered were delivered. Requires: `ids` ascend. Reads the
-/// request log once, whatever it is asked.
+/// When the events `ids`, which are not in the queue, were delivered. Requires: `ids` ascend. Reads
+/// the request log around where they should be, and all of it for one that no request delivered.
 std::map<std::int64_t, core::Instant> deliveries_of(sqlite3* db, const core::Ids& ids);
 
 /// The requests that held an event which is not in the log any more, and of which the endpoint said

@@ -31,7 +31,8 @@ namespace outbox::storage {
 namespace {
 
 constexpr int busy_sleep_us = 200;
-// About 100 ms, so that a dispatcher that is to stop does so. Who has more patience tries again.
+// About 100 ms, so that a dispatcher that is to stop does so. A caller that can wait longer tries
+// again.
 constexpr int busy_tries_max = 100'000 / busy_sleep_us;
 
 // SQLite's own busy handler sleeps up to 100 ms and loses to a busy writer: 1 % of the marks got

@@ -90,13 +90,11 @@ void require_schema(sqlite3* db) {
   const std::int64_t version = version_of(db);
   refuse_newer(version);
   if (version < schema_version()) {
-    throw schema_error{
-        version == 0
-            ? std::string{"outbox: the database is not migrated: call outbox::migrate first, or "
-                          "run `outbox migrate`"}
-            : "outbox: the database has schema " + std::to_string(version) +
-                  ", this library needs " + std::to_string(schema_version()) +
-                  ": call outbox::migrate"};
+    throw schema_error{version == 0
+                           ? std::string{no_schema_text}
+                           : "outbox: the database has schema " + std::to_string(version) +
+                                 ", this library needs " + std::to_string(schema_version()) +
+                                 ": call outbox::migrate"};
   }
   if (found < tables) {
     throw schema_error{"outbox: " + std::to_string(tables - found) +

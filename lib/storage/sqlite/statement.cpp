@@ -9,9 +9,7 @@ namespace outbox::storage {
 void throw_error(sqlite3* db, int code, const char* action) {
   const std::string message = sqlite3_errmsg(db);
   if (message.find("no such table: main.outbox_") != std::string::npos) {
-    throw schema_error{
-        "outbox: the database is not migrated: call outbox::migrate first, or run "
-        "`outbox migrate`"};
+    throw schema_error{no_schema_text};
   }
   std::string text = "outbox: " + std::string{action} + ": " + message;
   const int extended = sqlite3_extended_errcode(db);

@@ -12,6 +12,11 @@
 
 namespace outbox::storage {
 
+/// What a `schema_error` says of a file without the tables: it may be another application's.
+inline constexpr auto no_schema_text =
+    "outbox: the database has no outbox tables: is it the right file? If so, call outbox::migrate, "
+    "or run `outbox migrate`";
+
 /// Throws what SQLite's `code` on `db` means: `schema_error` for a missing outbox table, else
 /// `database_error`. `action` says what was being done, e.g. "take".
 [[noreturn]] void throw_error(sqlite3* db, int code, const char* action);
@@ -61,7 +66,8 @@ class Statement {
   /// primary result code.
   int run_quietly() noexcept;
   void reset() noexcept;
-  /// Whether SQLite has prepared it anew since this was asked last, because the schema has changed.
+  /// Whether SQLite has prepared it again since this was asked last, because the schema has
+  /// changed.
   bool was_prepared_anew() noexcept;
 
   // Columns count from 0.

@@ -190,18 +190,6 @@ TEST_CASE("413 is about the size of the request") {
   CHECK_FALSE(judge(answer_of(400)).is_about_size);
 }
 
-TEST_CASE("where the endpoint answers for each event, each has its verdict") {
-  Answer answer = answer_of(207);
-  answer.events = {{0, 200, ""}, {2, 400, "no\nuser"}, {1, 503, ""}};
-  const outbox::Outcome outcome = judge(answer);
-  REQUIRE(outcome.events.size() == 3);
-  CHECK(outcome.events[0].verdict == Verdict::delivered);
-  CHECK(outcome.events[1].index == 2);
-  CHECK(outcome.events[1].verdict == Verdict::refused);
-  CHECK(outcome.events[1].reason == "HTTP 400: no?user");
-  CHECK(outcome.events[2].verdict == Verdict::failed);
-}
-
 TEST_CASE("where bodies are ignored, a 2xx is a yes but for an HTML document") {
   const auto verdict = [](std::string body) {
     return outbox::core::judge(answer_of(200, std::move(body)), asked_at, {}, AnswerBodies::ignored)

@@ -15,7 +15,7 @@ namespace {
 
 std::string problem_of(const NatsOptions& options) {
   try {
-    nats_jetstream(options);
+    static_cast<void>(nats_jetstream(options));
     return {};
   } catch (const std::invalid_argument& error) {
     return error.what();

@@ -75,7 +75,7 @@ TEST_CASE("enqueue outside a transaction is refused") {
 TEST_CASE("enqueue without a schema says what to do") {
   SQLite::Database db{":memory:", SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE};
   db.exec("begin");
-  CHECK_THROWS_WITH_AS(enqueue(db, support::amy()), doctest::Contains("call outbox::migrate first"),
+  CHECK_THROWS_WITH_AS(enqueue(db, support::amy()), doctest::Contains("call outbox::migrate"),
                        schema_error);
 }
 

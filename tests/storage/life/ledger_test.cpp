@@ -468,3 +468,32 @@ TEST_CASE("the newest 10,000 requests that delivered nothing stay, however many 
   CHECK(kept >= 10'000);
   CHECK(kept < 10'100);
 }
+
+TEST_CASE("a change that a trigger of the host's ignores is an error, and nothing is recorded") {
+  Table table;
+  table.add_many(2);
+  const char* verb = "delete";
+  SUBCASE("a delivery") {}
+  SUBCASE("a death") {
+    verb = "update";
+  }
+  table.person.exec(std::string{"create trigger keep_it before "} + verb +
+                    " on outbox_queue begin select raise(ignore); end");
+  outbox::storage::Take take = table.take(9);
+  outbox::core::Settlement settlement;
+  if (std::string_view{verb} == "delete") {
+    settlement.requests = {Table::delivery_of(Table::ids_of(take))};
+  } else {
+    settlement.dead = {{1, "refused: why"}};
+  }
+
+  CHECK_THROWS_WITH_AS(table.record(settlement), doctest::Contains("ignored the change of event 1"),
+                       outbox::database_error);
+
+  CHECK(table.number("select count(*) from outbox_requests") == 0);
+  CHECK(table.state_of(1) == "ready");
+  table.person.exec("drop trigger keep_it");
+  table.record(settlement);
+  CHECK(table.state_of(1) != "ready");
+  take.taken.settle();
+}

@@ -101,6 +101,20 @@ TEST_CASE("the log is read only when something has changed since it was read las
   }
 }
 
+TEST_CASE("writers do not wait while the log is read for nothing") {
+  Table table;
+  table.add_many(2'000);
+  table.deliver(2'000);
+  table.add();
+  table.person.exec(
+      "delete from outbox_queue where event > 2000; delete from outbox_events where id > 2000");
+  const auto steps = support::count_steps(table.handle(), [&] { serve(table); });
+
+  CHECK(steps.all > 2'000);
+  CHECK(steps.while_writing > 0);
+  CHECK(steps.while_writing < 1'000);
+}
+
 TEST_CASE("a gap that was looked into is not again, whatever else the dispatcher has to note") {
   Table table;
   table.app.db().exec("begin");

@@ -50,7 +50,8 @@ TEST_CASE("the CHECKs refuse what can never be an event") {
        {"('[]', 'track', 0)", "('', 'track', 0)", "(' {}', 'track', 0)", "(null, 'track', 0)",
         "(x'7B7D', 'track', 0)", "('{}', 'Track', 0)", "('{}', '', 0)", "('{}', '_a', 0)",
         "('{}', 'a b', 0)", "('{}', 'a/b', 0)", "('{}', 'track', -1)", "('{}', 'track', 'soon')",
-        "('{' || char(0) || '}', 'track', 0)", "('{}', 'a23456789012345678901234567890123', 0)"}) {
+        "('{' || char(0) || '}', 'track', 0)", "('{}', 'track' || char(0) || 'x', 0)",
+        "('{}', 'a23456789012345678901234567890123', 0)"}) {
     CAPTURE(values);
     CHECK_THROWS_AS(
         app.db().exec(
@@ -78,6 +79,9 @@ TEST_CASE("a kind, headers and keys have their limits") {
     CHECK_THROWS_AS(insert(0), SQLite::Exception);
     CHECK_NOTHROW(insert(row.most));
     CHECK_THROWS_AS(insert(row.most + 1), SQLite::Exception);
+    CHECK_THROWS_AS(app.db().exec(std::string{"insert into outbox_events (payload, "} + row.column +
+                                  ") values ('{}', 'xx' || char(0) || 'x')"),
+                    SQLite::Exception);
   }
 }
 

@@ -220,6 +220,19 @@ TEST_CASE("the followers of a head go with it as far as there is room, and the r
   CHECK(table.look(9) == Ids{5});
 }
 
+TEST_CASE("a follower is found without a walk through those that wait") {
+  Table table;
+  table.app.db().exec("begin");
+  for (int i = 0; i < 4'000; ++i) table.add("k" + std::to_string(i % 2));
+  table.app.db().exec("commit");
+  table.deliver(1);
+  table.take(9);
+  table.person.exec("update outbox_queue set state = 1 where event > 3");
+  const std::int64_t steps =
+      support::steps_of(table.handle(), [&] { CHECK(Table::ids_of(table.take(50)).size() == 50); });
+  CHECK(steps < 20'000);
+}
+
 TEST_CASE("two keys and events without one stay in commit order") {
   Table table;
   for (const char* key : {"k", "l", "k", "", "l", "k", ""}) table.add(key);

@@ -179,3 +179,30 @@ TEST_CASE("requests of a time when the clock was ahead do not keep those behind 
   CHECK(table.store.prune(at(99'500'000'000), at(99'900'000'000)));
   CHECK(events_in(table) == 0);
 }
+
+TEST_CASE("the requests of other destinations are passed once, and tell when the rest is young") {
+  Table table;
+  const auto add_foreign = [&](int count, std::int64_t ended_ms) {
+    table.person.exec(
+        "with recursive n(i) as (select 1 union all select i + 1 from n where i < " +
+        std::to_string(count) +
+        ") insert into outbox_requests (destination, started_at_ms, took_ms, events, first_id,"
+        " last_id, ids, delivered_ids, bytes, outcome) select 'hook', " +
+        std::to_string(ended_ms) + ", 0, 1, 1, 1, '1', '1', 1, 'delivered' from n");
+  };
+  const auto steps = [&](std::int64_t before_ms) {
+    return support::steps_of(table.handle(),
+                             [&] { table.store.old_requests.find(at(before_ms), now); });
+  };
+  add_foreign(2'000, 100'000);
+  CHECK(steps(900'000) > 4'000);
+  CHECK(steps(900'000) < 1'000);
+
+  deliver_at(table, 1, 200'000);
+  add_foreign(2'000, 950'000);
+  CHECK(steps(900'000) < 2'500);  // 100 young ones are enough
+  CHECK(table.store.old_requests.find(at(900'000), now) == Ids{2'001});
+  CHECK(table.store.prune(at(900'000), now));
+  CHECK(events_in(table) == 0);
+  CHECK(requests_in(table) == 4'000);
+}

@@ -12,22 +12,9 @@
 #include "storage/life/queue_row.hpp"
 #include "storage/life/store.hpp"
 #include "support/database.hpp"
+#include "support/steps.hpp"
 
 namespace support {
-
-/// How many steps of SQLite's machine `action` takes on `db`.
-template <class Action>
-std::int64_t steps_of(sqlite3* db, Action action) {
-  std::int64_t steps = 0;
-  const auto count = [](void* context) {
-    ++*static_cast<std::int64_t*>(context);
-    return 0;
-  };
-  sqlite3_progress_handler(db, 1, count, &steps);
-  action();
-  sqlite3_progress_handler(db, 0, nullptr, nullptr);
-  return steps;
-}
 
 class Table {
  public:

@@ -4,7 +4,9 @@
 
 #include "core/clock.hpp"
 #include "outbox/browse.hpp"
+#include "storage/people/requests.hpp"
 #include "support/database.hpp"
+#include "support/steps.hpp"
 
 namespace {
 
@@ -129,6 +131,34 @@ TEST_CASE("a delivered event of a page says when it was delivered") {
   const auto page = outbox::browse_events(app.db(), {.state = outbox::EventState::delivered});
   REQUIRE(page.events.size() == 2);
   CHECK(page.events[0].settled_at == std::chrono::system_clock::time_point{5'000ms});
+}
+
+TEST_CASE("a delivery is looked for where it should be, and found wherever it is") {
+  support::AppDatabase app;
+  app.enqueue_many(20'000);
+  for (int first = 2; first < 20'000; first += 2) app.mark_delivered(first, first + 1, first);
+  app.mark_delivered(1, 1, 77);                                   // after all others
+  app.db().exec("delete from outbox_queue where event = 20000");  // no request delivered it
+  const auto settled = [&](std::int64_t id) {
+    const auto page = outbox::browse_events(
+        app.db(), {.state = outbox::EventState::delivered, .limit = 1, .after_id = id - 1});
+    REQUIRE(page.events.size() == 1);
+    REQUIRE(page.events[0].id == id);
+    return page.events[0].settled_at;
+  };
+  const auto moment = [](std::int64_t ms) {
+    return std::chrono::system_clock::time_point{std::chrono::milliseconds{ms}};
+  };
+  CHECK(settled(1) == moment(77));
+  CHECK(settled(2) == moment(2));
+  CHECK(settled(19'999) == moment(19'998));
+  CHECK_FALSE(settled(20'000));
+  for (const std::int64_t id : {2, 9'001, 19'999}) {
+    CAPTURE(id);
+    CHECK(support::steps_of(app.db().getHandle(), [&] {
+            CHECK(outbox::storage::deliveries_of(app.db().getHandle(), {id}).size() == 1);
+          }) < 1'000);
+  }
 }
 
 TEST_CASE("traffic sorts requests by when they ended, and tells how long they took") {

@@ -4,6 +4,7 @@
 
 #include <map>
 
+#include "storage/people/integrity.hpp"
 #include "support/database.hpp"
 
 namespace {
@@ -167,4 +168,17 @@ TEST_CASE("the rows of an erasure that was interrupted are no damage, and no eve
   CHECK(outbox::list_events(desk.app.db()).size() == 5);
   outbox::erase(outbox::DatabaseFile{desk.app.path()}, outbox::Subject::user("nobody"));
   CHECK(findings(desk.app)["integrity"].level == Finding::Level::good);
+}
+
+TEST_CASE(
+    "a statement of the dispatcher that reads a whole table is named, one of the host's not") {
+  support::AppDatabase app;
+  SQLite::Statement host{app.db(), "select * from outbox_events"};
+  CHECK(outbox::storage::look_at_plans(app.db().getHandle()).level == outbox::Finding::Level::good);
+
+  app.db().exec("drop index outbox_requests_undelivered");
+
+  const outbox::Finding finding = outbox::storage::look_at_plans(app.db().getHandle());
+  CHECK(finding.level == outbox::Finding::Level::problem);
+  CHECK(finding.text.find("(SCAN main.outbox_requests)") != std::string::npos);
 }

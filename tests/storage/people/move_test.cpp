@@ -9,6 +9,7 @@
 #include "dispatch/lock.hpp"
 #include "outbox/testing.hpp"
 #include "support/database.hpp"
+#include "support/steps.hpp"
 
 namespace {
 
@@ -87,10 +88,11 @@ TEST_CASE("what the other destination has already is left where it is") {
   app.enqueue(support::event_of("u"), {.destination = "from", .dedupe_key = "k"});
   app.enqueue(support::event_of("u"), {.destination = "to", .dedupe_key = "k"});
 
-  const MoveReport report = outbox::move_events(app.db(), "from", "to");
-
-  CHECK(report.events == 0);
-  CHECK(report.duplicates == 1);
+  for (const auto mode : {outbox::Mode::dry_run, outbox::Mode::apply}) {
+    const MoveReport report = outbox::move_events(app.db(), "from", "to", {}, mode);
+    CHECK(report.events == 0);
+    CHECK(report.duplicates == 1);
+  }
   CHECK(states(app, "from") == "1 pending ready");
 }
 
@@ -221,4 +223,22 @@ TEST_CASE("an event that was moved keeps its history") {
   const auto event = outbox::find_event(app.db(), id);
   REQUIRE(event);
   CHECK(event->requests.size() == 1);
+}
+
+TEST_CASE("writers do not wait while a move looks for what is left") {
+  support::AppDatabase app;
+  app.db().exec(
+      "with recursive n(i) as (select 1 union all select i + 1 from n where i < 3000)"
+      " insert into outbox_events (payload) select '{}' from n;"
+      "insert into outbox_destinations (name) values ('trak')");
+  MoveReport report;
+
+  const auto steps = support::count_steps(app.db().getHandle(), [&] {
+    report = outbox::move_events(app.db(), "trak", "track", {.reason = "typo"});
+  });
+
+  CHECK(report.is_removed);
+  CHECK(steps.all > 3'000);
+  CHECK(steps.while_writing > 0);
+  CHECK(steps.while_writing < 1'500);
 }
