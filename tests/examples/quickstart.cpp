@@ -23,8 +23,8 @@ int main(int argc, char** argv) {
               .user_id = "user-1", .group_id = "account-1", .invitee = {.email = "amy@achme.com"}});
   transaction.commit();  // the invite and its event, or neither
 
-  // Your server serves on. This program waits for its one event; what is pending when it ends is
-  // delivered after the next start.
+  // Your server serves on. This program waits for its one event; events that are still pending when
+  // it ends are delivered after the next start.
   dispatcher.wait_until_idle(std::chrono::seconds{10});
   const outbox::Stats stats = dispatcher.stats();
   std::cout << stats.delivered << " delivered\n";

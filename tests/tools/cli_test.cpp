@@ -339,6 +339,17 @@ TEST_CASE("an event that is older than the long_enough that was given dies as ex
   CHECK(app.run({"drain", "--give-up-after", "soon"}).code == 2);
 }
 
+TEST_CASE("drain keeps what the app's dispatcher was told about dead events") {
+  NewApp app;
+  REQUIRE(app.run({"enqueue"}, support::payload_of("user-1")).code == 0);
+  SQLite::Database db = app.open();
+  db.exec(
+      "insert into outbox_destinations (name, first_served_at_ms, block_on_dead)"
+      " values ('track', 1, 1)");
+  CHECK(app.run({"drain"}).code == 0);
+  CHECK(db.execAndGet("select block_on_dead from outbox_destinations").getInt() == 1);
+}
+
 TEST_CASE("drain reads the token from a file, and can send it as a key") {
   const NewApp app;
   std::ofstream{app.folder.file("token")} << "from-file\n";

@@ -60,7 +60,7 @@ void add_audit(CLI::App& app, const Globals& globals, Action& action) {
                                            "What people changed: the newest changes first\n\n"
                                            "  outbox audit --db app.db --limit 20");
   const auto limit = std::make_shared<std::int64_t>(100);
-  add_limit(*command, *limit, "Look at this many changes (100)");
+  add_limit(*command, *limit, "At most this many; default: 100");
   command->callback([&globals, &action, limit] {
     action = [&globals, limit] { return audit(*limit, globals); };
   });

@@ -146,7 +146,7 @@ void add_change(CLI::App& app, const Globals& globals, Action& action, const Ver
 
 void add_retry(CLI::App& app, const Globals& globals, Action& action) {
   add_change(app, globals, action, retry,
-             "Dead events, and those that were refused, become pending and due now\n\n"
+             "Send dead and refused events again: they become pending and due now\n\n"
              "Scheduled and discarded events only when named by id or by --state. Delivered ones\n"
              "never: see requeue.\n\n"
              "  outbox retry --db app.db 8813 8814\n"

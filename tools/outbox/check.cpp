@@ -257,7 +257,7 @@ void add_check(CLI::App& app, const Globals& globals, Action& action) {
   add_count("--crit-pending", flags->crit_pending, "Critical from this many (never)");
   add("--stale", flags->stale, "Critical when the dispatcher was silent for longer (1m)")
       ->check(a_duration);
-  add("--textfile", flags->textfile, "Also write the metrics to this file, at once or not at all");
+  add("--textfile", flags->textfile, "Also write the metrics to this file, atomically");
   command->add_flag("--prometheus", flags->is_for_prometheus, "Print the metrics instead");
   command->callback([&globals, &action, flags] {
     action = [&globals, flags] { return check(*flags, globals); };

@@ -133,7 +133,7 @@ void send_test_event(const DoctorFlags& flags, Findings& findings) {
                                                 .user_id = "outbox-doctor"});
     transaction.commit();
   }
-  outbox::DispatcherOptions options = dispatcher_options_of(flags.sending, "track");
+  outbox::DispatcherOptions options = dispatcher_options_of(flags.sending, {.name = "track"});
   const outbox::DeliverReport report =
       outbox::deliver_once(scratch, endpoint_of(flags.sending), options, std::chrono::seconds{10});
   const auto requests = outbox::list_requests(scratch, {}, 1);
@@ -186,7 +186,7 @@ ExitCode doctor(const DoctorFlags& flags, const Globals& globals) {
 void add_doctor(CLI::App& app, const Globals& globals, Action& action) {
   auto* const command = app.add_subcommand(
       "doctor",
-      "Look at everything that can be wrong, and say what helps\n\n"
+      "Check everything that can be wrong, and say what to do\n\n"
       "File, schema, query plans, log, queue and counters, token, clock, dispatchers. Exit 7:\n"
       "problems. Reads every row, and sends nothing unless it is asked to.\n\n"
       "  outbox doctor --db app.db\n"

@@ -132,7 +132,7 @@ void look_at_destinations(SQLite::Database& db, const Globals& globals, Findings
       std::string text = text_of(note, escaped(destination.name));
       const bool is_second = note.rfind("         ", 0) == 0;
       if (is_second) {
-        findings.back().text += "; " + text;
+        findings.back().text += (findings.back().text.ends_with(':') ? " " : "; ") + text;
         continue;
       }
       const bool needs_person = !destination.paused && destination.hold &&

@@ -66,7 +66,7 @@ outbox::DeliverReport deliver_alone(SQLite::Database& db, const outbox::Destinat
                                     const DrainFlags& flags, const Globals& globals,
                                     milliseconds time_max, Progress& progress) {
   require_not_foreign(db, before, flags.sending);
-  outbox::DispatcherOptions options = dispatcher_options_of(flags.sending, before.name);
+  outbox::DispatcherOptions options = dispatcher_options_of(flags.sending, before);
   options.pauses_foreign_database = false;  // it was asked
   std::int64_t delivered = 0;
   outbox::Verdict last = outbox::Verdict::delivered;
@@ -184,7 +184,7 @@ void add_drain(CLI::App& app, const Globals& globals, Action& action) {
   auto* const command = app.add_subcommand(
       "drain",
       "Deliver what is due, in the foreground, then exit\n\n"
-      "Tries at once, whatever a hold says, but not through a pause. While another process\n"
+      "Tries at once, even during a hold, but not during a pause. While another process\n"
       "dispatches, waits for that one. Exit 0: nothing is due any more; 1: something still is;\n"
       "4: credentials refused, or none; 7: some of what was due died.\n\n"
       "  OUTBOX_TOKEN=… outbox drain --db app.db\n"
@@ -192,7 +192,8 @@ void add_drain(CLI::App& app, const Globals& globals, Action& action) {
   const auto flags = std::make_shared<DrainFlags>();
   add_sending_options(*command, flags->sending);
   command
-      ->add_option("--timeout", flags->timeout, "Give up after: 500ms, 30s (default), 5m, 2h, 7d")
+      ->add_option("--timeout", flags->timeout,
+                   "Stop after this time: 500ms, 30s (default), 5m, 2h, 7d")
       ->check(a_duration);
   command->callback([&globals, &action, flags] {
     action = [&globals, flags] { return drain(*flags, globals); };

@@ -3,6 +3,7 @@
 #include <SQLiteCpp/Exception.h>
 #include <sqlite3.h>
 
+#include <algorithm>
 #include <exception>
 #include <stdexcept>
 #include <string>
@@ -18,9 +19,12 @@ namespace {
 Failure failure_of_sqlite(const Globals& globals, int code, const std::string& what) {
   const int primary = code & 0xFF;
   if (primary == SQLITE_BUSY || primary == SQLITE_LOCKED) {
-    return {busy, globals.db + ": " + without_prefix(what) +
-                      ": another connection is writing; try again. `" + hint(globals, "doctor") +
-                      "` names who has it open"};
+    // doctor itself could not read it.
+    const bool is_doctor =
+        std::find(globals.words.begin(), globals.words.end(), "doctor") != globals.words.end();
+    return {busy, globals.db + ": " + without_prefix(what) + ": try again" +
+                      (is_doctor ? ". `lsof` and `fuser` name who has it open"
+                                 : ". `" + hint(globals, "doctor") + "` names who has it open")};
   }
   if (primary == SQLITE_INTERRUPT) {
     return {failed, "reading gave no row for " + globals.read_timeout +

@@ -39,7 +39,9 @@ std::string event_id(const std::string& value) {
   std::int64_t id = 0;
   const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), id);
   const bool is_one = error == std::errc{} && end == value.data() + value.size() && id > 0;
-  return is_one ? "" : "\"" + escaped(value.substr(0, 40)) + "\" is no event's id";
+  return is_one ? ""
+                : "\"" + escaped(value.substr(0, 40)) +
+                      "\" is not the id of an event (a number from 1 on, as `outbox list` shows)";
 }
 
 CLI::Option* add_limit(CLI::App& command, std::int64_t& limit, const std::string& description) {

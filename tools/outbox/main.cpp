@@ -18,7 +18,8 @@ namespace {
 void add_globals(CLI::App& app, Globals& globals) {
   app.add_option("--db", globals.db, "The app's database (or set OUTBOX_DB)")->envname("OUTBOX_DB");
   app.add_option("--destination", globals.destination,
-                 "Destination; default: all for reading, track for sending")
+                 "One destination; default: all, but track for enqueue, drain, run, nudge, pause "
+                 "and resume")
       ->check(not_empty);
   app.add_flag("--json", globals.is_json, "Print JSON");
   app.add_flag("--no-color", globals.has_no_color, "No colour; so does NO_COLOR");
@@ -27,7 +28,7 @@ void add_globals(CLI::App& app, Globals& globals) {
   app.add_flag("--yes", globals.is_yes, "Do not ask");
   app.add_flag("--dry-run", globals.is_dry_run, "Say what would be done, and do nothing");
   app.add_option("--read-timeout", globals.read_timeout,
-                 "Stop a read that gives no row for so long: 5m (default)")
+                 "Stop a read that returns no row for this long; default: 5m")
       ->envname("OUTBOX_READ_TIMEOUT")
       ->check(a_duration);
   app.add_flag("--allow-other-user", globals.allows_other_user,
@@ -112,7 +113,7 @@ ExitCode fail_of_usage(const CLI::App& app, const Globals& globals, const std::s
   };
   const bool is_check = code_for(app, usage) != usage;
   if (is_check && !is_given("--json") && !is_given("--prometheus")) {
-    std::cout << "OUTBOX UNKNOWN - wrong usage, see stderr |\n";
+    std::cout << "OUTBOX UNKNOWN - wrong usage: " << usage_problem(app, what) << " |\n";
   }
   return code_for(app, fail(usage, usage_problem(app, what)));
 }

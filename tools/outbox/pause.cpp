@@ -121,7 +121,7 @@ void add_resume(CLI::App& app, const Globals& globals, Action& action) {
 void add_nudge(CLI::App& app, const Globals& globals, Action& action) {
   auto* const command =
       app.add_subcommand("nudge",
-                         "Make the running dispatcher try now, whatever a hold says\n\n"
+                         "Make the running dispatcher try now, even during a hold\n\n"
                          "With one single event. A pause stays. Exit 3 when nobody dispatches.\n\n"
                          "  outbox nudge --db app.db\n"
                          "  outbox nudge --db app.db --destination crm");

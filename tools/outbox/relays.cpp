@@ -64,7 +64,7 @@ void add_relay_options(CLI::App& command, RelayFlags& flags) {
       "https://HOST/PATH");
   add("--format", flags.format, "plain (default), or cloudevents: with its attributes as headers")
       ->check(CLI::IsMember({"plain", "cloudevents"}));
-  add("--source", flags.source, "Source that CloudEvents name (outbox)");
+  add("--source", flags.source, "The `source` attribute of CloudEvents; default: outbox");
   add("--user", flags.user, "User, with the password in --token-file or --token-env");
   add("--creds-file", flags.creds_file, "NATS: file with the user's JWT and seed");
   add("--client-certificate", flags.client_certificate, "PEM file, for servers that want one");

@@ -141,7 +141,7 @@ void add_prune(CLI::App& app, const Globals& globals, Action& action) {
   const auto older_than = std::make_shared<std::string>("7d");
   command
       ->add_option("--older-than", *older_than,
-                   "Settled at least this long ago: 500ms … 7d (default)")
+                   "Delivered or discarded at least this long ago: 12h, 30d; default: 7d")
       ->check(a_duration);
   command->callback([&globals, &action, older_than] {
     action = [&globals, older_than] { return prune(*older_than, globals); };
@@ -151,7 +151,7 @@ void add_prune(CLI::App& app, const Globals& globals, Action& action) {
 void add_erase(CLI::App& app, const Globals& globals, Action& action) {
   auto* const command = app.add_subcommand(
       "erase",
-      "Remove every event of a person or group, provably\n\n"
+      "Remove every event of a person or group, and all traces of it\n\n"
       "Of any state, from the database and its WAL, overwritten. Exit 1 when something of it may\n"
       "still be sent or read; run it again then. Backups and replicas are yours to clean.\n\n"
       "  outbox erase --db app.db --email amy@achme.com --dry-run\n"

@@ -80,7 +80,7 @@ class Service {
     for (const Served& one : served) {
       Ready found = ready(db, one, flags_, globals_);
       endpoints.push_back(std::move(found.endpoint));
-      options.push_back(dispatcher_options_of(one.sending, one.name));
+      options.push_back(dispatcher_options_of(one.sending, found.before));
       if (found.before.is_foreign) options.back().pauses_foreign_database = false;  // it was asked
       options.back().observer = [this](const outbox::Notice& notice) { tell(notice); };
     }
@@ -184,7 +184,7 @@ class Service {
       log_.say(
           running.name, "stopped",
           "stopped: " + number(stats.delivered) + " delivered, " + number(stats.dead) + " dead, " +
-              number(stats.requests) + " requests" +
+              number(stats.requests) + (stats.requests == 1 ? " request" : " requests") +
               (is_clean ? "" : "; requests under way were given up, their events stay pending"));
     }
   }
@@ -236,10 +236,10 @@ void add_run(CLI::App& app, const Globals& globals, Action& action) {
   auto* const command = app.add_subcommand(
       "run",
       "A dispatcher as a process of its own, until SIGTERM or SIGINT\n\n"
-      "Stands by while another dispatcher is at work, and takes over when that one ends. SIGTERM\n"
-      "delivers what is due for --grace; a second one stops at once. The file has the same "
-      "options\n"
-      "without the leading dashes, and a section for each destination.\n\n"
+      "Stands by while another dispatcher is at work, and takes over when that one ends. After\n"
+      "SIGTERM it delivers what is due, for at most --grace; a second SIGTERM stops it at once.\n"
+      "The file of --config has the same options without the leading dashes, and a section for\n"
+      "each destination.\n\n"
       "  outbox run --db app.db --token-file thrivestack.token\n"
       "  outbox run --config outbox.toml");
   const auto flags = std::make_shared<RunFlags>();

@@ -129,7 +129,7 @@ void add_run_options(CLI::App& command, RunFlags& flags) {
       ->check(a_duration);
   command
       .add_option("--timeout", flags.timeout,
-                  "End by itself after this time, as at SIGTERM (never)")
+                  "End after this time, in the same way as after SIGTERM; default: never")
       ->check(a_duration);
   command
       .add_option("--metrics-file", flags.metrics_file,

@@ -19,6 +19,14 @@ outbox::Credentials given_credentials(const SendingFlags& flags) {
                 "credentials. Nothing was sent"};
 }
 
+constexpr auto forever = "forever";
+
+std::optional<std::chrono::milliseconds> kept_time(const SendingFlags& flags) {
+  if (flags.keep_delivered == forever) return std::nullopt;
+  if (flags.keep_delivered.empty()) return outbox::DispatcherOptions{}.keep_delivered;
+  return duration_of(flags.keep_delivered);
+}
+
 }  // namespace
 
 std::optional<outbox::SecretSource> named_secret(const SendingFlags& flags) {
@@ -53,7 +61,7 @@ void add_endpoint_options(CLI::App& command, SendingFlags& flags) {
   add("--url", flags.url, "Endpoint; default: the Track API's")->envname("OUTBOX_URL");
   add("--token-file", flags.token_file,
       "File with the token (or set OUTBOX_TOKEN); read again when it changes");
-  add("--token-env", flags.token_env, "Another variable with the token than OUTBOX_TOKEN");
+  add("--token-env", flags.token_env, "Read the token from this variable instead of OUTBOX_TOKEN");
   add("--auth", flags.auth, "bearer (default), x-api-key, or none: send without credentials")
       ->check(CLI::IsMember({"bearer", "x-api-key", "none"}));
   add("--request-timeout", flags.request_timeout, "For one request: 500ms, 30s (default), 5m")
@@ -81,6 +89,11 @@ void add_sending_options(CLI::App& command, SendingFlags& flags) {
   add("--give-up-after", flags.give_up_after,
       "Events pending for longer die as expired: 30s, 5m, 2h, 7d (never)")
       ->check(a_duration);
+  add("--keep-delivered", flags.keep_delivered,
+      "Remove events this long after they were delivered: 12h, 30d, 0s, or forever; default: 7d")
+      ->check([](const std::string& value) {
+        return value == forever ? std::string{} : a_duration(value);
+      });
   command.add_flag("--yes-send-copy", flags.sends_copy,
                    "Send although the database is a copy or was restored");
   add_new_flag(command, flags.is_new);
@@ -108,8 +121,8 @@ outbox::Endpoint endpoint_of(const SendingFlags& flags) {
 }
 
 outbox::DispatcherOptions dispatcher_options_of(const SendingFlags& flags,
-                                                const std::string& destination) {
-  return {.destination = destination,
+                                                const outbox::DestinationStatus& destination) {
+  return {.destination = destination.name,
           .batch_events = flags.batch_events,
           .batch_bytes = flags.batch_bytes,
           .connections = flags.connections,
@@ -119,6 +132,8 @@ outbox::DispatcherOptions dispatcher_options_of(const SendingFlags& flags,
           .give_up_after = flags.give_up_after.empty()
                                ? std::nullopt
                                : std::optional{duration_of(flags.give_up_after)},
+          .blocks_on_dead = destination.blocks_on_dead,  // it is the app's decision
+          .keep_delivered = kept_time(flags),
           // One that is put in place meanwhile is nobody's decision.
           .pauses_foreign_database = !flags.sends_copy};
 }

@@ -32,6 +32,7 @@ struct SendingFlags {
   bool allows_plain_http = false;
   double requests_per_second = 0;    // 0: no limit
   std::string give_up_after = "";    // empty: never
+  std::string keep_delivered = "";   // empty: the library's; "forever": no limit
   std::string request_timeout = "";  // empty: the library's
   bool is_new = false;
   bool sends_copy = false;
@@ -58,8 +59,9 @@ inline std::chrono::milliseconds connect_timeout_within(std::chrono::millisecond
 /// The relay that `--to` names, or the Track API with its credentials. Throws: as both and as
 /// `relay_of`; `std::invalid_argument`.
 outbox::Endpoint endpoint_of(const SendingFlags& flags);
+/// What only the app knows of `destination` stays as the database remembers it.
 outbox::DispatcherOptions dispatcher_options_of(const SendingFlags& flags,
-                                                const std::string& destination);
+                                                const outbox::DestinationStatus& destination);
 
 /// Events of a copied or restored database are sent only when a person says so: a test system must
 /// not send the real ones. Throws: `Failure` when nobody does.

@@ -142,6 +142,9 @@ std::vector<std::string> notes_on(const outbox::DestinationStatus& destination,
     notes.push_back("         " + hint(globals, "retry " + id) + "   or   " +
                     hint(globals, "discard " + id + " --reason …"));
   }
+  // Without it the events of a relay would go to the Track API.
+  const std::string where =
+      destination.name == "track" ? " --token-file …" : " --to … (or --url …) --token-file …";
   if (destination.counts.pending == 0) return notes;
   if (const auto& dispatcher = destination.dispatcher; dispatcher && dispatcher->in_flight_since) {
     const auto waits = since(*dispatcher->in_flight_since);
@@ -154,17 +157,17 @@ std::vector<std::string> notes_on(const outbox::DestinationStatus& destination,
     notes.push_back("! " + name +
                     ": this file is a copy or was restored: its pending events may have been "
                     "delivered already. To send them:");
-    notes.push_back("         " + hint(globals, "run" + on + " --yes-send-copy --token-file …") +
+    notes.push_back("         " + hint(globals, "run" + on + " --yes-send-copy" + where) +
                     "   or   " + hint(globals, "discard --state pending" + on + " --reason …"));
     return notes;
   }
   if (!destination.was_ever_served) {
     notes.push_back("! no dispatcher has ever served " + name +
                     ": is the name mistyped, or was none started yet?  " +
-                    hint(globals, "run" + on + " --token-file …"));
+                    hint(globals, "run" + on + where));
   } else if (!destination.dispatcher) {
-    notes.push_back("! " + name + ": no dispatcher is running:  " +
-                    hint(globals, "run" + on + " --token-file …"));
+    notes.push_back("! " + name +
+                    ": no dispatcher is running:  " + hint(globals, "run" + on + where));
   }
   return notes;
 }

@@ -476,7 +476,7 @@ class Sending(CliTest):
         endpoint = self.endpoint()
         (report,) = self.json("drain", "drain", "--url", endpoint.url, "--batch-events", "10",
                               "--batch-bytes", "100000", "--connections", "2", "--auth", "bearer",
-                              "--request-timeout", "5s", "--give-up-after", "7d", "--requests-per-second", "50", "--proxy", "none",
+                              "--request-timeout", "5s", "--give-up-after", "7d", "--keep-delivered", "30d", "--requests-per-second", "50", "--proxy", "none",
                               "--ca-file", "/etc/ssl/certs/ca-certificates.crt", "--timeout", "30s")
         self.assertEqual(report, {"delivered": 1, "dead": 0, "remaining": 0, "requests": 1})
         self.assertEqual(endpoint.end(), 1)
@@ -1059,7 +1059,8 @@ class RunOptions(CliTest):
         self.cli("enqueue", text=event("u1") * 20)
         process = self.start("run", "--new", "--url", endpoint.url, "--auth", "x-api-key", "--allow-plain-http",
                              "--batch-bytes", "1000", "--connections", "2", "--requests-per-second", "100",
-                             "--give-up-after", "1d", "--proxy", "none", "--request-timeout", "20s",
+                             "--give-up-after", "1d", "--keep-delivered", "forever", "--proxy", "none",
+                             "--request-timeout", "20s",
                              "--ca-file", authorities, "--yes-send-copy")
         eventually(lambda: self.sql("select count(*) from outbox_queue") == [(0,)], "delivered")
         stopped = stop(process)
