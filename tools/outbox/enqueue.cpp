@@ -9,6 +9,7 @@
 #include <thread>
 #include <vector>
 
+#include "destination.hpp"
 #include "event_reader.hpp"
 #include "format.hpp"
 #include "globals.hpp"
@@ -228,6 +229,11 @@ ExitCode enqueue(const EnqueueFlags& flags, const Globals& globals) {
   if (may_create) outbox::migrate(db);
   // Refuses a newer schema, as every other command does; to store an event needs only the log.
   static_cast<void>(outbox::list_destinations(db));
+  // No error, since the destination may be new; but a typing mistake should be seen.
+  if (options.destination != "track") {
+    const std::string doubt = doubt_about(db, options.destination);
+    if (!doubt.empty()) std::cerr << "! " << doubt << "\n";
+  }
   if (globals.is_dry_run) {
     report(globals, try_out(db, queueing, options));
     return done;

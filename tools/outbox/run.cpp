@@ -118,6 +118,11 @@ class Service {
 
  private:
   void tell(const outbox::Notice& notice) {
+    if (!globals_.is_json) announce(notice);  // standard output is for JSON
+    log_.tell(notice);
+  }
+
+  static void announce(const outbox::Notice& notice) {
     using Kind = outbox::Notice::Kind;
     if (notice.kind == Kind::active) {
       std::cout << "outbox dispatches " + notice.destination + "\n" << std::flush;
@@ -125,7 +130,6 @@ class Service {
       std::cout << "outbox stands by for " + notice.destination + ": another one dispatches\n"
                 << std::flush;
     }
-    log_.tell(notice);
   }
 
   static bool is_signalled(const sigset_t& signals) {

@@ -142,6 +142,7 @@ std::string when(Time time, const Globals& globals) {
 }
 
 std::string a_duration(const std::string& value) {
+  if (value.empty()) return "is empty: a variable that was not set?";
   if (parsed_duration(value)) return "";
   return "not a duration: " + escaped(value) +
          " (write 500ms, 30s, 5m, 2h or 7d; at most ten years)";
@@ -154,6 +155,7 @@ std::chrono::milliseconds duration_of(const std::string& text) {
 
 std::string a_time(const std::string& value) {
   using namespace std::chrono;
+  if (value.empty()) return "is empty: a variable that was not set?";
   if (parsed_duration(value)) return "";
   const auto instant = instant_of(value);
   if (!instant) {
