@@ -86,7 +86,7 @@ void Service::prune(outbox::core::Instant delivered_before) {
   std::vector<std::int64_t> old;
   SQLite::Statement requests{app_.db(),
                              "select delivered_ids from outbox_requests where destination = ?"
-                             " and delivered_ids is not null and started_at_ms + took_ms < ?"};
+                             " and delivered_ids is not null and started_at_ms + took_ms <= ?"};
   requests.bind(1, destination().name);
   requests.bind(2, outbox::core::unix_ms(delivered_before));
   while (requests.executeStep()) {

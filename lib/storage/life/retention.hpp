@@ -23,8 +23,8 @@ class OldRequests {
  public:
   OldRequests(sqlite3* db, std::string destination);
 
-  /// The oldest requests that ended before `ended_before`, as many as one `remove` takes, and one
-  /// more. Reads only.
+  /// The oldest requests that ended at `ended_before` or earlier, as many as one `remove` takes,
+  /// and one more. Reads only.
   core::Ids find(core::Instant ended_before, core::Instant now);
 
   /// Removes the events of the first ones of `requests`, with the rows of those requests, and moves
