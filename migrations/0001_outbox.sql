@@ -16,10 +16,14 @@ create table main.outbox_events (
                  check (length(payload) between 2 and 1000000 and instr(payload, char(0)) = 0
                         and substr(payload, 1, 1) = '{'),
   validated      integer not null default 0,        -- 1: checked by the library at enqueue
-  kind           text    check (length(kind) between 1 and 64 and instr(kind, char(0)) = 0),  -- what a sink routes by; null: track
-  headers        text    check (length(headers) between 2 and 4096 and instr(headers, char(0)) = 0),  -- a JSON object of strings
-  ordering_key   text    check (length(ordering_key) between 1 and 256 and instr(ordering_key, char(0)) = 0),
-  dedupe_key     text    check (length(dedupe_key) between 1 and 256 and instr(dedupe_key, char(0)) = 0),
+  kind           text    -- what a sink routes by; null: track
+                 check (length(kind) between 1 and 64 and instr(kind, char(0)) = 0),
+  headers        text    -- a JSON object of strings
+                 check (length(headers) between 2 and 4096 and instr(headers, char(0)) = 0),
+  ordering_key   text
+                 check (length(ordering_key) between 1 and 256 and instr(ordering_key, char(0)) = 0),
+  dedupe_key     text
+                 check (length(dedupe_key) between 1 and 256 and instr(dedupe_key, char(0)) = 0),
   due_at_ms      integer not null default 0 check (due_at_ms >= 0),  -- Unix ms; 0: at once
   enqueued_at_ms integer not null
                  default (cast((julianday('now') - 2440587.5) * 86400000 as integer))

@@ -80,8 +80,8 @@ concept EventRange = requires(Events&& events) {
 /// Requires: an open transaction on `connection`, and a migrated `main` database.
 /// Throws: `not_in_transaction`; `invalid_event` when the event breaks a rule;
 /// `std::invalid_argument` when the options do; `queue_full` beyond a cap that the options set;
-/// `schema_error` without a schema; `database_error` when SQLite refuses. Validation happens before
-/// the first statement; `std::runtime_error` when the system has no random bytes. After any
+/// `schema_error` without a schema; `database_error` when SQLite refuses; `std::runtime_error` when
+/// the system has no random bytes. Validation happens before the first statement; after any
 /// exception the transaction holds what it held before, unless SQLite itself rolled it back (disk
 /// full, I/O error). Threads: the caller's, which must own `connection`.
 OUTBOX_API Enqueued enqueue(ConnectionRef connection, const Event& event,

@@ -15,8 +15,8 @@ using std::chrono::milliseconds;
 constexpr milliseconds hint_is_fresh{100};
 // A host that commits without a pause gives hints without a pause; not each is worth a round.
 constexpr milliseconds between_hints{5};
-// Beside a host that writes, the marks take at most about this share of the time: each of
-// them makes the host wait, and its busy handler sleeps for longer than that.
+// Beside a host that writes, the marks take at most about one part in this many of the time: each
+// of them makes the host wait, and its busy handler sleeps for longer than that.
 constexpr int time_between_marks = 40;
 constexpr milliseconds between_marks_max{100};
 

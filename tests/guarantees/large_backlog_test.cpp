@@ -10,6 +10,7 @@
 #include "support/database.hpp"
 #include "support/process.hpp"
 #include "support/sanitized.hpp"
+#include "support/steps.hpp"
 #include "track_server/server.hpp"
 
 // All of them in memory would be three times that. The benchmark has 200,000 and 10 million.
@@ -40,22 +41,6 @@ TEST_CASE("60,000 pending events drain in order, each once, in less than 32 MiB"
 
 namespace {
 
-// What SQLite's machine does in `work`: a cost that no noise touches.
-template <class Work>
-std::int64_t steps_of(sqlite3* db, Work work) {
-  std::int64_t steps = 0;
-  sqlite3_progress_handler(
-      db, 1,
-      [](void* count) {
-        ++*static_cast<std::int64_t*>(count);
-        return 0;
-      },
-      &steps);
-  work();
-  sqlite3_progress_handler(db, 0, nullptr, nullptr);
-  return steps;
-}
-
 constexpr outbox::core::Instant now{std::chrono::milliseconds{2'000'000'000'000}};
 
 // What a round does with the queue, without the endpoint.
@@ -69,7 +54,7 @@ struct Taker {
     outbox::core::SentBatch sent;
     outbox::storage::Changes changes;
     outbox::storage::Taken taken;
-    takes.push_back(steps_of(db, [&] {
+    takes.push_back(support::steps_of(db, [&] {
       outbox::storage::Take take = store.queue.take({}, now, claims);
       for (const auto& event : take.events) sent.ids.push_back(event.id);
       taken = std::move(take.taken);
@@ -78,7 +63,7 @@ struct Taker {
     const std::size_t count = sent.ids.size();
     sent.delivered = sent.ids;
     if (count > 0) changes.settlement.requests.push_back(std::move(sent));
-    records.push_back(steps_of(db, [&] { store.ledger.record(changes, claims, now); }));
+    records.push_back(support::steps_of(db, [&] { store.ledger.record(changes, claims, now); }));
     taken.settle();
     return count;
   }

@@ -129,8 +129,4 @@ std::string with_hints(const Globals& globals, const std::string& text) {
   }
 }
 
-std::string not_empty(const std::string& value) {
-  return value.empty() ? "is empty: a variable that was not set?" : "";
-}
-
 }  // namespace cli

@@ -31,7 +31,9 @@ std::chrono::milliseconds duration_of(const std::string& text);
 std::string without_prefix(std::string_view text);
 /// The same, and the option as a flag or a file has it: "batch-events: …" for "batch_events: …".
 std::string in_terms_of_flags(std::string_view text);
-/// For `check`: the problem names the option, before anything is done.
+/// For `check`: the problem names the option, before anything is done. An empty value is a shell
+/// variable that was not set, and no filter or URL.
+std::string not_empty(const std::string& value);
 std::string a_duration(const std::string& value);
 std::string a_time(const std::string& value);
 

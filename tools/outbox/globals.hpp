@@ -47,9 +47,6 @@ std::string hint(const Globals& globals, const std::string& command);
 /// `text` with each `outbox …` in backticks made such a command.
 std::string with_hints(const Globals& globals, const std::string& text);
 
-/// For `check`: an empty value is a shell variable that was not set, and no filter or URL.
-std::string not_empty(const std::string& value);
-
 // One file a command: each adds its subcommand to `app` and sets `action` when it is the one
 // chosen.
 void add_status(CLI::App& app, const Globals& globals, Action& action);

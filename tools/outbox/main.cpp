@@ -112,10 +112,11 @@ ExitCode fail_of_usage(const CLI::App& app, const Globals& globals, const std::s
     return std::find(globals.words.begin(), globals.words.end(), word) != globals.words.end();
   };
   const bool is_check = code_for(app, usage) != usage;
+  const std::string problem = usage_problem(app, what);
   if (is_check && !is_given("--json") && !is_given("--prometheus")) {
-    std::cout << "OUTBOX UNKNOWN - wrong usage: " << usage_problem(app, what) << " |\n";
+    std::cout << "OUTBOX UNKNOWN - wrong usage: " << problem << " |\n";
   }
-  return code_for(app, fail(usage, usage_problem(app, what)));
+  return code_for(app, fail(usage, problem));
 }
 
 }  // namespace

@@ -142,9 +142,6 @@ std::vector<std::string> notes_on(const outbox::DestinationStatus& destination,
     notes.push_back("         " + hint(globals, "retry " + id) + "   or   " +
                     hint(globals, "discard " + id + " --reason …"));
   }
-  // Without it the events of a relay would go to the Track API.
-  const std::string where =
-      destination.name == "track" ? " --token-file …" : " --to … (or --url …) --token-file …";
   if (destination.counts.pending == 0) return notes;
   if (const auto& dispatcher = destination.dispatcher; dispatcher && dispatcher->in_flight_since) {
     const auto waits = since(*dispatcher->in_flight_since);
@@ -153,6 +150,9 @@ std::vector<std::string> notes_on(const outbox::DestinationStatus& destination,
                       " for the answer to a request, which may hold some of these");
     }
   }
+  // Without --to the events of a relay would go to the Track API.
+  const std::string where =
+      destination.name == "track" ? " --token-file …" : " --to … (or --url …) --token-file …";
   if (destination.is_foreign) {
     notes.push_back("! " + name +
                     ": this file is a copy or was restored: its pending events may have been "

@@ -141,8 +141,12 @@ std::string when(Time time, const Globals& globals) {
   return text.data() + std::string{globals.is_utc ? "Z" : ""};
 }
 
+std::string not_empty(const std::string& value) {
+  return value.empty() ? "is empty: a variable that was not set?" : "";
+}
+
 std::string a_duration(const std::string& value) {
-  if (value.empty()) return "is empty: a variable that was not set?";
+  if (value.empty()) return not_empty(value);
   if (parsed_duration(value)) return "";
   return "not a duration: " + escaped(value) +
          " (write 500ms, 30s, 5m, 2h or 7d; at most ten years)";
@@ -155,7 +159,7 @@ std::chrono::milliseconds duration_of(const std::string& text) {
 
 std::string a_time(const std::string& value) {
   using namespace std::chrono;
-  if (value.empty()) return "is empty: a variable that was not set?";
+  if (value.empty()) return not_empty(value);
   if (parsed_duration(value)) return "";
   const auto instant = instant_of(value);
   if (!instant) {

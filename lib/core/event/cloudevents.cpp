@@ -5,8 +5,7 @@
 namespace outbox::core {
 
 std::string cloudevent(const MessageHeaders& attributes, std::string_view payload) {
-  // A value at a time: the tree of an object allocates in its destructor, and without memory that
-  // would end the process.
+  // A value at a time, without a tree: see json_reader.hpp.
   const auto quoted = [](std::string_view value) {
     constexpr auto handler = nlohmann::json::error_handler_t::replace;  // of no UTF-8
     return nlohmann::json(value).dump(-1, ' ', false, handler);

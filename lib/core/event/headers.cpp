@@ -1,7 +1,8 @@
 #include "core/event/headers.hpp"
 
 #include <algorithm>
-#include <nlohmann/json.hpp>
+
+#include "core/event/json_reader.hpp"
 
 namespace outbox::core {
 
@@ -15,9 +16,8 @@ bool can_be_sent(const std::string& name, const std::string& value) {
          std::none_of(value.begin(), value.end(), is_control);
 }
 
-// Keeps the texts of an object's members. No tree: the one of nlohmann/json allocates in its
-// destructor, and without memory that would end the process.
-class HeaderReader final : public nlohmann::json_sax<nlohmann::json> {
+// Keeps the texts of an object's members.
+class HeaderReader final : public JsonReader {
  public:
   explicit HeaderReader(MessageHeaders& headers) : headers_{headers} {}
 
@@ -39,15 +39,6 @@ class HeaderReader final : public nlohmann::json_sax<nlohmann::json> {
   }
   bool start_array(std::size_t) override { return start_object(0) && depth_ > 1; }
   bool end_array() override { return end_object(); }
-  bool null() override { return true; }
-  bool boolean(bool) override { return true; }
-  bool number_integer(number_integer_t) override { return true; }
-  bool number_unsigned(number_unsigned_t) override { return true; }
-  bool number_float(number_float_t, const string_t&) override { return true; }
-  bool binary(binary_t&) override { return true; }
-  bool parse_error(std::size_t, const std::string&, const nlohmann::detail::exception&) override {
-    return false;
-  }
 
  private:
   // Of a name that comes twice, the last value counts.

@@ -1,7 +1,6 @@
 #include "core/event/subject.hpp"
 
 #include <algorithm>
-#include <nlohmann/json.hpp>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -9,6 +8,7 @@
 #include "core/encoding.hpp"
 #include "core/event/decode.hpp"
 #include "core/event/event_check.hpp"
+#include "core/event/json_reader.hpp"
 #include "core/event/limits.hpp"
 #include "core/event/text.hpp"
 
@@ -77,7 +77,7 @@ bool names(std::string_view key, std::string_view name) {
 }
 
 // Looks at every text of the payload, whatever it is in, without building a tree.
-class Finder final : public nlohmann::json_sax<nlohmann::json> {
+class Finder final : public JsonReader {
  public:
   explicit Finder(const Subject& subject, int depth = 0) : subject_{subject}, depth_{depth} {}
 
@@ -94,19 +94,9 @@ class Finder final : public nlohmann::json_sax<nlohmann::json> {
     has_found_ = has_found_ || is_id(text) || is_in_nested(text);
     return !has_found_;
   }
-  bool null() override { return true; }
-  bool boolean(bool) override { return true; }
   bool number_integer(number_integer_t value) override { return number(std::to_string(value)); }
   bool number_unsigned(number_unsigned_t value) override { return number(std::to_string(value)); }
   bool number_float(number_float_t, const string_t& text) override { return number(text); }
-  bool binary(binary_t&) override { return true; }
-  bool start_object(std::size_t) override { return true; }
-  bool end_object() override { return true; }
-  bool start_array(std::size_t) override { return true; }
-  bool end_array() override { return true; }
-  bool parse_error(std::size_t, const std::string&, const nlohmann::detail::exception&) override {
-    return false;
-  }
 
  private:
   bool number(const std::string& text) {

@@ -1,13 +1,14 @@
 #include "core/http/answer_body.hpp"
 
-#include <nlohmann/json.hpp>
 #include <utility>
+
+#include "core/event/json_reader.hpp"
 
 namespace outbox::core {
 
 namespace {
 
-class BodyReader final : public nlohmann::json_sax<nlohmann::json> {
+class BodyReader final : public JsonReader {
  public:
   AnswerBody read(const std::string& text) {
     body_.is_json = nlohmann::json::sax_parse(text, this);
@@ -44,14 +45,6 @@ class BodyReader final : public nlohmann::json_sax<nlohmann::json> {
   }
   bool end_object() override { return leave(); }
   bool end_array() override { return leave(); }
-  bool null() override { return true; }
-  bool number_integer(number_integer_t) override { return true; }
-  bool number_unsigned(number_unsigned_t) override { return true; }
-  bool number_float(number_float_t, const string_t&) override { return true; }
-  bool binary(binary_t&) override { return true; }
-  bool parse_error(std::size_t, const std::string&, const nlohmann::detail::exception&) override {
-    return false;
-  }
 
  private:
   bool leave() {

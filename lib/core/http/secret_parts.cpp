@@ -4,6 +4,7 @@
 
 #include "core/encoding.hpp"
 #include "core/event/decode.hpp"
+#include "core/event/reader.hpp"
 #include "core/event/text.hpp"
 
 namespace outbox::core {
@@ -17,9 +18,6 @@ bool is_small(char c) {
 }
 bool is_capital(char c) {
   return c >= 'A' && c <= 'Z';
-}
-bool is_digit(char c) {
-  return c >= '0' && c <= '9';
 }
 bool is_of_word(char c) {
   return is_small(c) || is_capital(c) || is_digit(c);

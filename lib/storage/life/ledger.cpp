@@ -230,12 +230,12 @@ bool Ledger::deliver_one(const core::QueuedEvent& event) {
   if (sqlite3_changes(db_) > 0) return true;
   const auto moved = find_queued(db_, event.id);
   if (!moved || moved->stored_at_ms != event.stored_at_ms) return false;
-  return has_changed(bind_row(remove_, destination_, *moved), *moved);
+  return try_change(bind_row(remove_, destination_, *moved), *moved);
 }
 
 // Runs `change` of `row`; false: a person was faster. A trigger or an authorizer of the host's can
 // ignore a change without an error, and the event would be sent for ever.
-bool Ledger::has_changed(Statement& change, const core::QueuedEvent& row) {
+bool Ledger::try_change(Statement& change, const core::QueuedEvent& row) {
   change.run();
   if (sqlite3_changes(db_) > 0) return true;
   const auto found = find_queued(db_, row.id);
@@ -252,12 +252,12 @@ bool Ledger::bury(Recording& recording, const core::Death& death) {
   const auto counted = [&](std::int64_t core::Suspicion::*member) {
     return death.suspicion ? std::optional{(*death.suspicion).*member} : std::nullopt;
   };
-  const bool is_done = has_changed(bind_row(bury_, destination_, *row)
-                                       .bind(6, core::unix_ms(recording.now))
-                                       .bind(7, text_or_null(death.reason))
-                                       .bind(8, counted(&core::Suspicion::refusals))
-                                       .bind(9, counted(&core::Suspicion::solo_failures)),
-                                   *row);
+  const bool is_done = try_change(bind_row(bury_, destination_, *row)
+                                      .bind(6, core::unix_ms(recording.now))
+                                      .bind(7, text_or_null(death.reason))
+                                      .bind(8, counted(&core::Suspicion::refusals))
+                                      .bind(9, counted(&core::Suspicion::solo_failures)),
+                                  *row);
   recording.leave(*row);
   return is_done;
 }
@@ -266,22 +266,22 @@ bool Ledger::suspect(Recording& recording, const core::Suspect& suspect, std::in
   const core::QueuedEvent* const row = recording.claims.find(suspect.id);
   if (row == nullptr) return false;
   const std::int64_t since = suspect.suspicion.since == 0 ? request : suspect.suspicion.since;
-  return has_changed(bind_row(suspect_, destination_, *row)
-                         .bind(6, core::unix_ms(suspect.due))
-                         .bind(7, suspect.suspicion.refusals)
-                         .bind(8, suspect.suspicion.solo_failures)
-                         .bind(9, request)
-                         .bind(10, since)
-                         .bind(11, text_or_null(suspect.reason))
-                         .bind(12, suspect.suspicion.suspected_at_ms),
-                     *row);
+  return try_change(bind_row(suspect_, destination_, *row)
+                        .bind(6, core::unix_ms(suspect.due))
+                        .bind(7, suspect.suspicion.refusals)
+                        .bind(8, suspect.suspicion.solo_failures)
+                        .bind(9, request)
+                        .bind(10, since)
+                        .bind(11, text_or_null(suspect.reason))
+                        .bind(12, suspect.suspicion.suspected_at_ms),
+                    *row);
 }
 
 void Ledger::begin_search(Recording& recording, const core::SentBatch& sent, std::int64_t request) {
   for (const std::int64_t id : sent.begun.all()) {
     const core::QueuedEvent* const row = recording.claims.find(id);
     if (row == nullptr) continue;
-    has_changed(bind_row(search_, destination_, *row).bind(6, request), *row);
+    try_change(bind_row(search_, destination_, *row).bind(6, request), *row);
   }
 }
 

@@ -66,7 +66,7 @@ class Ledger {
   void deliver_run(Recording& recording, std::span<const core::QueuedEvent* const> run,
                    core::Ids& done);
   bool deliver_one(const core::QueuedEvent& event);
-  bool has_changed(Statement& change, const core::QueuedEvent& row);
+  bool try_change(Statement& change, const core::QueuedEvent& row);
   bool bury(Recording& recording, const core::Death& death);
   bool suspect(Recording& recording, const core::Suspect& suspect, std::int64_t request);
   void begin_search(Recording& recording, const core::SentBatch& sent, std::int64_t request);

@@ -162,8 +162,12 @@ MoveReport move_events(sqlite3* db, const std::string& from, const std::string& 
   report.duplicates = static_cast<std::int64_t>(ids.size()) - report.events;
   if (rests_since) return report;  // its dispatcher would miss its row: it records its rounds there
   // The log may be long to read: not while writers wait.
-  const std::int64_t seen_to = next_id(db);
-  if (while_busy([&] { return has_events(db, from, 0); })) return report;
+  std::int64_t seen_to = 0;
+  const bool is_used = while_busy([&] {
+    seen_to = next_id(db);
+    return has_events(db, from, 0);
+  });
+  if (is_used) return report;
   change_atomically(db, move_action, [&] {
     report.is_removed = remove_if_empty(db, from, to, seen_to);
     if (report.is_removed && report.events == 0) {

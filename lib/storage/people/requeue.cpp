@@ -117,7 +117,7 @@ std::int64_t requeue(sqlite3* db, const Selection& selection, const ChangeNote& 
                      const Progress& progress) {
   require_selection(selection, requeue_action);
   names_of(selection, {EventState::delivered}, {EventState::delivered}, requeue_action);
-  const core::Instant now = core::system_now();  // its time for a search begins again
+  const core::Instant now = core::system_now();  // `give_up_after` counts from here
   BulkChange bulk{db, note_of(requeue_action, selection, note), Probe::asked, progress};
   return bulk.run_all(
       while_busy([&] { return find_delivered(db, selection); }), mode,

@@ -220,6 +220,16 @@ TEST_CASE("the followers of a head go with it as far as there is room, and the r
   CHECK(table.look(9) == Ids{5});
 }
 
+TEST_CASE("followers that were scheduled go with their head once they are due") {
+  Table table;
+  table.add("k");
+  table.add("k", 500);
+  table.add("k", 700);
+  table.add("k", 2'000'000);
+  table.person.exec("update outbox_queue set state = 1 where event > 1");
+  CHECK(table.look(9) == Ids{1, 2, 3});
+}
+
 TEST_CASE("a follower is found without a walk through those that wait") {
   Table table;
   table.app.db().exec("begin");
