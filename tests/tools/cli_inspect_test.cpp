@@ -145,6 +145,20 @@ TEST_CASE("show tells an event, its masked payload and the requests that held it
   CHECK(screen.find("amy@achme.com") == std::string::npos);
 }
 
+TEST_CASE("show tells the headers of an event, masked too") {
+  EachState events;
+  CHECK(events.lines({"show", "1"})[0].at("headers").is_null());
+  CHECK(events.run({"show", "1"}).out.find("headers") == std::string::npos);
+  events.app.enqueue(support::event_of("user-9"),
+                     {.headers = {{"traceparent", "00-1"}, {"inviter", "amy@achme.com"}}});
+  CHECK(events.lines({"show", "9"})[0].at("headers") ==
+        json{{"traceparent", "00-1"}, {"inviter", "a**@achme.com"}});
+  CHECK(events.lines({"show", "9", "--reveal"})[0].at("headers").at("inviter") == "amy@achme.com");
+  const std::string screen = events.run({"show", "9"}).out;
+  CHECK(screen.find("headers\n  {\n    \"traceparent\": \"00-1\"") != std::string::npos);
+  CHECK(screen.find("amy@achme.com") == std::string::npos);
+}
+
 TEST_CASE("explain says what an event waits for") {
   const EachState events;
   const auto waiting_for = [&](const char* id) {

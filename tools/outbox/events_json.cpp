@@ -14,6 +14,12 @@ Json time_or_null(const std::optional<Time>& time) {
 
 }  // namespace
 
+Json headers_of(const std::string& headers, const Globals& globals) {
+  if (headers.empty()) return nullptr;
+  const Json json = shown_payload(headers, globals);
+  return json.is_object() ? json : Json(nullptr);
+}
+
 Json text_or_null(const std::string& text, const Globals& globals) {
   return text.empty() ? Json(nullptr) : Json(shown(text, globals));
 }

@@ -31,12 +31,6 @@ struct ExportFlags : FilterFlags {
   std::string output = {};
 };
 
-Json headers_of(const std::string& headers, const Globals& globals) {
-  if (headers.empty()) return nullptr;
-  const Json json = shown_payload(headers, globals);
-  return json.is_object() ? json : Json(nullptr);
-}
-
 Json row_of(const outbox::EventDetail& detail, const Globals& globals) {
   Json json = json_of(detail.event, globals);
   json["ordering_key"] = text_or_null(detail.ordering_key, globals);

@@ -12,9 +12,9 @@ namespace cli {
 namespace {
 
 // Fields that name no person; addresses in them are masked all the same.
-constexpr std::array<std::string_view, 8> plain_fields = {
-    "event_name",   "user_id",      "timestamp", "group_id",
-    "invitee_role", "feature_name", "team_name", "event_id"};
+constexpr std::array<std::string_view, 9> plain_fields = {
+    "event_name",   "user_id",   "timestamp", "group_id",   "invitee_role",
+    "feature_name", "team_name", "event_id",  "traceparent"};
 
 bool is_address_character(char c) {
   return std::isalnum(static_cast<unsigned char>(c)) != 0 || (c & 0x80) != 0 ||

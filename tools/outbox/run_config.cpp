@@ -74,6 +74,20 @@ void parse(const RunFlags& flags, const std::string& section, const Arguments& a
   refuse(flags, section, "its options exclude each other");
 }
 
+bool is_of_a_destination(const std::string& name) {
+  CLI::App options;
+  SendingFlags flags;
+  add_sending_options(options, flags);
+  return options.get_option_no_throw("--" + name) != nullptr;
+}
+
+bool is_of_all(const std::string& name) {
+  CLI::App options;
+  RunFlags flags;
+  add_run_options(options, flags);
+  return name == "db" || options.get_option_no_throw("--" + name) != nullptr;
+}
+
 constexpr auto section_begin = "++";  // what CLI11 calls the item
 
 std::vector<CLI::ConfigItem> items_in(const RunFlags& flags) {
@@ -92,8 +106,12 @@ std::vector<CLI::ConfigItem> items_in(const RunFlags& flags) {
     };
     const auto wrong = std::find_if_not(items.begin(), items.end(), is_name);
     if (wrong != items.end()) {
+      std::string name = wrong->name;
+      std::replace(name.begin(), name.end(), '_', '-');
       refuse(flags, wrong->parents.empty() ? "" : wrong->parents.front(),
-             "a line is neither NAME = VALUE nor [DESTINATION]");
+             is_of_a_destination(name) || is_of_all(name)
+                 ? "write " + name + " with - and not with _"
+                 : "a line is neither NAME = VALUE nor [DESTINATION]");
     }
     return items;
   } catch (const CLI::Error&) {
@@ -106,20 +124,6 @@ bool was_given(const Globals& globals, const std::string& flag) {
   return std::any_of(globals.words.begin(), globals.words.end(), [&](const std::string& word) {
     return word == flag || word.starts_with(flag + "=");
   });
-}
-
-bool is_of_a_destination(const std::string& name) {
-  CLI::App options;
-  SendingFlags flags;
-  add_sending_options(options, flags);
-  return options.get_option_no_throw("--" + name) != nullptr;
-}
-
-bool is_of_all(const std::string& name) {
-  CLI::App options;
-  RunFlags flags;
-  add_run_options(options, flags);
-  return name == "db" || options.get_option_no_throw("--" + name) != nullptr;
 }
 
 }  // namespace

@@ -18,6 +18,7 @@ void print_json(const outbox::EventDetail& detail, const Globals& globals) {
   json["ordering_key"] = text_or_null(detail.ordering_key, globals);
   json["dedupe_key"] = text_or_null(detail.dedupe_key, globals);
   json["kind"] = text_or_null(detail.kind, globals);
+  json["headers"] = headers_of(detail.headers, globals);
   json["payload"] = shown_payload(detail.payload, globals);
   json["batches"] = Json::array();
   for (const outbox::RequestSummary& request : detail.requests) {
@@ -26,10 +27,9 @@ void print_json(const outbox::EventDetail& detail, const Globals& globals) {
   std::cout << line_of(json);
 }
 
-// The pretty-printed payload, with the line ends that the printing made and no others.
-std::string payload_text(const outbox::EventDetail& detail, const Globals& globals) {
-  const std::string text =
-      shown_payload(detail.payload, globals).dump(2, ' ', false, Json::error_handler_t::replace);
+// Pretty-printed, with the line ends that the printing made and no others.
+std::string indented(const Json& json) {
+  const std::string text = json.dump(2, ' ', false, Json::error_handler_t::replace);
   std::string lines;
   for (std::size_t begin = 0; begin <= text.size();) {
     const std::size_t end = std::min(text.find('\n', begin), text.size());
@@ -58,9 +58,11 @@ void print_screen(const outbox::EventDetail& detail, const Globals& globals) {
     std::cout << attention("error     " + escaped(shown(event.last_error, globals)), globals)
               << "\n";
   }
+  const Json headers = headers_of(detail.headers, globals);
+  if (!headers.is_null()) std::cout << "headers\n" << indented(headers);
   std::cout << "payload   " << grouped(static_cast<std::int64_t>(detail.payload.size())) << " bytes"
             << (globals.reveals ? "" : ", masked (--reveal shows it)") << "\n"
-            << payload_text(detail, globals);
+            << indented(shown_payload(detail.payload, globals));
   if (detail.requests.empty()) {
     std::cout << "batches   none\n";
   } else {

@@ -1121,6 +1121,9 @@ class RunOptions(CliTest):
             finished = self.cli("run", "--config", config, code=2)
             self.assertIn("neither NAME = VALUE nor [DESTINATION]", finished.err)
             self.assertNotIn("s3cret", finished.err)
+        config.write_text('[track]\nbatch_events = 3\n')
+        self.assertIn("[track]: write batch-events with - and not with _",
+                      self.cli("run", "--config", config, code=2).err)
         self.assertIn("is a folder", self.cli("run", "--config", self.folder, code=2).err)
 
     def test_a_check_that_fails_says_so_in_the_format_that_was_asked_for(self):
