@@ -5,6 +5,7 @@
 #include <concepts>
 #include <cstddef>
 #include <functional>
+#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -17,19 +18,28 @@ namespace outbox {
 inline namespace v1 {
 
 /// A loan of the app's open connection for the length of one call. Made implicitly from a
-/// `sqlite3*` and from anything with `getHandle()`, such as `SQLite::Database`; never null.
+/// `sqlite3*` and from anything with `getHandle()`, such as `SQLite::Database`.
+///
+/// Throws: `std::invalid_argument` when the handle is null: the connection is closed, or was moved
+/// from.
 ///
 /// Threads: the connection is used on the calling thread only. The library installs no hook and
 /// no busy handler on it, leaves no pragma changed, and puts `last_insert_rowid()` back.
 class ConnectionRef {
  public:
-  ConnectionRef(sqlite3* handle) noexcept : handle_{handle} {}
+  ConnectionRef(sqlite3* handle) : handle_{handle} {
+    if (handle == nullptr) {
+      throw std::invalid_argument{"outbox: the connection is null: closed, or moved from"};
+    }
+  }
+  ConnectionRef(std::nullptr_t) = delete;
 
   template <class Connection>
   requires requires(Connection& connection) {
     { connection.getHandle() } -> std::convertible_to<sqlite3*>;
   }
-  ConnectionRef(Connection& connection) noexcept : handle_{connection.getHandle()} {}
+  ConnectionRef(Connection& connection)
+      : ConnectionRef{static_cast<sqlite3*>(connection.getHandle())} {}
 
   sqlite3* handle() const noexcept { return handle_; }
 

@@ -30,7 +30,8 @@ struct SecretSource {
   /// credentials (the destination waits; events are untouched).
   std::function<std::string()> secret = {};
   /// Told when the endpoint refused the secret (401, 403, 407) or `secret` threw, so that the next
-  /// call of `secret` reads it again: once at once, then more and more slowly. May be empty.
+  /// call of `secret` reads it again: the first time at once, then after longer and longer waits.
+  /// May be empty.
   std::function<void()> refused = {};
   /// Whether there is another secret than the refused one; true ends the wait. Asked several times
   /// a second while the destination waits for it, so it must be cheap. May be empty.
@@ -46,9 +47,9 @@ struct ShortLived {
 
 /// The secret in a file, white space around it ignored; read again when the file changes, and when
 /// the endpoint refuses it. A missing or unreadable file is no error here: the destination waits
-/// until it is there. At most 8 KiB.
+/// until it is there. At most 8 KiB. Throws: `std::invalid_argument` when `path` is empty.
 [[nodiscard]] OUTBOX_API SecretSource from_file(std::string path);
-/// The secret in an environment variable, read once, now.
+/// The secret in an environment variable, white space around it ignored; read once, now.
 /// Throws: `std::invalid_argument` when it is not set, or `variable` is null.
 [[nodiscard]] OUTBOX_API SecretSource from_env(const char* variable);
 /// The secret from a callback, e.g. one that asks a token endpoint and caches the answer.

@@ -47,8 +47,8 @@ struct DispatcherOptions {
   /// a minute. At least 1 ms. Defaults to none: never.
   std::optional<std::chrono::milliseconds> give_up_after = {};
   /// An event dies after this many failures (5xx, no answer) when it is sent alone, if others are
-  /// accepted meanwhile; after more, where what the endpoint accepts in the end has failed alone
-  /// before, too (docs/guarantees.md). Defaults to 10; at least 1.
+  /// accepted meanwhile. It takes more at an endpoint that often accepts, in the end, an event at
+  /// which it failed before (docs/guarantees.md). Defaults to 10; at least 1.
   std::int64_t solo_failures_max = 10;
   /// An event that is refused alone again and again, while all that could be accepted waits behind
   /// it in its ordering key, dies after 5 refusals over 3 minutes, although nothing proves that it
@@ -59,8 +59,8 @@ struct DispatcherOptions {
   /// it. Defaults to false: the others go on.
   bool blocks_on_dead = false;
   /// How long delivered events stay in the table, to be looked up or sent again. Removed by the
-  /// dispatcher, some hundred at a time; `deliver_once` removes up to 20,000. Defaults to 7 days;
-  /// 0: they go as soon as they are delivered; none: they stay for ever.
+  /// dispatcher, some hundred at a time; a call of `deliver_once` may leave some to the next one.
+  /// Defaults to 7 days; 0: they go as soon as they are delivered; none: they stay for ever.
   std::optional<std::chrono::milliseconds> keep_delivered = std::chrono::hours{24 * 7};
   /// Overwrites the payload with `{}` as soon as an event is delivered; the rest of the row stays.
   /// Such an event cannot be sent again. Defaults to false.
@@ -85,7 +85,7 @@ struct DispatcherOptions {
 struct Stats {
   std::string destination = {};
   std::uint64_t delivered = 0;  ///< Events, since the dispatcher was made.
-  std::uint64_t dead = 0;       ///< Events that can never be delivered.
+  std::uint64_t dead = 0;       ///< Events that it gave up; a person decides.
   std::uint64_t requests = 0;   ///< Requests that were answered or failed.
   bool is_active =
       false;  ///< False: another dispatcher serves the destination; this one stands by.
@@ -105,9 +105,10 @@ struct Stats {
 ///
 /// Lifetime: may outlive the app's connections, and the other way round. May be a static object.
 ///
-/// After a fork the child has no dispatcher: `stop` and `stats` throw `forked_process` there,
-/// `notify` does nothing, and its destructor leaves everything behind. The parent goes on, and its
-/// lock ends with it, not with the child.
+/// After a fork the child has no dispatcher: `stop` and `stats` throw `forked_process` there, and
+/// so do making another one and `deliver_once`; `notify` does nothing, and its destructor leaves
+/// everything behind. The parent goes on, and its lock ends with it, not with the child. The child
+/// must exec before it uses SQLite: see `forked_process`.
 class OUTBOX_API Dispatcher {
  public:
   /// Starts the thread. Trouble of the endpoint or a busy database is no error: the dispatcher
@@ -116,8 +117,10 @@ class OUTBOX_API Dispatcher {
   /// Throws: `std::invalid_argument` for a memory database, `locking_mode=exclusive` or options out
   /// of range; `schema_error` when the database is not migrated or newer; `database_error` when it
   /// is not there, may not be written, lies on a network file system, or cannot be opened
-  /// otherwise; `std::runtime_error` when `refuses_unsafe_sqlite` does; `std::system_error` when
-  /// there can be no thread or no eventfd; what `after_open` throws, as it is.
+  /// otherwise; `std::runtime_error` when SQLite was built or configured for a single thread, and
+  /// when `refuses_unsafe_sqlite` refuses; `forked_process` in a child that was forked while the
+  /// parent had a dispatcher; `std::system_error` when there can be no thread; what `after_open`
+  /// throws, as it is.
   Dispatcher(DatabaseFile database, Endpoint endpoint, DispatcherOptions options = {});
   /// As `stop()`. On the dispatcher's own thread it does not wait: that thread ends by itself.
   ~Dispatcher();
@@ -138,16 +141,16 @@ class OUTBOX_API Dispatcher {
   /// other, several at once.
   bool wait_until_idle(std::chrono::milliseconds time_max);
 
-  /// Takes no more events, waits up to `deadline` for requests under way, aborts the rest (they
+  /// Takes no more events, waits up to `time_max` for requests under way, aborts the rest (they
   /// stay pending and are sent again), records, and joins the thread. Further calls do nothing.
   /// Returns true when no request had to be aborted.
   ///
   /// Throws: `std::logic_error` on the dispatcher's own thread (in the observer or in a
   /// credential's callback), where it would wait for itself; `forked_process`. Threads: any other.
-  bool stop(std::chrono::milliseconds deadline = std::chrono::seconds{1});
+  bool stop(std::chrono::milliseconds time_max = std::chrono::seconds{1});
 
   /// Throws: `forked_process`. Threads: any.
-  Stats stats() const;
+  [[nodiscard]] Stats stats() const;
 
  private:
   class State;
@@ -162,10 +165,12 @@ struct DeliverReport {
   /// Events that are due and not delivered, and those that were refused alone and wait for their
   /// next try: 0 when all is done. Without those that wait behind one of them in its key.
   std::uint64_t remaining = 0;
-  bool is_paused = false;            ///< A person paused the destination: nothing was sent.
-  bool is_unauthorized = false;      ///< The endpoint refused the credentials.
-  bool is_served_elsewhere = false;  ///< A dispatcher is at work; nothing was sent by this call.
-  std::string hold = {};             ///< Why the destination waits; empty: it does not.
+  bool is_paused = false;        ///< A person paused the destination: nothing was sent.
+  bool is_unauthorized = false;  ///< The endpoint refused the credentials.
+  /// A dispatcher is at work: then nothing was sent by this call. Or one may be, since the lock
+  /// file was removed meanwhile: then this call has done a part, and ended.
+  bool is_served_elsewhere = false;
+  std::string hold = {};  ///< Why the destination waits; empty: it does not.
 };
 
 /// Delivers what is due, on the caller's thread, and returns when nothing is due any more or after

@@ -9,6 +9,12 @@ inline namespace v1 {
 
 class Sink;  // outbox/sink.hpp
 
+/// Where a connection without TLS is allowed.
+enum class PlainText {
+  to_loopback,  ///< Only to 127.0.0.0/8, ::1 and localhost.
+  to_anyone,    ///< Credentials and people's data may cross the network in the clear.
+};
+
 /// Where events go: an opaque, movable handle that a `Dispatcher` or `deliver_once` uses.
 /// Threads: used by one of them at a time.
 class OUTBOX_API Endpoint {

@@ -37,12 +37,13 @@ struct EnqueueOptions {
   /// identify or group). Another one is for a `Payload`.
   std::string kind = {};
   /// For sinks that have headers; the Track API's ignores them. A name and a value each, together
-  /// at most 4,096 bytes as JSON. Names are of `[A-Za-z0-9_-]`, and no two are alike.
+  /// at most 4,096 bytes as JSON. Names are of `[A-Za-z0-9_-]`, and no two are alike (upper and
+  /// lower case count as the same).
   std::vector<std::pair<std::string, std::string>> headers = {};
   /// Events with the same key are delivered one after the other, in commit order, also with several
   /// connections. Empty: no order beyond commit order. At most 256 bytes.
   std::string ordering_key = {};
-  /// One event per destination and key, while its row lives: a second one is not stored. Empty:
+  /// While an event with this key is stored, a second one for the same destination is not. Empty:
   /// none. Only for calls with one event. At most 256 bytes.
   std::string dedupe_key = {};
   /// Not sent before this instant, of the years 1970 to 9999. None (default): at once.

@@ -1,7 +1,7 @@
 #pragma once
 
 // What the library throws on the app's thread. Names are in the standard library's style, because
-// they are caught beside std::invalid_argument and its kin. Trouble of the network is never an
+// they are caught beside std::invalid_argument and similar ones. Trouble of the network is never an
 // exception: it is an outcome that the dispatcher records.
 
 #include <cstddef>
@@ -57,7 +57,7 @@ class OUTBOX_API database_error : public std::runtime_error {
 
   /// SQLite's extended result code (sqlite.org/rescode.html).
   int code() const noexcept { return code_; }
-  /// True for SQLITE_BUSY and its kin: another connection writes; trying again can help.
+  /// True for SQLITE_BUSY and related codes: another connection writes; trying again can help.
   bool is_busy() const noexcept;
 
  private:
@@ -70,8 +70,10 @@ class OUTBOX_API schema_error : public std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
-/// A dispatcher was used in a forked child of the process that made it. Neither SQLite nor libcurl
-/// can be used across a fork (sqlite.org/howtocorrupt.html, 2.6): make a new one in the child.
+/// A dispatcher was used in a forked child of the process that made it, or another one was made
+/// there. SQLite cannot be used in a child that was forked while a dispatcher lived: a mutex of it
+/// may be held for ever, and what the child commits to the database can be lost
+/// (sqlite.org/howtocorrupt.html, 2.6). Fork first and make dispatchers then, or exec in the child.
 class OUTBOX_API forked_process : public std::logic_error {
  public:
   forked_process();

@@ -17,7 +17,8 @@ using HistogramBounds = std::array<std::chrono::milliseconds, 12>;
 /// How long durations were. Copied as a value. Threads: one at a time.
 struct Histogram {
   HistogramBounds bounds = {};
-  /// How many durations were at most the bound of this place and above the one before it.
+  /// `counts[i]`: how many durations were longer than `bounds[i - 1]`, and not longer than
+  /// `bounds[i]`.
   std::array<std::uint64_t, std::tuple_size_v<HistogramBounds> + 1> counts = {};
   std::chrono::milliseconds sum{0};
 

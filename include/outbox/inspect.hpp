@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "outbox/connection.hpp"
@@ -57,8 +58,8 @@ struct ActiveDispatcher {
   std::string host = {};
   std::chrono::system_clock::time_point since = {};
   std::chrono::system_clock::time_point last_round = {};
-  /// Of the requests that were under way when that round began, or whose answer was not recorded:
-  /// when the oldest was put together. None: there was none.
+  /// When the oldest request was put together that was still under way, or not yet recorded, at the
+  /// start of that round. None: there was no such request.
   std::optional<std::chrono::system_clock::time_point> in_flight_since = {};
   /// Why it cannot use the database now; empty: it can.
   std::string database_trouble = {};
@@ -162,7 +163,7 @@ struct RequestSummary {
   std::int64_t first_id = 0;
   std::int64_t last_id = 0;
   std::int64_t bytes = 0;
-  std::optional<int> status = {};  ///< HTTP status; none: no answer.
+  std::optional<int> status = {};  ///< HTTP status; none: no answer, or not of HTTP.
   Verdict verdict = Verdict::failed;
   std::string reason = {};
   std::string response_id = {};
@@ -188,6 +189,11 @@ struct Explanation {
   std::optional<WaitingFor> waiting_for = {};  ///< None: nothing.
   std::string text = {};                       ///< A sentence or two for people.
 };
+
+/// `text` with everything in it that looks like an e-mail address masked: "a**@achme.com". For
+/// reasons and errors, which should hold no people and sometimes do. Throws: only
+/// `std::bad_alloc`. Threads: any.
+[[nodiscard]] OUTBOX_API std::string mask_addresses(std::string_view text);
 
 // Errors and threads of the functions below are those of `status`.
 

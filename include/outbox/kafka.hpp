@@ -26,12 +26,6 @@ struct KafkaCredentials {
   SecretSource password = {};
 };
 
-/// Where a connection without TLS is allowed; one with TLS always is.
-enum class PlainKafka {
-  to_loopback,  ///< Only to 127.0.0.0/8, ::1 and localhost.
-  to_anyone,    ///< Passwords and people's data may cross the network in the clear.
-};
-
 struct KafkaOptions {
   /// `host:9092`; several, separated by commas. One that answers names all the others.
   std::string brokers = "127.0.0.1:9092";
@@ -48,7 +42,8 @@ struct KafkaOptions {
   /// `compression.type`, … They win over the sink's own, except for those on which its promise
   /// rests: idempotence, acks, transactions, the brokers, the timeout, and user and password.
   std::map<std::string, std::string> settings = {};
-  PlainKafka plain = PlainKafka::to_loopback;
+  /// Where a connection without TLS is allowed; one with TLS always is.
+  PlainText plain_text = PlainText::to_loopback;
 };
 
 /// Publishes each event as a message, with the ordering key as its key and the event id in the
@@ -57,10 +52,11 @@ struct KafkaOptions {
 ///
 /// Throws: `std::invalid_argument` when an address is none, holds a user, or is plain where that is
 /// not allowed; when the topic is no name of one; when a setting is unknown, not allowed, has a bad
-/// value, or does not go with idempotence; or when a time is out of its range.
+/// value, or does not go with idempotence; when a user has no password, or the other way round; or
+/// when a time is out of its range. `std::system_error` when there is no eventfd.
 ///
 /// Threads: the client library makes some of its own, which touch nothing of the app; signals are
-/// blocked there. After a fork make a new one: the child has none of these threads.
+/// blocked there. Fork first, and make it then: a child has none of these threads.
 [[nodiscard]] OUTBOX_API Endpoint kafka(KafkaOptions options);
 
 /// Connects as a dispatcher would, TLS and credentials included, and publishes nothing; looks at

@@ -31,7 +31,8 @@ OUTBOX_API int migrate(ConnectionRef connection);
 /// database: without these, some of the host's own transactions fail beside it.
 struct HostProblem {
   /// Stable: "journal_mode", "locking_mode", "busy_timeout", "synchronous" (when it is OFF),
-  /// "triggers" (when they are switched off), "sqlite_json" (no JSON functions), "sqlite_version"
+  /// "triggers" (when they are switched off), "sqlite_json" (no JSON functions), "sqlite_threads"
+  /// (it is for a single thread), "sqlite_version"
   /// (with the WAL-reset bug; a distribution may have fixed it).
   std::string name;
   std::string advice;  ///< One sentence for people: what is missing, and how to set it.

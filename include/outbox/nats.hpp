@@ -35,12 +35,6 @@ struct NatsCredentials {
 /// The text of a `.creds` file (a JWT and its seed): `nats_creds(from_file("nats.creds"))`.
 [[nodiscard]] OUTBOX_API NatsCredentials nats_creds(SecretSource text);
 
-/// Where `nats://` is allowed, which begins without TLS; `tls://` always is.
-enum class PlainNats {
-  to_loopback,  ///< Only to 127.0.0.0/8, ::1 and localhost.
-  to_anyone,    ///< Passwords and people's data may cross the network in the clear.
-};
-
 /// A stream that the sink makes when the server has none of that name. One that is there stays as
 /// it is. It lies in files.
 struct NatsStream {
@@ -49,8 +43,8 @@ struct NatsStream {
   int replicas = 1;
   /// How long the server remembers event ids. As long as what `outbox requeue` may send again.
   std::chrono::seconds duplicate_window = std::chrono::minutes{2};
-  /// 0: for ever.
-  std::chrono::seconds age_max{0};
+  /// How long messages stay; not below `duplicate_window`. None (default): for ever.
+  std::optional<std::chrono::seconds> age_max = {};
   /// None (default): no limit. Beyond it new messages are refused and wait here.
   std::optional<std::int64_t> bytes_max = {};
   std::optional<std::int64_t> messages_max = {};
@@ -81,7 +75,8 @@ struct NatsOptions {
   std::string ca_file = {};
   std::string certificate_file = {};
   std::string key_file = {};
-  PlainNats plain = PlainNats::to_loopback;
+  /// Where `nats://` is allowed, which begins without TLS; `tls://` always is.
+  PlainText plain_text = PlainText::to_loopback;
 };
 
 /// Publishes each event as a message with `Outbox-Event-Id` = event id and `Nats-Msg-Id` =
@@ -90,10 +85,11 @@ struct NatsOptions {
 ///
 /// Throws: `std::invalid_argument` when an address is none, holds a user, or is plain where that is
 /// not allowed; when the subject has a wildcard or an empty token; when a stream is to be made and
-/// has no name; or when a time is out of its range.
+/// has no name; when credentials have no function, or a password has no user; or when a time is out
+/// of its range. `std::system_error` when there is no eventfd.
 ///
 /// Threads: the client library makes some of its own, which touch nothing of the app; signals are
-/// blocked there. After a fork make a new one: the child has none of these threads.
+/// blocked there. Fork first, and make it then: a child has none of these threads.
 [[nodiscard]] OUTBOX_API Endpoint nats_jetstream(NatsOptions options);
 
 /// Connects as a dispatcher would, TLS and credentials included, looks whether the stream is there,

@@ -46,7 +46,7 @@ struct Notice {
   std::string destination = {};
   std::string text = {};  ///< One line for people: "HTTP 503", "refused: HTTP 400", …
   std::size_t events = 0;
-  int status = 0;  ///< HTTP status; 0: no answer.
+  int status = 0;  ///< HTTP status; 0: no answer, or not of HTTP.
   Verdict verdict = Verdict::delivered;
   std::chrono::milliseconds took{0};
   std::int64_t id = 0;

@@ -82,13 +82,13 @@ struct Outcome {
   std::string warnings = {};     ///< What it warned about.
   int status = 0;                ///< HTTP status; 0: none.
   std::chrono::milliseconds took{0};
-  /// The endpoint may have read the events. They are to blame only if so.
+  /// The endpoint may have read the events. Only then can an event be to blame.
   bool has_arrived = false;
   /// The endpoint is sure that the size of the request is the trouble (413): the next are smaller.
   bool is_about_size = false;
   /// False: there was no request, for want of a credential. Nothing is logged.
   bool was_made = true;
-  /// The endpoint asks to be left alone for so long; at most 24 h count.
+  /// How long the endpoint asks to be left alone; more than 24 h counts as 24 h.
   std::optional<std::chrono::milliseconds> retry_after = {};
   /// Where the endpoint answers for each event; empty: `verdict` is about all of them. An event
   /// that is left out counts as `failed`.

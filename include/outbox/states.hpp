@@ -1,13 +1,13 @@
 #pragma once
 
-// The closed sets that a page or a test compares: each is an enum with its stable name, as it
-// stands in the CLI's JSON.
+// What a page or a test compares: each is an enum with stable names, as they stand in the CLI's
+// JSON.
 
 namespace outbox {
 inline namespace v1 {
 
 /// Where an event stands. An event has the narrowest state that fits; in an `EventFilter`,
-/// `pending` takes `scheduled`, `waiting` and `retrying` in.
+/// `pending` includes `scheduled`, `waiting` and `retrying`.
 enum class EventState {
   pending,    ///< Undelivered, and may go now.
   scheduled,  ///< Undelivered, and not yet due.

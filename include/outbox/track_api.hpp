@@ -16,12 +16,6 @@
 namespace outbox {
 inline namespace v1 {
 
-/// Where `http://` is allowed; `https://` always is, with the certificate verified.
-enum class PlainHttp {
-  to_loopback,  ///< Only to 127.0.0.0/8, ::1 and localhost.
-  to_anyone,    ///< Tokens and people's data cross the network in the clear.
-};
-
 /// The Track API's endpoint. Redirects are never followed.
 struct TrackApi {
   Credentials credentials = {};
@@ -39,7 +33,8 @@ struct TrackApi {
   /// URL of a proxy; "none": no proxy; empty: what the environment's https_proxy and no_proxy say.
   /// Never used to reach loopback.
   std::string proxy = {};
-  PlainHttp plain_http = PlainHttp::to_loopback;
+  /// Where `http://` is allowed; `https://` always is, with the certificate verified.
+  PlainText plain_text = PlainText::to_loopback;
   /// What single statuses mean at this endpoint, other than usual (docs/guarantees.md has the
   /// table). The first entry of a status counts. Defaults to none.
   std::vector<StatusMeaning> meanings = {};
@@ -47,7 +42,8 @@ struct TrackApi {
 
 /// Throws: `std::invalid_argument` when the URL is not http(s), carries a user, password or
 /// fragment, or is plain HTTP where that is not allowed; or when a timeout or a status is out of
-/// its range.
+/// its range. `std::system_error` when there is no eventfd, `std::runtime_error` when libcurl
+/// cannot be started.
 [[nodiscard]] OUTBOX_API Endpoint track_api(TrackApi options);
 
 /// Connects as a dispatcher would, TLS included, and sends nothing. Returns what is wrong; empty:

@@ -52,14 +52,14 @@ struct Webhook {
   std::chrono::milliseconds timeout = std::chrono::seconds{30};
   std::string ca_file = {};  ///< As in `TrackApi`; so are the three below.
   std::string proxy = {};
-  PlainHttp plain_http = PlainHttp::to_loopback;
+  PlainText plain_text = PlainText::to_loopback;
   std::vector<StatusMeaning> meanings = {};
 };
 
 /// A 2xx is a yes, whatever the body says, unless that is an HTML document. Each request has a
 /// `webhook-id`, which is the same at every try of the same events: the event id of one event.
 ///
-/// Throws: `std::invalid_argument` as `track_api`; for a header that has no proper name or value,
+/// Throws: as `track_api`; `std::invalid_argument` for a header that has no proper name or value,
 /// or is the sink's own; and for a source that is empty or no header value.
 [[nodiscard]] OUTBOX_API Endpoint webhook(Webhook options);
 

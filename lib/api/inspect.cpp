@@ -7,6 +7,7 @@
 
 #include "api/readable.hpp"
 #include "core/decide/explain.hpp"
+#include "core/event/text.hpp"
 #include "core/event/timestamp.hpp"
 #include "dispatch/lock.hpp"
 #include "storage/life/queue_row.hpp"
@@ -68,6 +69,10 @@ std::vector<DestinationStatus> list_destinations(ConnectionRef connection) {
   const core::Instant now = core::system_now();
   for (DestinationStatus& one : found) put_dispatcher(db, one, now);
   return found;
+}
+
+std::string mask_addresses(std::string_view text) {
+  return core::masked_addresses(text);
 }
 
 std::vector<EventSummary> list_events(ConnectionRef connection, const EventFilter& filter) {

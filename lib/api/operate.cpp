@@ -69,7 +69,7 @@ std::optional<ActiveDispatcher> wait_for_requests_of(const std::string& path,
 std::optional<ActiveDispatcher> wait_for_requests(sqlite3* db, system_clock::time_point instant,
                                                   SteadyClock::time_point deadline) {
   const std::string path = storage::path_of(db);
-  for (const DestinationStatus& destination : status(db).destinations) {
+  for (const DestinationStatus& destination : list_destinations(db)) {
     const auto found = wait_for_requests_of(path, destination.name, instant, deadline);
     if (found) return found;
   }

@@ -58,8 +58,8 @@ bool database_error::is_busy() const noexcept {
 
 forked_process::forked_process()
     : std::logic_error{
-          "outbox: this dispatcher belongs to the process that made it, and this is a forked "
-          "child: make a new one here"} {}
+          "outbox: this process was forked while its parent had a dispatcher, and can use neither "
+          "that nor SQLite: fork first, or exec here"} {}
 
 Sink::~Sink() = default;
 void Sink::watch(int) {}

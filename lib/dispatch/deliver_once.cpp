@@ -50,9 +50,8 @@ DeliverReport run_rounds(storage::Store& store, Sink& sink, const core::Clock& c
   DeliverReport report;
   int idle_rounds = 0;
   for (;;) {
-    if (lock &&
-        !lock->keep(
-            round.in_flight_since())) {  // the file was removed: another one may have been elected
+    // The file may have been removed, and another one elected.
+    if (lock && !lock->keep(round.in_flight_since())) {
       report.is_served_elsewhere = true;
       break;
     }
@@ -64,12 +63,10 @@ DeliverReport run_rounds(storage::Store& store, Sink& sink, const core::Clock& c
     idle_rounds = is_idle ? idle_rounds + 1 : 0;
     if (!is_idle) continue;
     if (!store.queue.has_due(clock.now())) break;
-    if (options.clock && (last.hold || last.resume_at)) break;  // only the host can move it
-    if (last.hold) {
-      const auto wait = std::max(last.hold->until - clock.now(), milliseconds{1});
-      round.wait(std::min({wait, left_until(deadline), round_max}));
-    } else if (last.resume_at) {
-      const auto wait = std::max(*last.resume_at - clock.now(), milliseconds{1});
+    const auto resume_at = last.hold ? std::optional{last.hold->until} : last.resume_at;
+    if (options.clock && resume_at) break;  // only the host can move it
+    if (resume_at) {
+      const auto wait = std::max(*resume_at - clock.now(), milliseconds{1});
       round.wait(std::min({wait, left_until(deadline), round_max}));
     } else if (idle_rounds > 1) {
       break;  // what is left waits behind an earlier event of its ordering key
@@ -82,6 +79,7 @@ DeliverReport run_rounds(storage::Store& store, Sink& sink, const core::Clock& c
 
 DeliverReport deliver(sqlite3* db, const Endpoint& endpoint, const DispatcherOptions& options,
                       milliseconds time_max) {
+  require_own_process();
   require_options(options);
   if (sqlite3_get_autocommit(db) == 0) {
     throw std::logic_error{"outbox: deliver_once inside a transaction: commit first"};
@@ -123,6 +121,7 @@ DeliverReport deliver_once(ConnectionRef connection, const Endpoint& endpoint,
 
 DeliverReport deliver_once(const DatabaseFile& database, const Endpoint& endpoint,
                            const DispatcherOptions& options, std::chrono::milliseconds time_max) {
+  dispatch::require_own_process();
   const auto own = storage::open_database(storage::with_absolute_path(database));
   return dispatch::deliver(storage::handle_of(own), endpoint, options, time_max);
 }

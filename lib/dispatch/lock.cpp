@@ -17,6 +17,8 @@
 #include <utility>
 #include <vector>
 
+#include "outbox/errors.hpp"
+
 namespace outbox::dispatch {
 
 namespace {
@@ -43,9 +45,10 @@ class Descriptor {
   int file_;
 };
 
-// The locks' descriptors of this process. A forked child shares the locks behind them and would
-// keep them when this process has died, so it closes its copies, before anything else happens
-// there. Process-wide, because fork is: pthread_atfork takes functions without context.
+// The locks of this process and their descriptors. A forked child shares the locks
+// behind them and would keep them when this process has died, so it closes its copies, before
+// anything else happens there. Process-wide, because fork is: pthread_atfork takes functions
+// without context.
 class OpenLocks {
  public:
   static OpenLocks& of_process() {
@@ -71,6 +74,22 @@ class OpenLocks {
     close(file);
   }
 
+  /// Throws: `forked_process`.
+  void require_own() {
+    const std::lock_guard guard{mutex_};
+    if (locks_ > 0 && process_ != getpid()) throw forked_process{};
+  }
+  void add_lock() {
+    require_own();
+    const std::lock_guard guard{mutex_};
+    process_ = getpid();
+    ++locks_;
+  }
+  void remove_lock() noexcept {
+    const std::lock_guard guard{mutex_};
+    if (process_ == getpid()) --locks_;
+  }
+
  private:
   OpenLocks() {
     files_.reserve(64);
@@ -84,6 +103,11 @@ class OpenLocks {
 
   std::mutex mutex_;
   std::vector<int> files_;
+  // A child that was forked while there were some: SQLite cannot be used there. One of its mutexes
+  // may be held for ever, and it believes that it has the parent's locks on the database, so that
+  // commits can be lost (sqlite.org/howtocorrupt.html, 2.6).
+  int locks_ = 0;
+  pid_t process_ = 0;  // that has them
 };
 
 // Who may open the lock file can hold the lock, and stop all deliveries: only the owner of the
@@ -118,11 +142,18 @@ std::string read_text(int file) {
 
 }  // namespace
 
+void require_own_process() {
+  OpenLocks::of_process().require_own();
+}
+
 Lock::Lock(std::string database_path, std::string destination)
-    : database_path_{std::move(database_path)}, path_{lock_path(database_path_, destination)} {}
+    : database_path_{std::move(database_path)}, path_{lock_path(database_path_, destination)} {
+  OpenLocks::of_process().add_lock();
+}
 
 Lock::~Lock() {
   release();
+  OpenLocks::of_process().remove_lock();
 }
 
 bool Lock::try_acquire(core::Instant now) {
@@ -177,7 +208,7 @@ bool Lock::keep(std::optional<core::Instant> in_flight_since) {
 
 void Lock::tell_trouble(const std::string& trouble, std::optional<core::Instant> in_flight_since) {
   if (trouble == trouble_) return;
-  trouble_ = trouble.substr(0, trouble.find('\n'));
+  trouble_ = trouble;
   in_flight_since_ = in_flight_since;
   if (is_held()) write_owner();
 }

@@ -16,9 +16,14 @@
 
 namespace outbox::dispatch {
 
+/// Throws: `forked_process` in a child that was forked while its parent had a `Lock`, where SQLite
+/// cannot be used. Call it before SQLite is.
+void require_own_process();
+
 class Lock {
  public:
   /// Requires: `database_path` is as SQLite resolved it, and `destination` is a valid name.
+  /// Throws: as `require_own_process`.
   Lock(std::string database_path, std::string destination);
   ~Lock();
   Lock(const Lock&) = delete;

@@ -53,7 +53,7 @@ class Retention {
 
  private:
   static constexpr std::chrono::minutes between_passes{1};
-  // Some 20,000 events a second at most, which leaves the database to others most of the time.
+  // Some 25,000 events a second at most, which leaves the database to others most of the time.
   static constexpr milliseconds between_chunks{20};
   static constexpr int chunks_of_a_call = 100;
 

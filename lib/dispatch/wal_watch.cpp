@@ -1,16 +1,12 @@
 #include "dispatch/wal_watch.hpp"
 
-#ifdef __linux__
 #include <sys/inotify.h>
 #include <unistd.h>
 
 #include <array>
 #include <cstddef>
-#endif
 
 namespace outbox::dispatch {
-
-#ifdef __linux__
 
 WalWatch::WalWatch(const std::string& database_path)
     : descriptor_{inotify_init1(IN_NONBLOCK | IN_CLOEXEC)} {
@@ -39,15 +35,5 @@ bool WalWatch::drain() {
   }
   return has_hint;
 }
-
-#else
-
-WalWatch::WalWatch(const std::string&) {}
-WalWatch::~WalWatch() = default;
-bool WalWatch::drain() {
-  return false;
-}
-
-#endif
 
 }  // namespace outbox::dispatch

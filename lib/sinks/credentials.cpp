@@ -171,6 +171,9 @@ std::optional<CredentialHeader> header_of(const Credentials& credentials) {
 inline namespace v1 {
 
 SecretSource from_file(std::string path) {
+  if (path.empty()) {
+    throw std::invalid_argument{"outbox: from_file: the path of the secret's file is empty"};
+  }
   // shared_ptr: std::function wants to be copyable, and the copies are one file.
   const auto file = std::make_shared<sinks::SecretFile>(std::move(path));
   return {.secret = [file] { return file->secret(); },

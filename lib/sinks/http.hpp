@@ -39,7 +39,7 @@ struct UrlFacts {
 
 /// Throws: `std::invalid_argument` unless `url` is http(s) with a host and without user, password
 /// or fragment.
-UrlFacts require_url(const std::string& url);
+UrlFacts require_url(const std::string& url, const std::string& option = "url");
 
 /// Whether a proxy is used for `target`: its own or the environment's. The error names the setting
 /// and never its value, which may hold a password.

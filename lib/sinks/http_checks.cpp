@@ -10,10 +10,11 @@ namespace outbox::sinks {
 
 using std::chrono::milliseconds;
 
-void require_allowed(const std::string& url, PlainHttp plain_http) {
-  const UrlFacts facts = require_url(url);
-  require(facts.is_https || facts.is_loopback || plain_http == PlainHttp::to_anyone,
-          "url: plain http:// goes only to loopback, since it would show the token to the network");
+void require_allowed(const std::string& url, PlainText plain_text, const std::string& option) {
+  const UrlFacts facts = require_url(url, option);
+  if (facts.is_https || facts.is_loopback || plain_text == PlainText::to_anyone) return;
+  refuse(option +
+         ": plain http:// goes only to loopback, since it would show the token to the network");
 }
 
 std::string with_fingerprint(const std::string& url, std::size_t shown) {
@@ -28,8 +29,8 @@ std::string without_query(const std::string& url) {
   return query == std::string::npos ? url : with_fingerprint(url, query + 1);
 }
 
-void require_target(const HttpTarget& target, PlainHttp plain_http) {
-  require_allowed(target.url, plain_http);
+void require_target(const HttpTarget& target, PlainText plain_text) {
+  require_allowed(target.url, plain_text);
   require(target.connect_timeout >= milliseconds{1} &&
               target.connect_timeout <= std::chrono::minutes{5},
           "connect_timeout: must be 1 ms to 5 min");

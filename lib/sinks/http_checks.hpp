@@ -12,7 +12,8 @@
 namespace outbox::sinks {
 
 /// http(s), without user, password and fragment, and plain HTTP only where that is allowed.
-void require_allowed(const std::string& url, PlainHttp plain_http);
+void require_allowed(const std::string& url, PlainText plain_text,
+                     const std::string& option = "url");
 /// `url` for `Sink::name`, which the database keeps: what stands behind its first `shown`
 /// characters may hold a secret, and is a fingerprint there, so that another one is noticed.
 std::string with_fingerprint(const std::string& url, std::size_t shown);
@@ -20,7 +21,7 @@ std::string with_fingerprint(const std::string& url, std::size_t shown);
 std::string without_query(const std::string& url);
 
 /// Its URL as above, its timeouts and its proxy.
-void require_target(const HttpTarget& target, PlainHttp plain_http);
+void require_target(const HttpTarget& target, PlainText plain_text);
 void require_meanings(const std::vector<StatusMeaning>& meanings);
 
 }  // namespace outbox::sinks

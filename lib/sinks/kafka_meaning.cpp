@@ -72,7 +72,7 @@ std::string reason_of(rd_kafka_resp_err_t error) {
   return reason;
 }
 
-KafkaMeaning meaning_by_table(rd_kafka_resp_err_t error) {
+RelayMeaning meaning_by_table(rd_kafka_resp_err_t error) {
   const auto known = std::find_if(std::begin(known_errors), std::end(known_errors),
                                   [error](const Known& entry) { return entry.error == error; });
   // One that nobody has thought of: it failed, and more is not known.
@@ -107,8 +107,8 @@ bool ends_producer(rd_kafka_resp_err_t error) {
   }
 }
 
-KafkaMeaning meaning_of(rd_kafka_resp_err_t error, rd_kafka_msg_status_t status) {
-  KafkaMeaning meaning = meaning_by_table(error);
+RelayMeaning meaning_of(rd_kafka_resp_err_t error, rd_kafka_msg_status_t status) {
+  RelayMeaning meaning = meaning_by_table(error);
   if (meaning.verdict == Verdict::delivered) return meaning;
   const bool may_be_stored = status != RD_KAFKA_MSG_STATUS_NOT_PERSISTED;
   // The client's own: no broker has read a message that cannot have been stored.
@@ -122,8 +122,8 @@ KafkaMeaning meaning_of(rd_kafka_resp_err_t error, rd_kafka_msg_status_t status)
   return meaning;
 }
 
-KafkaMeaning meaning_of_trouble(rd_kafka_resp_err_t error) {
-  KafkaMeaning meaning = meaning_by_table(error);
+RelayMeaning meaning_of_trouble(rd_kafka_resp_err_t error) {
+  RelayMeaning meaning = meaning_by_table(error);
   meaning.has_arrived = false;
   meaning.is_silence = true;
   if (meaning.verdict == Verdict::failed || meaning.verdict == Verdict::refused) {

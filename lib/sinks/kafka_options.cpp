@@ -47,7 +47,7 @@ void require_brokers(const KafkaOptions& options) {
   for (std::size_t at = 0; at <= options.brokers.size();) {
     const std::size_t comma = std::min(options.brokers.find(',', at), options.brokers.size());
     require_broker(options.brokers.substr(at, comma - at),
-                   is_tls || options.plain == PlainKafka::to_anyone);
+                   is_tls || options.plain_text == PlainText::to_anyone);
     at = comma + 1;
   }
 }
@@ -152,6 +152,8 @@ void require_fit(const KafkaOptions& options) {
           "delivery_timeout: must be 1 s to 10 min");
   require(!options.credentials.password.secret || !options.credentials.user.empty(),
           "credentials: a password needs its user");
+  require(options.credentials.user.empty() || options.credentials.password.secret,
+          "credentials: a user needs its password");
   require(options.format == MessageFormat::plain || !options.source.empty(),
           "source: CloudEvents need one");
 }

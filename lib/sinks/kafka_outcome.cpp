@@ -11,18 +11,18 @@ namespace outbox::sinks {
 
 namespace {
 
-bool is_unsent(const KafkaMeaning& meaning) {
+bool is_unsent(const RelayMeaning& meaning) {
   return meaning.is_silence && !meaning.has_arrived;
 }
 
-bool is_refused_by_broker(const KafkaAnswer& answer, const KafkaMeaning& meaning) {
+bool is_refused_by_broker(const KafkaAnswer& answer, const RelayMeaning& meaning) {
   return meaning.verdict == Verdict::refused && answer.partition != RD_KAFKA_PARTITION_UA;
 }
 
 // The broker answers for what went to a partition in one request: which of several messages it did
 // not want, it does not say.
 std::map<std::int32_t, int> refusals_by_partition(const KafkaFlight& flight,
-                                                  const std::vector<KafkaMeaning>& meanings) {
+                                                  const std::vector<RelayMeaning>& meanings) {
   std::map<std::int32_t, int> refusals;
   for (std::size_t i = 0; i < meanings.size(); ++i) {
     if (!is_refused_by_broker(flight.answers[i], meanings[i])) continue;
@@ -33,7 +33,7 @@ std::map<std::int32_t, int> refusals_by_partition(const KafkaFlight& flight,
 
 // One that was refused with others has failed beside those that were taken: it goes alone next.
 // Silence is nobody's fault.
-Verdict verdict_of(const KafkaAnswer& answer, const KafkaMeaning& meaning,
+Verdict verdict_of(const KafkaAnswer& answer, const RelayMeaning& meaning,
                    const std::map<std::int32_t, int>& refusals) {
   if (meaning.verdict == Verdict::failed && meaning.is_silence) return Verdict::unavailable;
   const bool is_one_of_many =
@@ -49,25 +49,17 @@ bool has_silence(const KafkaFlight& flight) {
   });
 }
 
-Outcome outcome_of(const KafkaFlight& flight, const std::optional<KafkaMeaning>& cause,
+Outcome outcome_of(const KafkaFlight& flight, const std::optional<RelayMeaning>& cause,
                    KafkaFlight::Time now) {
   Outcome outcome{.verdict = Verdict::delivered, .response_id = flight.place, .has_arrived = true};
   outcome.took = std::chrono::duration_cast<std::chrono::milliseconds>(now - flight.started);
-  std::vector<KafkaMeaning> meanings;
+  std::vector<RelayMeaning> meanings;
   meanings.reserve(flight.answers.size());
   for (const KafkaAnswer& answer : flight.answers) {
     meanings.push_back(meaning_of(answer.error, answer.status));
     if (cause && is_unsent(meanings.back())) meanings.back() = *cause;
   }
-  const bool are_alike = std::all_of(
-      meanings.begin(), meanings.end(),
-      [&](const KafkaMeaning& meaning) { return meaning.verdict == meanings.front().verdict; });
-  if (are_alike) {
-    if (meanings.empty()) return outcome;
-    outcome.verdict = meanings.front().verdict;
-    outcome.reason = meanings.front().reason;
-    outcome.has_arrived = std::any_of(meanings.begin(), meanings.end(),
-                                      [](const auto& meaning) { return meaning.has_arrived; });
+  if (say_of_all(outcome, meanings)) {
     outcome.is_about_size = std::all_of(meanings.begin(), meanings.end(),
                                         [](const auto& meaning) { return meaning.is_about_size; });
     return outcome;

@@ -16,7 +16,7 @@ bool has_silence(const KafkaFlight& flight);
 /// All alike: one verdict. Mixed: one an event; then an event about which nobody said anything is
 /// not blamed for it, and those that were refused together have failed. `cause`: why nobody did, if
 /// it is known.
-Outcome outcome_of(const KafkaFlight& flight, const std::optional<KafkaMeaning>& cause,
+Outcome outcome_of(const KafkaFlight& flight, const std::optional<RelayMeaning>& cause,
                    KafkaFlight::Time now);
 
 }  // namespace outbox::sinks

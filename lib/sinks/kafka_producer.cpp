@@ -211,15 +211,15 @@ void KafkaProducer::purge() noexcept {
                                     RD_KAFKA_PURGE_F_NON_BLOCKING);
 }
 
-std::optional<KafkaMeaning> KafkaProducer::cause_of_silence(const std::string& topic,
+std::optional<RelayMeaning> KafkaProducer::cause_of_silence(const std::string& topic,
                                                             milliseconds time_max) {
   if (is_dead_ || is_refused() || are_all_down_) return trouble_;
   bool has_answer = false;
-  std::optional<KafkaMeaning> cause = ask(topic, time_max, has_answer);
+  std::optional<RelayMeaning> cause = ask(topic, time_max, has_answer);
   return has_answer ? cause : trouble_;
 }
 
-std::optional<KafkaMeaning> KafkaProducer::ask(const std::string& topic, milliseconds time_max,
+std::optional<RelayMeaning> KafkaProducer::ask(const std::string& topic, milliseconds time_max,
                                                bool& has_answer) {
   const auto free_topic = [](rd_kafka_topic_t* handle) { rd_kafka_topic_destroy(handle); };
   const std::unique_ptr<rd_kafka_topic_t, decltype(free_topic)> handle{
@@ -236,11 +236,11 @@ std::optional<KafkaMeaning> KafkaProducer::ask(const std::string& topic, millise
   if (facts.err != RD_KAFKA_RESP_ERR_NO_ERROR) return meaning_of_trouble(facts.err);
   const rd_kafka_metadata_partition_t* const begin = facts.partitions;
   const auto* const end = begin + facts.partition_cnt;
-  const auto* const lame = std::find_if(begin, end, [](const auto& partition) {
+  const auto* const in_trouble = std::find_if(begin, end, [](const auto& partition) {
     return partition.err != RD_KAFKA_RESP_ERR_NO_ERROR;
   });
-  if (lame == end) return std::nullopt;
-  return meaning_of_trouble(lame->err);
+  if (in_trouble == end) return std::nullopt;
+  return meaning_of_trouble(in_trouble->err);
 }
 
 std::string KafkaProducer::problem(const std::string& topic, milliseconds time_max) {
@@ -248,7 +248,7 @@ std::string KafkaProducer::problem(const std::string& topic, milliseconds time_m
   KafkaFlights none;
   do {
     bool has_answer = false;
-    const std::optional<KafkaMeaning> cause = ask(topic, milliseconds{500}, has_answer);
+    const std::optional<RelayMeaning> cause = ask(topic, milliseconds{500}, has_answer);
     if (has_answer) return cause ? cause->reason : std::string{};
     take_reports(none);
   } while (!is_dead_ && !is_refused() && !are_all_down_ && SteadyClock::now() < end);

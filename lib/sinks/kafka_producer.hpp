@@ -52,7 +52,7 @@ class KafkaProducer {
 
   /// Why no broker says anything about messages for `topic`; none: that is not known. Asks the
   /// brokers, and waits for them at most so long.
-  std::optional<KafkaMeaning> cause_of_silence(const std::string& topic,
+  std::optional<RelayMeaning> cause_of_silence(const std::string& topic,
                                                std::chrono::milliseconds time_max);
 
   bool is_dead() const { return is_dead_; }  // takes nothing any more
@@ -70,12 +70,12 @@ class KafkaProducer {
 
   void note_report(const rd_kafka_message_t& report, KafkaFlights& flights);
   void note_trouble(rd_kafka_event_t* event);
-  std::optional<KafkaMeaning> ask(const std::string& topic, std::chrono::milliseconds time_max,
+  std::optional<RelayMeaning> ask(const std::string& topic, std::chrono::milliseconds time_max,
                                   bool& has_answer);
 
   std::unique_ptr<rd_kafka_t, Close> client_;
   std::unique_ptr<rd_kafka_queue_t, Close> queue_;
-  std::optional<KafkaMeaning> trouble_;  // since a broker took something
+  std::optional<RelayMeaning> trouble_;  // since a broker took something
   bool are_all_down_ = false;
   bool is_dead_ = false;
 };

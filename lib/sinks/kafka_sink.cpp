@@ -117,7 +117,7 @@ void KafkaSink::give_up_late(Time now) {
 }
 
 void KafkaSink::answer(const std::vector<KafkaFlight>& flights, Time now) {
-  std::optional<KafkaMeaning> cause;
+  std::optional<RelayMeaning> cause;
   std::string asked;  // brokers that do not answer are not waited for again
   bool is_refused = !flights.empty() && producer_->is_refused();
   for (const KafkaFlight& flight : flights) {

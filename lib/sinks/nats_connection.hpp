@@ -14,12 +14,12 @@ namespace outbox::sinks {
 /// A connection, or a stream, that could not be had.
 class NatsTrouble : public std::runtime_error {
  public:
-  explicit NatsTrouble(NatsMeaning meaning)
+  explicit NatsTrouble(RelayMeaning meaning)
       : std::runtime_error{meaning.reason}, meaning_{std::move(meaning)} {}
-  const NatsMeaning& meaning() const { return meaning_; }
+  const RelayMeaning& meaning() const { return meaning_; }
 
  private:
-  NatsMeaning meaning_;
+  RelayMeaning meaning_;
 };
 
 /// A message, on its way to the client library.

@@ -59,7 +59,7 @@ class NatsFlights {
   /// Of the client's threads, and for messages that could not be sent.
   void answer(const void* message, NatsAnswer answer) noexcept;
   void note_lost() noexcept;
-  /// What is not permitted is not answered: `grace` later nothing more is waited for.
+  /// What is not permitted is not answered: after `until` nothing more is waited for.
   void note_denied(Time until) noexcept;
 
  private:

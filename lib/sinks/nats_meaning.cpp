@@ -37,7 +37,7 @@ constexpr Known jetstream_errors[] = {
     {10120, Verdict::misconfigured},  // the account has no limits
 };
 
-NatsMeaning meaning_of_jetstream(int code, std::string_view text) {
+RelayMeaning meaning_of_jetstream(int code, std::string_view text) {
   const auto known = std::find_if(std::begin(jetstream_errors), std::end(jetstream_errors),
                                   [code](const Known& error) { return error.code == code; });
   const bool is_known = known != std::end(jetstream_errors);
@@ -56,7 +56,7 @@ NatsMeaning meaning_of_jetstream(int code, std::string_view text) {
 
 }  // namespace
 
-NatsMeaning meaning_of_message(int status, int js_code, std::string_view text) {
+RelayMeaning meaning_of_message(int status, int js_code, std::string_view text) {
   if (js_code != 0) return meaning_of_jetstream(js_code, text);
   switch (status) {
     case nats_status::ok:
@@ -93,8 +93,8 @@ NatsMeaning meaning_of_message(int status, int js_code, std::string_view text) {
   }
 }
 
-NatsMeaning meaning_of_connection(int status, std::string_view text) {
-  NatsMeaning meaning{.verdict = Verdict::unavailable, .has_arrived = false};
+RelayMeaning meaning_of_connection(int status, std::string_view text) {
+  RelayMeaning meaning{.verdict = Verdict::unavailable, .has_arrived = false};
   switch (status) {
     case nats_status::auth_failed:
     case nats_status::not_permitted:

@@ -3,10 +3,9 @@
 // What the errors of NATS mean. Pure, and without the client library: its numbers are repeated
 // here, and compared with its own where it is included.
 
-#include <string>
 #include <string_view>
 
-#include "outbox/verdict.hpp"
+#include "sinks/relay_meaning.hpp"
 
 namespace outbox::sinks {
 
@@ -29,18 +28,11 @@ inline constexpr int no_server_support = 30;
 inline constexpr int no_responders = 34;
 }  // namespace nats_status
 
-struct NatsMeaning {
-  Verdict verdict = Verdict::failed;
-  std::string reason = {};
-  bool has_arrived = true;  ///< The server may have read the message.
-  bool is_about_size = false;
-};
-
 /// Of the answer to one message: `js_code` and `text` are JetStream's, 0 and empty when the client
 /// itself says `status`.
-NatsMeaning meaning_of_message(int status, int js_code, std::string_view text);
+RelayMeaning meaning_of_message(int status, int js_code, std::string_view text);
 
 /// Of a connection that was not made; `text` is the client's word for `status`.
-NatsMeaning meaning_of_connection(int status, std::string_view text);
+RelayMeaning meaning_of_connection(int status, std::string_view text);
 
 }  // namespace outbox::sinks

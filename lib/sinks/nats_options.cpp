@@ -55,7 +55,7 @@ void require_stream(const NatsOptions& options) {
   require(stream.duplicate_window >= std::chrono::seconds{1} &&
               stream.duplicate_window <= std::chrono::hours{24 * 365},
           "create_stream: duplicate_window must be 1 s to 365 days");
-  require(stream.age_max == std::chrono::seconds{0} || stream.age_max >= stream.duplicate_window,
+  require(stream.age_max.value_or(stream.duplicate_window) >= stream.duplicate_window,
           "create_stream: age_max must not be below duplicate_window");
   require(stream.bytes_max.value_or(1) >= 1, "create_stream: bytes_max must be at least 1");
   require(stream.messages_max.value_or(1) >= 1, "create_stream: messages_max must be at least 1");
@@ -81,7 +81,7 @@ std::vector<NatsServer> require_servers(const NatsOptions& options) {
     const std::size_t comma = std::min(options.url.find(',', at), options.url.size());
     servers.push_back(require_server(options.url.substr(at, comma - at)));
     require(servers.back().is_tls || is_loopback(servers.back().host) ||
-                options.plain == PlainNats::to_anyone,
+                options.plain_text == PlainText::to_anyone,
             "url: nats:// goes only to loopback, since it may show everything to the network; "
             "use tls://, or allow it");
     at = comma + 1;
@@ -97,6 +97,11 @@ void require_fit(const NatsOptions& options) {
           "connect_timeout: must be 1 ms to 5 min");
   require(options.ack_timeout >= milliseconds{1} && options.ack_timeout <= std::chrono::minutes{10},
           "ack_timeout: must be 1 ms to 10 min");
+  const NatsCredentials& credentials = options.credentials;
+  require(credentials.kind == NatsCredentials::Kind::none || credentials.source.secret,
+          "credentials: secret: the function is empty");
+  require(credentials.kind != NatsCredentials::Kind::password || !credentials.user.empty(),
+          "credentials: a password needs its user");
   require(options.certificate_file.empty() == options.key_file.empty(),
           "certificate_file: and key_file: give both or none");
   require(options.format == MessageFormat::plain || !options.source.empty(),

@@ -12,7 +12,7 @@ bool has_silence(const NatsFlight& flight);
 
 /// What one message without an answer means: the connection is gone, something was not permitted,
 /// or nothing came in time.
-NatsMeaning meaning_of_silence(const NatsFlight& flight);
+RelayMeaning meaning_of_silence(const NatsFlight& flight);
 
 /// All alike: one verdict. Mixed: one an event; then an event without an answer is not blamed for
 /// it, since JetStream stores messages one by one, and others were answered.

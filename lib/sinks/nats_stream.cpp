@@ -24,7 +24,7 @@ std::int64_t nanoseconds(std::chrono::seconds time) {
 [[noreturn]] void fail(natsStatus status, jsErrCode code, const std::string& what) {
   if (status == NATS_NO_MEMORY) throw std::bad_alloc{};
   // Of the client's word and JetStream's number the number says more.
-  NatsMeaning meaning = meaning_of_message(status, code, natsStatus_GetText(status));
+  RelayMeaning meaning = meaning_of_message(status, code, natsStatus_GetText(status));
   // What JetStream refuses to make for a reason of its own does not pass with time.
   const bool is_said = code != 0 && meaning.verdict == Verdict::failed;
   if (is_said || meaning.verdict == Verdict::delivered || meaning.verdict == Verdict::refused) {
@@ -60,7 +60,7 @@ void make_stream_if_missing(jsCtx* jetstream, const NatsOptions& options) {
   config.Storage = js_FileStorage;
   config.Replicas = wanted.replicas;
   config.Duplicates = nanoseconds(wanted.duplicate_window);
-  config.MaxAge = nanoseconds(wanted.age_max);
+  config.MaxAge = nanoseconds(wanted.age_max.value_or(std::chrono::seconds{0}));
   config.MaxBytes = wanted.bytes_max.value_or(-1);
   config.MaxMsgs = wanted.messages_max.value_or(-1);
   config.Discard = js_DiscardNew;

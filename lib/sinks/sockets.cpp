@@ -1,13 +1,11 @@
 #include "sinks/sockets.hpp"
 
+#include <linux/sockios.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
-#ifdef __linux__
-#include <linux/sockios.h>
-#endif
 
 #include <algorithm>
 #include <new>
@@ -32,12 +30,8 @@ long local_port_of(curl_socket_t socket) {
 bool holds_unsent(curl_socket_t socket) {
   pollfd look{.fd = socket, .events = 0, .revents = 0};
   if (poll(&look, 1, 0) > 0) return true;  // reset: what was still to be sent is thrown away
-#ifdef SIOCOUTQ  // Linux (tcp(7)); an answer acknowledges what was received before it
-  int bytes = 0;
+  int bytes = 0;  // tcp(7); an answer acknowledges what was received before it
   return ioctl(socket, SIOCOUTQ, &bytes) == 0 && bytes > 0;
-#else
-  return false;
-#endif
 }
 
 }  // namespace

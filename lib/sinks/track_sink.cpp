@@ -34,9 +34,13 @@ HttpTarget target_of(const TrackApi& options) {
                     .timeout = options.timeout,
                     .ca_file = options.ca_file,
                     .proxy = options.proxy};
-  require_target(target, options.plain_http);
-  if (!options.identify_url.empty()) require_allowed(options.identify_url, options.plain_http);
-  if (!options.group_url.empty()) require_allowed(options.group_url, options.plain_http);
+  require_target(target, options.plain_text);
+  if (!options.identify_url.empty()) {
+    require_allowed(options.identify_url, options.plain_text, "identify_url");
+  }
+  if (!options.group_url.empty()) {
+    require_allowed(options.group_url, options.plain_text, "group_url");
+  }
   require_meanings(options.meanings);
   return target;
 }

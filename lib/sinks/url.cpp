@@ -35,21 +35,23 @@ void start_curl() {
   });
 }
 
-UrlFacts require_url(const std::string& url) {
+UrlFacts require_url(const std::string& url, const std::string& option) {
+  const auto refuse_url = [&option](const char* why) { refuse(option + ": " + why); };
+  if (url.empty()) refuse_url("is required");
   const std::unique_ptr<CURLU, CleanUrl> parsed{curl_url()};
   if (!parsed) throw std::bad_alloc{};
   if (curl_url_set(parsed.get(), CURLUPART_URL, url.c_str(), 0) != CURLUE_OK) {
-    throw std::invalid_argument{"outbox: url: not a URL"};
+    refuse_url("not a URL");
   }
   const std::string scheme = part_of(parsed.get(), CURLUPART_SCHEME);
   if (scheme != "https" && scheme != "http") {
-    throw std::invalid_argument{"outbox: url: must begin with https:// or http://"};
+    refuse_url("must begin with https:// or http://");
   }
   const bool has_user = !part_of(parsed.get(), CURLUPART_USER).empty() ||
                         !part_of(parsed.get(), CURLUPART_PASSWORD).empty();
-  if (has_user) throw std::invalid_argument{"outbox: url: must not hold a user or password"};
+  if (has_user) refuse_url("must not hold a user or password");
   if (!part_of(parsed.get(), CURLUPART_FRAGMENT).empty()) {
-    throw std::invalid_argument{"outbox: url: must not have a fragment"};
+    refuse_url("must not have a fragment");
   }
   return {.is_https = scheme == "https",
           .is_loopback = is_loopback(part_of(parsed.get(), CURLUPART_HOST))};

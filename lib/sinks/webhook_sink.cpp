@@ -46,7 +46,7 @@ bool is_ours(std::string_view name) {
          given.rfind("webhook-", 0) == 0;
 }
 
-// As CGI and its heirs read a name: they do not tell '_' from '-'.
+// CGI and similar interfaces treat '_' and '-' in a name as the same.
 std::string as_cgi_reads(std::string_view name) {
   std::string read = core::lower(name);
   std::replace(read.begin(), read.end(), '_', '-');
@@ -102,13 +102,18 @@ HttpTarget target_of(const Webhook& options) {
                     .timeout = options.timeout,
                     .ca_file = options.ca_file,
                     .proxy = options.proxy};
-  require_target(target, options.plain_http);
+  require_target(target, options.plain_text);
   require_meanings(options.meanings);
   require(is_value(options.source), "source: must be visible ASCII, and not empty");
-  for (const auto& [name, value] : options.headers) {
+  for (auto header = options.headers.begin(); header != options.headers.end(); ++header) {
+    const auto& [name, value] = *header;
     require(is_name(name) && !is_ours(name),
             "headers: a name is of A-Z a-z 0-9 - _, and none that the sink writes itself");
     require(is_value(value), "headers: a value is of visible ASCII and spaces, at most 8 KiB");
+    const bool is_first = std::none_of(options.headers.begin(), header, [&](const auto& other) {
+      return core::are_alike(other.first, header->first);
+    });
+    require(is_first, "headers: two have the same name");
   }
   for (const SecretHeader& header : options.secret_headers) {
     require(is_name(header.name) &&

@@ -108,8 +108,8 @@ class RecordingEndpoint::RecordingSink final : public Sink {
 
 namespace {
 
-Outcome outcome_of(Verdict verdict, std::string reason, bool has_arrived) {
-  return {.verdict = verdict, .reason = std::move(reason), .has_arrived = has_arrived};
+Outcome outcome_of(Verdict verdict, std::string reason) {
+  return {.verdict = verdict, .reason = std::move(reason), .has_arrived = true};
 }
 
 std::vector<StoredEvent> stored(ConnectionRef connection, EventState state) {
@@ -157,19 +157,19 @@ std::vector<std::string> RecordingEndpoint::accepted() const {
 }
 
 Outcome accepted() {
-  return outcome_of(Verdict::delivered, {}, true);
+  return outcome_of(Verdict::delivered, {});
 }
 Outcome refused(std::string reason) {
-  return outcome_of(Verdict::refused, std::move(reason), true);
+  return outcome_of(Verdict::refused, std::move(reason));
 }
 Outcome unavailable(std::string reason) {
-  return outcome_of(Verdict::unavailable, std::move(reason), true);
+  return outcome_of(Verdict::unavailable, std::move(reason));
 }
 Outcome unauthorized(std::string reason) {
-  return outcome_of(Verdict::unauthorized, std::move(reason), true);
+  return outcome_of(Verdict::unauthorized, std::move(reason));
 }
 Outcome lost(std::string reason) {
-  return outcome_of(Verdict::failed, std::move(reason), true);
+  return outcome_of(Verdict::failed, std::move(reason));
 }
 
 struct ManualClock::State {

@@ -23,7 +23,7 @@ using track_server::TrackServer;
 namespace {
 
 // What a forked child finds; 0: all as promised.
-int use_in_child(Dispatcher& dispatcher) {
+int use_in_child(Dispatcher& dispatcher, const std::string& path, const TrackServer& server) {
   dispatcher.notify();
   try {
     dispatcher.stop();
@@ -31,8 +31,19 @@ int use_in_child(Dispatcher& dispatcher) {
   } catch (const forked_process&) {
   }
   try {
-    dispatcher.stats();
+    static_cast<void>(dispatcher.stats());
     return 2;
+  } catch (const forked_process&) {
+  }
+  // SQLite would believe that it has the parent's locks, or wait for a mutex for ever.
+  try {
+    const Dispatcher own{path, endpoint_of(server)};
+    return 3;
+  } catch (const forked_process&) {
+  }
+  try {
+    deliver_once(path, endpoint_of(server));
+    return 4;
   } catch (const forked_process&) {
   }
   return 0;
@@ -52,7 +63,7 @@ TEST_CASE("a forked child is told that the dispatcher is not its own, and the pa
   for (int i = 1; i <= 20; ++i) {
     const pid_t child = fork();
     if (child == 0) {
-      const int found = use_in_child(*dispatcher);
+      const int found = use_in_child(*dispatcher, app.path(), server);
       dispatcher.reset();
       _exit(found);
     }
@@ -94,4 +105,22 @@ TEST_CASE("when the process that delivers is killed, another one takes over") {
   CHECK(server.wait_for_events(2, support::long_enough));
   CHECK(becomes_true([&] { return second.stats().is_active; }));
   CHECK(becomes_true([&] { return app.count("state = 'delivered'") == 2; }));
+}
+
+TEST_CASE("a child of a process that has no dispatcher any more makes one of its own") {
+  TrackServer server;
+  support::AppDatabase app;
+  { const Dispatcher ended{app.path(), endpoint_of(server)}; }
+  const pid_t child = fork();
+  if (child == 0) {
+    try {
+      const Dispatcher own{app.path(), endpoint_of(server)};
+      _exit(own.stats().destination == "track" ? 0 : 1);
+    } catch (...) {
+      _exit(2);
+    }
+  }
+  int ended = -1;
+  REQUIRE(waitpid(child, &ended, 0) == child);
+  CHECK(ended == 0);
 }

@@ -113,6 +113,11 @@ TEST_CASE("a source without a function is an error, and not a request without cr
   CHECK_THROWS_AS(outbox::from_env(nullptr), std::invalid_argument);
 }
 
+TEST_CASE("a secret's file must be named") {
+  CHECK_THROWS_WITH_AS(outbox::from_file(""), doctest::Contains("from_file: the path"),
+                       std::invalid_argument);
+}
+
 TEST_CASE("a short-lived token is asked for before it expires, and when it was refused") {
   int asked = 0;
   std::chrono::seconds lifetime{3600};

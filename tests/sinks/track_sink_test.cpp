@@ -253,7 +253,23 @@ TEST_CASE("an endpoint that would show the token to others is refused") {
     CAPTURE(url);
     CHECK_NOTHROW(track_api({.url = url}));
   }
-  CHECK_NOTHROW(track_api({.url = "http://example.com/", .plain_http = PlainHttp::to_anyone}));
+  CHECK_NOTHROW(track_api({.url = "http://example.com/", .plain_text = PlainText::to_anyone}));
+}
+
+TEST_CASE("an address that cannot be is told with the option that has it") {
+  const auto problem = [](const TrackApi& options) -> std::string {
+    try {
+      static_cast<void>(track_api(options));
+      return {};
+    } catch (const std::invalid_argument& error) {
+      return error.what();
+    }
+  };
+  CHECK(problem({.url = ""}) == "outbox: url: is required");
+  CHECK(problem({.url = "x y"}) == "outbox: url: not a URL");
+  CHECK(problem({.identify_url = "x y"}) == "outbox: identify_url: not a URL");
+  CHECK(problem({.group_url = "http://example.com/group"}).find("outbox: group_url: plain http") ==
+        0);
 }
 
 TEST_CASE("timeouts are finite and within their range") {

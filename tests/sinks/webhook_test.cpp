@@ -306,6 +306,7 @@ TEST_CASE("options that cannot be are refused by name") {
   throws({.headers = {{"Content-Length", "7"}}});
   throws({.headers = {{"webhook-id", "7"}}});
   throws({.headers = {{"a b", "7"}}});
+  throws({.headers = {{"X-A", "7"}, {"x-a", "8"}}});
   throws({.headers = {{"X-A", "a\r\nX-B: b"}}});
   throws({.headers = {{"X-A", " "}}});
   throws({.secret_headers = {{"X-A", {}}}});

@@ -6,6 +6,7 @@
 
 #include "format.hpp"
 #include "json.hpp"
+#include "outbox/inspect.hpp"
 
 namespace cli {
 
@@ -21,10 +22,6 @@ bool is_address_character(char c) {
          std::string_view{".!#$%&*+-/=?^_`{|}~'"}.find(c) != std::string_view::npos;
 }
 
-std::size_t first_letter_bytes(std::string_view text) {
-  return std::max<std::size_t>(character_bytes(text), 1);
-}
-
 // Nothing but an address: what stands around one may be a name or a telephone.
 bool is_address(std::string_view text) {
   constexpr std::string_view domain_characters =
@@ -38,8 +35,8 @@ bool is_address(std::string_view text) {
 
 std::string masked_text(const std::string& text) {
   if (text.empty()) return text;
-  if (is_address(text)) return mask_addresses(text);
-  return text.substr(0, first_letter_bytes(text)) + "**";
+  if (is_address(text)) return outbox::mask_addresses(text);
+  return text.substr(0, std::max<std::size_t>(character_bytes(text), 1)) + "**";
 }
 
 // Two keys may look alike when they are masked: "a**@achme.com", "a**@achme.com (2)".
@@ -52,7 +49,7 @@ std::string free_key(const Json& object, const std::string& key) {
 Json masked(const Json& value, bool is_plain) {
   if (value.is_string()) {
     const auto& text = value.get_ref<const std::string&>();
-    return is_plain ? mask_addresses(text) : masked_text(text);
+    return is_plain ? outbox::mask_addresses(text) : masked_text(text);
   }
   if (value.is_array()) {
     Json result = Json::array();
@@ -64,7 +61,7 @@ Json masked(const Json& value, bool is_plain) {
     for (const auto& [name, member] : value.items()) {
       const bool is_known =
           std::find(plain_fields.begin(), plain_fields.end(), name) != plain_fields.end();
-      result[free_key(result, mask_addresses(name))] = masked(member, is_known);
+      result[free_key(result, outbox::mask_addresses(name))] = masked(member, is_known);
     }
     return result;
   }
@@ -75,28 +72,8 @@ Json masked(const Json& value, bool is_plain) {
 
 }  // namespace
 
-std::string mask_addresses(std::string_view text) {
-  std::string result;
-  std::size_t word = 0;  // where in `result` the current address-like word begins
-  for (const char c : text) {
-    // Behind what is in no address, as in `amy\@achme.com`, the name is all up to a space.
-    if (c == '@' && result.size() == word) word = result.find_last_of(" \t\r\n") + 1;
-    if (c == '@' && result.size() > 1 && result.back() == '"') {
-      // A quoted local part (RFC 5322, 3.4.1): from the quote before it.
-      const std::size_t quote = result.rfind('"', result.size() - 2);
-      if (quote != std::string::npos) result.replace(quote + 1, std::string::npos, "**");
-    } else if (c == '@' && result.size() > word) {
-      result.replace(word + first_letter_bytes(std::string_view{result}.substr(word)),
-                     std::string::npos, "**");
-    }
-    result += c;
-    if (!is_address_character(c)) word = result.size();
-  }
-  return result;
-}
-
 std::string shown(const std::string& text, const Globals& globals) {
-  return globals.reveals ? text : mask_addresses(text);
+  return globals.reveals ? text : outbox::mask_addresses(text);
 }
 
 Json shown_payload(const std::string& payload, const Globals& globals) {

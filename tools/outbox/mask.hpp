@@ -3,15 +3,11 @@
 // Personal data, kept from the screen and from scripts unless `--reveal` says otherwise.
 
 #include <string>
-#include <string_view>
 
 #include "globals.hpp"
 #include "json.hpp"
 
 namespace cli {
-
-/// `text` with everything in it that looks like an e-mail address masked: "a**@achme.com".
-std::string mask_addresses(std::string_view text);
 
 /// `text` as it may be shown: masked unless `--reveal`. For ids, reasons and errors, which should
 /// hold no people and sometimes do.

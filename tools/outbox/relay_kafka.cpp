@@ -51,8 +51,7 @@ outbox::KafkaOptions kafka_options(const SendingFlags& flags) {
                                .format = format_of(relay),
                                .source = relay.source,
                                .settings = kafka_settings(flags),
-                               .plain = flags.allows_plain_http ? outbox::PlainKafka::to_anyone
-                                                                : outbox::PlainKafka::to_loopback};
+                               .plain_text = flags.plain_text()};
   if (!relay.topic.empty()) options.topic = relay.topic;
   if (!flags.request_timeout.empty()) {
     options.delivery_timeout = duration_of(flags.request_timeout);

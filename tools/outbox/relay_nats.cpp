@@ -45,8 +45,7 @@ outbox::NatsOptions nats_options(const SendingFlags& flags) {
                               .ca_file = flags.ca_file,
                               .certificate_file = relay.client_certificate,
                               .key_file = relay.client_key,
-                              .plain = flags.allows_plain_http ? outbox::PlainNats::to_anyone
-                                                               : outbox::PlainNats::to_loopback};
+                              .plain_text = flags.plain_text()};
   if (!relay.subject.empty()) options.subject = relay.subject;
   if (relay.creates_stream) options.create_stream = outbox::NatsStream{};
   if (!flags.request_timeout.empty()) {

@@ -33,8 +33,7 @@ outbox::Webhook webhook_options(const SendingFlags& flags) {
                           .source = relay.source,
                           .ca_file = flags.ca_file,
                           .proxy = flags.proxy,
-                          .plain_http = flags.allows_plain_http ? outbox::PlainHttp::to_anyone
-                                                                : outbox::PlainHttp::to_loopback};
+                          .plain_text = flags.plain_text()};
   if (!relay.signing_key_file.empty()) {
     options.signing_key = outbox::from_file(relay.signing_key_file);
   }

@@ -36,7 +36,12 @@ std::optional<outbox::SecretSource> named_secret(const SendingFlags& flags) {
 }
 
 outbox::Credentials credentials_of(const SendingFlags& flags) {
-  if (flags.auth == "none") return {};
+  if (flags.auth == "none") {
+    if (named_secret(flags)) {
+      throw Failure{usage, "--auth none and --token-file or --token-env: give one of them"};
+    }
+    return {};
+  }
   try {
     outbox::Credentials credentials = given_credentials(flags);
     // Says now what is wrong with it: one that is given as text is looked at when it is made.
@@ -100,10 +105,8 @@ void add_sending_options(CLI::App& command, SendingFlags& flags) {
 }
 
 outbox::TrackApi track_api_of(const SendingFlags& flags) {
-  outbox::TrackApi api{.ca_file = flags.ca_file,
-                       .proxy = flags.proxy,
-                       .plain_http = flags.allows_plain_http ? outbox::PlainHttp::to_anyone
-                                                             : outbox::PlainHttp::to_loopback};
+  outbox::TrackApi api{
+      .ca_file = flags.ca_file, .proxy = flags.proxy, .plain_text = flags.plain_text()};
   if (!flags.url.empty()) api.url = flags.url;
   if (!flags.request_timeout.empty()) {
     api.timeout = duration_of(flags.request_timeout);

@@ -36,6 +36,10 @@ struct SendingFlags {
   std::string request_timeout = "";  // empty: the library's
   bool is_new = false;
   bool sends_copy = false;
+
+  outbox::PlainText plain_text() const {
+    return allows_plain_http ? outbox::PlainText::to_anyone : outbox::PlainText::to_loopback;
+  }
 };
 
 void add_sending_options(CLI::App& command, SendingFlags& flags);

@@ -5,8 +5,8 @@
 namespace outbox::core {
 
 std::chrono::milliseconds backoff_delay(const Backoff& backoff, std::int64_t tries, double chance) {
-  // 2^20 of even 1 ms is beyond 10 min; the clamp keeps the shift from overflowing.
-  const auto doublings = std::clamp<std::int64_t>(tries, 0, 20);
+  // 2^27 of even 1 ms is beyond 24 h; the clamp keeps the product from overflowing.
+  const auto doublings = std::clamp<std::int64_t>(tries, 0, 27);
   const auto ceiling = std::min(backoff.min * (std::int64_t{1} << doublings), backoff.max);
   const auto half = ceiling.count() / 2;
   const auto by_chance =

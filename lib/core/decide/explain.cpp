@@ -57,7 +57,8 @@ struct Cause {
 
 std::string state_of(const Blocker& blocker) {
   const std::string id = std::to_string(blocker.id);
-  const std::string decide = "`outbox retry " + id + "` or `outbox discard " + id + "` lets it go.";
+  const std::string decide =
+      "`outbox retry " + id + "` or `outbox discard " + id + " --reason …` lets it go.";
   if (blocker.is_dead) return "dead: " + decide;
   if (blocker.refusals > 0) return "was refused alone " + times(blocker.refusals) + ": " + decide;
   if (blocker.solo_failures > 0) {

@@ -43,7 +43,7 @@ class Search {
   std::string text() const;
 
   bool is_empty() const { return next_.empty(); }
-  /// What is to be sent next; as much of its beginning as one likes.
+  /// What is to be sent next; the caller may send only a first part of it.
   const Ids& next() const { return next_; }
   /// In order, all that is in doubt.
   Ids all() const;

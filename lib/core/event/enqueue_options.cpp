@@ -5,6 +5,7 @@
 
 #include "core/event/event_check.hpp"
 #include "core/event/event_value.hpp"
+#include "core/event/headers.hpp"
 #include "core/event/limits.hpp"
 #include "core/event/names.hpp"
 #include "core/event/payload.hpp"
@@ -28,9 +29,8 @@ void require_text(const std::string& name, const std::string& text, std::size_t 
   if (text.size() > bytes_max) {
     refuse(name + ": longer than " + std::to_string(bytes_max) + " bytes");
   }
-  if (first_invalid_utf8(text) || text.find('\0') != std::string::npos) {
-    refuse(name + ": not UTF-8 text");
-  }
+  if (first_invalid_utf8(text)) refuse(name + ": not UTF-8 text");
+  if (text.find('\0') != std::string::npos) refuse(name + ": must not hold a NUL");
 }
 
 void require_destinations(const EnqueueOptions& options) {
@@ -58,22 +58,17 @@ void require_kind(std::span<const Event> events, const std::string& kind) {
 }
 
 void require_headers(const std::vector<std::pair<std::string, std::string>>& headers) {
-  constexpr std::string_view allowed =
-      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-";
   for (auto header = headers.begin(); header != headers.end(); ++header) {
     const auto& [name, value] = *header;
-    if (name.empty() || name.find_first_not_of(allowed) != std::string::npos) {
+    if (name.empty() || !std::all_of(name.begin(), name.end(), is_name_character)) {
       refuse("headers: a name is of letters, digits, _ and -");
     }
-    const auto is_same = [&name = name](const auto& other) { return other.first == name; };
+    const auto is_same = [&name = name](const auto& other) { return are_alike(other.first, name); };
     if (std::find_if(headers.begin(), header, is_same) != header) {
       refuse("headers: " + name + " twice");
     }
     require_text("headers: " + name, value, headers_bytes_max);
-    const bool is_clean = std::all_of(value.begin(), value.end(), [](char c) {
-      return static_cast<unsigned char>(c) >= 0x20 && c != 0x7F;
-    });
-    if (!is_clean) refuse("headers: " + name + ": must not hold control characters");
+    if (holds_control(value)) refuse("headers: " + name + ": must not hold control characters");
   }
 }
 

@@ -9,11 +9,8 @@ namespace outbox::core {
 namespace {
 
 bool can_be_sent(const std::string& name, const std::string& value) {
-  const auto is_control = [](char c) {
-    return static_cast<unsigned char>(c) < 0x20 || static_cast<unsigned char>(c) == 0x7F;
-  };
   return !name.empty() && std::all_of(name.begin(), name.end(), is_name_character) &&
-         std::none_of(value.begin(), value.end(), is_control);
+         !holds_control(value);
 }
 
 // Keeps the texts of an object's members.
@@ -58,6 +55,12 @@ class HeaderReader final : public JsonReader {
 };
 
 }  // namespace
+
+bool holds_control(std::string_view text) {
+  return std::any_of(text.begin(), text.end(), [](char c) {
+    return static_cast<unsigned char>(c) < 0x20 || static_cast<unsigned char>(c) == 0x7F;
+  });
+}
 
 MessageHeaders headers_in(std::string_view text) {
   MessageHeaders headers;

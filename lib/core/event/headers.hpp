@@ -14,6 +14,9 @@ constexpr bool is_name_character(char c) {
          c == '-';
 }
 
+/// Control characters, as they may not stand in the value of a header.
+bool holds_control(std::string_view text);
+
 /// The members of the JSON object `text`, in their order. What cannot be sent is left out: no text,
 /// no name, control characters. Of a text that is no object: nothing.
 MessageHeaders headers_in(std::string_view text);

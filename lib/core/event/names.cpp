@@ -12,7 +12,8 @@ void require_destination_name(std::string_view name) {
                                    [&](char c) { return is_plain(c) || c == '_' || c == '-'; });
   if (!is_name) {
     throw std::invalid_argument{
-        "outbox: destination: 1 to 32 of a-z, 0-9, _ and -, beginning with a letter or digit"};
+        "outbox: destination: must be 1 to 32 characters of a-z, 0-9, _ and -, and begin with a "
+        "letter or a digit"};
   }
 }
 

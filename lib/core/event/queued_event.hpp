@@ -28,8 +28,12 @@ struct QueuedEvent {
   std::int64_t enqueued_at_ms = 0;
   std::int64_t stored_at_ms = 0;  // when it was enqueued, as the log has it: that never moves
   std::string ordering_key = {};
-
-  bool operator==(const QueuedEvent&) const = default;
 };
+
+/// What guards a change of the row.
+inline bool are_same_row(const QueuedEvent& left, const QueuedEvent& right) {
+  return left.id == right.id && left.state == right.state && left.due_at_ms == right.due_at_ms &&
+         left.enqueued_at_ms == right.enqueued_at_ms;
+}
 
 }  // namespace outbox::core

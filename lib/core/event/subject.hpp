@@ -10,13 +10,13 @@
 
 namespace outbox::core {
 
-/// Throws: `std::invalid_argument` unless exactly one member is set.
+/// Throws: `std::invalid_argument` for an empty value, and for an address that is none.
 void require_subject(const Subject& subject);
 
 /// Whether `address` stands in `text` as an address of its own: "big.amy@x.com" does not hold
-/// "amy@x.com", and "amy@x.com.au" neither. Behind "-" and "_" it does: rather too much than too
-/// little. ASCII letters match in either case, and up to `decodings_max` layers of JSON escapes,
-/// percent-encoding and HTML references are looked through.
+/// "amy@x.com", nor does "amy@x.com.au". After "-" or "_" it counts as found, since it is better to
+/// find too much than too little. ASCII letters match in either case, and up to `decodings_max`
+/// layers of JSON escapes, percent-encoding and HTML references are looked through.
 bool holds_address(std::string_view text, std::string_view address);
 
 /// Where the event is about the subject, as `Subject` says: the key before that value, fit to be

@@ -56,9 +56,19 @@ bool is_address_character(char c) {
          std::string_view{".!#$%&*+-/=?^_`{|}~'"}.find(c) != std::string_view::npos;
 }
 
-// Of what stands before each '@' the first character stays, and of a quoted name (RFC 5322, 3.4.1)
-// the quote.
-std::string with_masked_addresses(std::string_view text) {
+}  // namespace
+
+std::optional<std::size_t> first_invalid_utf8(std::string_view text) {
+  for (std::size_t i = 0; i < text.size();) {
+    const bool is_ascii = static_cast<unsigned char>(text[i]) < 0x80;  // nearly always
+    const std::size_t length = is_ascii ? 1 : sequence_length(text, i);
+    if (length == 0) return i;
+    i += length;
+  }
+  return std::nullopt;
+}
+
+std::string masked_addresses(std::string_view text) {
   std::string masked;
   std::size_t word = 0;  // where in `masked` the current address-like word begins
   for (const char c : text) {
@@ -78,20 +88,8 @@ std::string with_masked_addresses(std::string_view text) {
   return masked;
 }
 
-}  // namespace
-
-std::optional<std::size_t> first_invalid_utf8(std::string_view text) {
-  for (std::size_t i = 0; i < text.size();) {
-    const bool is_ascii = static_cast<unsigned char>(text[i]) < 0x80;  // nearly always
-    const std::size_t length = is_ascii ? 1 : sequence_length(text, i);
-    if (length == 0) return i;
-    i += length;
-  }
-  return std::nullopt;
-}
-
 std::string sanitised(std::string_view text, std::size_t bytes_max) {
-  const std::string masked = with_masked_addresses(text);
+  const std::string masked = masked_addresses(text);
   std::string clean;
   for (std::size_t i = 0; i < masked.size();) {
     const std::size_t length = sequence_length(masked, i);

@@ -12,6 +12,10 @@ namespace outbox::core {
 /// Index of the first byte that is not well-formed UTF-8 (Unicode 15, table 3-7); none: all is.
 std::optional<std::size_t> first_invalid_utf8(std::string_view text);
 
+/// `text` with what looks like an e-mail address masked. Of what stands before each '@' the first
+/// character stays, and of a quoted name (RFC 5322, 3.4.1) the quote.
+std::string masked_addresses(std::string_view text);
+
 /// `text` made fit to be stored as an error and shown on a terminal: control, bidi and invalid
 /// bytes become '?', what looks like an e-mail address is masked ("a**@achme.com"), and the rest is
 /// cut to `bytes_max`.

@@ -62,6 +62,7 @@ DestinationRow::DestinationRow(sqlite3* db, std::string name, std::chrono::milli
 
 bool DestinationRow::serve(const ServeOptions& options, core::Instant now) {
   bool is_known = false;
+  bool frees = false;  // death blocks no more
   std::string last_identity;
   {
     Statement known{db_,
@@ -72,6 +73,7 @@ bool DestinationRow::serve(const ServeOptions& options, core::Instant now) {
     if (known.bind(1, name_).step()) {
       last_identity = known.text(1);
       const bool blocks = options.on_dead == core::OnDead::blocks;
+      frees = known.integer(2) != 0 && !blocks;
       is_known = known.text(0) == options.endpoint && last_identity == options.identity &&
                  (known.integer(2) != 0) == blocks && known.integer(3) == log_gap(db_);
     }
@@ -81,6 +83,7 @@ bool DestinationRow::serve(const ServeOptions& options, core::Instant now) {
   const bool is_foreign =
       !last_identity.empty() && last_identity != options.identity && has_pending();
   const LogLook look = look_for_missing(db_, name_);
+  const std::vector<std::string> held = frees ? held_keys() : std::vector<std::string>{};
   change_atomically(
       db_, serve_action,
       [&] {
@@ -88,7 +91,8 @@ bool DestinationRow::serve(const ServeOptions& options, core::Instant now) {
         write_serve(options, now);
         meet_endpoint(options.endpoint);
         queue_missing(db_, name_, look);
-        free_held_keys();
+        NextOfKey next{db_};
+        for (const std::string& key : held) next.free(name_, key);
         if (is_foreign && options.foreign == Foreign::is_paused) pause_foreign(now);
       },
       patience_);
@@ -122,17 +126,18 @@ void DestinationRow::meet_endpoint(const std::string& endpoint) {
       .run();
 }
 
-// Whether death blocks may have changed: what a dead event held may go.
-void DestinationRow::free_held_keys() {
+// The keys in which something waits behind a dead event. Read without the write lock: nobody but
+// the dispatcher makes an event wait.
+std::vector<std::string> DestinationRow::held_keys() {
   Statement keys{db_,
-                 "select distinct ordering_key from main.outbox_queue where destination = ?1"
-                 " and ordering_key is not null and state = 4",
+                 "select distinct d.ordering_key from main.outbox_queue d where d.destination = ?1"
+                 " and d.ordering_key is not null and d.state = 4 and exists (select 1 from"
+                 " main.outbox_queue w indexed by outbox_queue_keys where w.destination = ?1"
+                 " and w.ordering_key = d.ordering_key and w.state < 4 and w.state = 1)",
                  serve_action};
-  keys.bind(1, name_);
   std::vector<std::string> held;
-  while (keys.step()) held.push_back(keys.text(0));
-  NextOfKey next{db_};
-  for (const std::string& key : held) next.free(name_, key);
+  for (keys.bind(1, name_); keys.step();) held.push_back(keys.text(0));
+  return held;
 }
 
 void DestinationRow::pause_foreign(core::Instant now) {

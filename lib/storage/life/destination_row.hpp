@@ -62,7 +62,7 @@ class DestinationRow {
   void write_serve(const ServeOptions& options, core::Instant now);
   void meet_endpoint(const std::string& endpoint);
   void pause_foreign(core::Instant now);
-  void free_held_keys();
+  std::vector<std::string> held_keys();
   bool has_pending();
   core::DestinationState read_row();
   std::vector<core::OpenSearch> searches();

@@ -9,6 +9,7 @@
 #include "core/event/timestamp.hpp"
 #include "core/event/uuid.hpp"
 #include "outbox/errors.hpp"
+#include "storage/life/log_gap.hpp"
 #include "storage/life/random_bytes.hpp"
 #include "storage/life/room.hpp"
 #include "storage/sqlite/statement.hpp"
@@ -206,7 +207,7 @@ class Inserter {
     }
     if (sqlite3_total_changes(db_) == before || sqlite3_changes(db_) == 0) return {};
     if (!names_ids) ids.push_back(sqlite3_last_insert_rowid(db_));
-    if (!has_triggers_) queue(ids[0]);
+    if (!has_triggers_) queue_events(db_, {ids[0]});  // the one on the log queues an event
     return ids;
   }
 
@@ -214,17 +215,6 @@ class Inserter {
     throw database_error{
         SQLITE_CONSTRAINT_TRIGGER,
         "outbox: enqueue: nothing was stored: a trigger or an authorizer ignored it"};
-  }
-
-  // A host may have switched triggers off; the one on the log is what queues an event.
-  void queue(std::int64_t id) const {
-    Statement{db_,
-              "insert into main.outbox_queue (destination, due_at_ms, event, ordering_key,"
-              " enqueued_at_ms) select destination, due_at_ms, id, ordering_key, enqueued_at_ms"
-              " from main.outbox_events where id = ?1",
-              "enqueue"}
-        .bind(1, id)
-        .run();
   }
 
   Statement& bind(Statement& insert, std::span<const Row> rows, const EnqueueOptions& options,

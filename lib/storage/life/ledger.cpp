@@ -48,15 +48,15 @@ Ledger::Ledger(sqlite3* db, std::string destination, DestinationRow& row,
       patience_{patience},
       log_{db, destination_},
       writing_{db, Brackets::Kind::write, record_action, Use::often},
-      // Only while something holds its key: that may have left since it was read.
-      move_waiting_{db,
-                    guarded("update main.outbox_queue set state = 1") +
-                        " and (exists (select 1 from main.outbox_queue b where b.destination = ?1"
-                        " and b.ordering_key = ?6 and b.event < ?4 and b.state < 4)"
-                        " or exists (select 1 from main.outbox_queue b, main.outbox_destinations d"
-                        " where d.name = ?1 and d.block_on_dead and b.destination = ?1"
-                        " and b.ordering_key = ?6 and b.event < ?4 and b.state = 4))",
-                    record_action, Use::often},
+      move_waiting_{
+          db,
+          guarded("update main.outbox_queue set state = 1") +
+              " and (exists (select 1 from main.outbox_queue b indexed by outbox_queue_keys"
+              " where b.destination = ?1 and b.ordering_key = ?6 and b.event < ?4 and b.state < 4)"
+              " or exists (select 1 from main.outbox_destinations d, main.outbox_queue b"
+              " indexed by outbox_queue_dead_keys where d.name = ?1 and d.block_on_dead and"
+              " b.destination = ?1 and b.ordering_key = ?6 and b.event < ?4 and b.state = 4))",
+          record_action, Use::often},
       // The guard of a whole run: how many rows there are, and the sum of their times, the lower
       // 40 bits of each, some 34 years, so that no sum overflows.
       count_run_{db,
@@ -239,7 +239,7 @@ bool Ledger::try_change(Statement& change, const core::QueuedEvent& row) {
   change.run();
   if (sqlite3_changes(db_) > 0) return true;
   const auto found = find_queued(db_, row.id);
-  if (!found || *found != row) return false;
+  if (!found || !core::are_same_row(*found, row)) return false;
   throw database_error{SQLITE_CONSTRAINT_TRIGGER,
                        "outbox: record: a trigger or authorizer ignored the change of event " +
                            std::to_string(row.id)};

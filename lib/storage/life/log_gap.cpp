@@ -58,7 +58,7 @@ void queue_events(sqlite3* db, const core::Ids& ids) {
                    "insert into main.outbox_queue (destination, due_at_ms, event, ordering_key,"
                    " enqueued_at_ms) select destination, due_at_ms, id, ordering_key,"
                    " enqueued_at_ms from main.outbox_events where id = ?1",
-                   compare_action};
+                   "enqueue"};
   for (const std::int64_t id : ids) insert.bind(1, id).run();
 }
 

@@ -36,18 +36,22 @@ Queue::Queue(sqlite3* db, std::string destination)
                             " order by q.due_at_ms, q.event",
                             ", q.due_at_ms"),
                  take_action, Use::often},
+      // By name where a key is looked for: with statistics that were made while the queue held a
+      // few events without a key, SQLite takes the range of the destination instead.
       earlier_in_key_{db,
-                      "select event from main.outbox_queue where destination = ?1"
-                      " and ordering_key = ?2 and event < ?3 and state < 4"
+                      "select event from main.outbox_queue indexed by outbox_queue_keys"
+                      " where destination = ?1 and ordering_key = ?2 and event < ?3 and state < 4"
                       " order by event desc limit 1",
                       take_action, Use::often},
       dead_in_key_{db,
-                   "select event from main.outbox_queue where destination = ?1"
-                   " and ordering_key = ?2 and event < ?3 and state = 4 limit 1",
+                   "select event from main.outbox_queue indexed by outbox_queue_dead_keys"
+                   " where destination = ?1 and ordering_key = ?2 and event < ?3 and state = 4"
+                   " limit 1",
                    take_action, Use::often},
       next_in_key_{db,
-                   "select event, state, due_at_ms from main.outbox_queue where destination = ?1"
-                   " and ordering_key = ?2 and event > ?3 and state < 4 order by event limit 1",
+                   "select event, state, due_at_ms from main.outbox_queue"
+                   " indexed by outbox_queue_keys where destination = ?1 and ordering_key = ?2"
+                   " and event > ?3 and state < 4 order by event limit 1",
                    take_action, Use::often},
       follower_{db, taking_sql("q.state = 1 and q.due_at_ms = ?2 and q.event = ?3"), take_action,
                 Use::often},
@@ -65,8 +69,8 @@ Queue::Queue(sqlite3* db, std::string destination)
                 take_action, Use::often},
       unproven_death_{
           db,
-          "select 1 from main.outbox_queue where destination = ?1 and ordering_key = ?2"
-          " and event > 0 and state = 4 and refused_in > ?3 limit 1",  // event: by its index
+          "select 1 from main.outbox_queue indexed by outbox_queue_dead_keys"
+          " where destination = ?1 and ordering_key = ?2 and state = 4 and refused_in > ?3 limit 1",
           take_action, Use::often},
       has_waiting_{db,
                    "select 1 from main.outbox_queue where destination = ?1 and state = 1 limit 1",

@@ -109,7 +109,10 @@ std::optional<TakenSuspect> Queue::take_suspect(const SuspectLimits& limits, cor
       passed = static_cast<std::size_t>(static_cast<double>(passed - 1) * limits.place);
   }
   while (suspects_.step()) {
-    if (passed > 0 && passed-- > 0) continue;
+    if (passed > 0) {
+      --passed;
+      continue;
+    }
     const std::int64_t id = suspects_.integer(0);
     const std::string key = suspects_.text(column::ordering_key);
     if (claims.contains(id) || is_held(taking, key, id)) continue;

@@ -47,21 +47,21 @@ std::vector<core::QueuedEvent> Queue::expired(core::Instant due_before, core::In
   std::vector<core::QueuedEvent> found;
   // Walks one range until it has met some young rows without an old one between them, so that the
   // cost is that of what has expired. What a person has asked for again is young, and stands before
-  // older ones. A row from the future comes from a clock that jumped, and says nothing.
+  // older ones.
   constexpr int young_max = 1'000;
-  const auto walk = [&](core::QueueState state, const char* range, int time_column) {
+  const auto walk = [&](core::QueueState state, const std::string& range, int time_column) {
     Statement rows{db_,
                    "select event, due_at_ms, enqueued_at_ms, ordering_key from main.outbox_queue"
                    " where destination = ?1 and state = ?2 and " +
-                       std::string{range},
+                       range,
                    look_action};
     rows.bind(1, destination_).bind(2, static_cast<std::int64_t>(state));
     int young = 0;
     for (std::size_t looks = 0; looks < rows_max && found.size() < events_max && rows.step();
          ++looks) {
-      const core::Instant due = core::instant_of(rows.integer(time_column));
-      if (due >= due_before && due > now) continue;
-      if (due >= due_before) {
+      const core::Instant since = core::instant_of(rows.integer(time_column));
+      if (since > now) continue;  // it comes from a clock that jumped, and says nothing
+      if (since >= due_before) {
         if (++young == young_max) return;
         continue;
       }
@@ -76,10 +76,12 @@ std::vector<core::QueuedEvent> Queue::expired(core::Instant due_before, core::In
   };
   constexpr int due_column = 1;
   constexpr int enqueued_column = 2;
+  const std::string are_due =
+      "due_at_ms between 1 and " + std::to_string(core::unix_ms(now)) + " order by due_at_ms";
   using core::QueueState;
   for (const QueueState state : {QueueState::ready, QueueState::waiting, QueueState::in_search}) {
     walk(state, "due_at_ms = 0 order by event", enqueued_column);
-    walk(state, "due_at_ms > 0 order by due_at_ms", due_column);
+    walk(state, are_due, due_column);
   }
   // A suspect's due time is its next try.
   walk(QueueState::suspect, "true order by enqueued_at_ms", enqueued_column);

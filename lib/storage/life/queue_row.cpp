@@ -30,12 +30,13 @@ std::optional<core::QueuedEvent> find_queued(sqlite3* db, std::int64_t id) {
 
 NextOfKey::NextOfKey(sqlite3* db)
     : free_{db,
-            "update main.outbox_queue set state = 0 where destination = ?1"
-            " and ordering_key = ?2 and state < 4 and state = 1"
-            " and event = (select min(event) from main.outbox_queue"
+            "update main.outbox_queue indexed by outbox_queue_keys set state = 0"
+            " where destination = ?1 and ordering_key = ?2 and state < 4 and state = 1"
+            " and event = (select min(event) from main.outbox_queue indexed by outbox_queue_keys"
             " where destination = ?1 and ordering_key = ?2 and state < 4)"
             " and not exists (select 1 from main.outbox_destinations d, main.outbox_queue b"
-            " where d.name = ?1 and d.block_on_dead and b.destination = ?1"
+            " indexed by outbox_queue_dead_keys where d.name = ?1 and d.block_on_dead and "
+            "b.destination = ?1"
             " and b.ordering_key = ?2 and b.state = 4 and b.event < outbox_queue.event)"
             " returning event",
             "let an event of a key go", Use::often} {}

@@ -22,10 +22,10 @@ RequestLog::RequestLog(sqlite3* db, std::string destination)
       change_search_{db, "update main.outbox_requests set search = ?2 where id = ?1", log_action,
                      Use::often},
       forget_{db,
-              "delete from main.outbox_requests where delivered_ids is null"
-              " and search is null"
+              "delete from main.outbox_requests where id in (select id from main.outbox_requests"
+              " where delivered_ids is null and search is null"
               " and id <= (select id from main.outbox_requests where delivered_ids is null"
-              " order by id desc limit 1 offset ?1)",
+              " order by id desc limit 1 offset ?1) order by id limit ?2)",
               log_action, Use::often} {}
 
 std::int64_t RequestLog::add(const core::SentBatch& sent, const core::Ids& delivered) {
@@ -60,11 +60,13 @@ void RequestLog::change_search(const core::OpenSearch& search) {
 }
 
 void RequestLog::forget_old(const core::Ids& added) {
-  // Not each time: the oldest rows are in pages of their own.
+  // Not each time: the oldest rows are in pages of their own. And not all at once: a requeue makes
+  // as many as it has events.
   constexpr std::int64_t forget_each = 100;
+  constexpr std::int64_t forgotten_max = 500;
   const bool is_time =
       !added.empty() && added.back() % forget_each < static_cast<std::int64_t>(added.size());
-  if (is_time) forget_.bind(1, undelivered_requests_max).run();
+  if (is_time) forget_.bind(1, undelivered_requests_max).bind(2, forgotten_max).run();
 }
 
 }  // namespace outbox::storage

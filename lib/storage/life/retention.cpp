@@ -30,6 +30,11 @@ core::Ids OldRequests::find(core::Instant ended_before, core::Instant now) {
 
 core::Ids OldRequests::find_up_to(std::size_t requests_max, core::Instant ended_before,
                                   core::Instant now) {
+  // A backup that was restored into the file brings lower ids back.
+  const std::int64_t newest =
+      query_integer(db_, "select max(id) from main.outbox_requests", retention_action).value_or(0);
+  if (newest < newest_) first_ = 0;
+  newest_ = newest;
   // The rows of other destinations are looked at too: they say how old the next ones are.
   Statement rows{db_,
                  "select id, started_at_ms + took_ms,"

@@ -44,8 +44,9 @@ class OldRequests {
 
   sqlite3* db_;
   std::string destination_;
-  std::int64_t first_ = 0;  // nothing of the destination stands before: a row never gains what it
-                            // delivered later
+  std::int64_t newest_ = 0;  // request, when it was looked last
+  std::int64_t first_ = 0;   // nothing of the destination stands before: a row never gains what it
+                             // delivered later
   bool is_through_ = false;
 };
 

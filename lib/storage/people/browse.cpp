@@ -31,23 +31,7 @@ StateList queue_states_of(const EventFilter& filter) {
     return {QueueState::ready,   QueueState::waiting, QueueState::in_search,
             QueueState::suspect, QueueState::dead,    QueueState::discarded};
   }
-  switch (*filter.state) {
-    case EventState::pending:
-      return {QueueState::ready, QueueState::waiting, QueueState::in_search, QueueState::suspect};
-    case EventState::scheduled:
-      return {QueueState::ready, QueueState::waiting};
-    case EventState::waiting:
-      return {QueueState::waiting};
-    case EventState::retrying:
-      return {QueueState::suspect};
-    case EventState::dead:
-      return {QueueState::dead};
-    case EventState::discarded:
-      return {QueueState::discarded};
-    case EventState::delivered:
-      break;
-  }
-  return {};
+  return queue_states(*filter.state);
 }
 
 // The ids of events that may be on the page, in its order, from `after` on.

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <limits>
 #include <map>
 
 #include "core/stored_names.hpp"
@@ -92,7 +91,8 @@ std::vector<Holder> read_holders(sqlite3* db, const DestinationStatus& destinati
                  " from main.outbox_queue q where destination = ?1 and state = ?2"
                  " and ordering_key is not null and (state = 3 or exists"
                  " (select 1 from main.outbox_destinations where name = ?1 and block_on_dead))"
-                 " and exists (select 1 from main.outbox_queue f where f.destination = ?1"
+                 " and exists (select 1 from main.outbox_queue f"
+                 " where f.destination = ?1"
                  " and f.ordering_key = q.ordering_key and f.event > q.event and f.state < 4)"
                  " limit 100",
                  count_action};
@@ -193,8 +193,7 @@ std::vector<FailureReason> read_failures(sqlite3* db, const std::string& destina
   sql += ") group by 1, 2, 3 order by 4 desc, 5 desc limit ?2";
   Statement rows{db, sql, count_action};
   rows.bind(1, text_or_null(destination))
-      .bind(2, static_cast<std::int64_t>(
-                   std::min<std::size_t>(limit, std::numeric_limits<std::int64_t>::max())));
+      .bind(2, static_cast<std::int64_t>(limit));  // beyond what fits: negative, no limit
   std::vector<FailureReason> found;
   while (rows.step()) {
     found.push_back({.destination = rows.text(0),

@@ -35,11 +35,12 @@ struct Differences {
 
 // Of the waiting events `q`, those before which nothing of their key is left.
 constexpr auto is_stranded =
-    "q.state = 1 and not exists (select 1 from main.outbox_queue b"
+    "q.state = 1 and not exists (select 1 from main.outbox_queue b indexed by outbox_queue_keys"
     " where b.destination = q.destination and b.ordering_key = q.ordering_key and b.state < 4"
     " and b.event < q.event and b.event in (select id from main.outbox_events))"
     " and not exists (select 1 from main.outbox_destinations d, main.outbox_queue b"
-    " where d.name = q.destination and d.block_on_dead and b.destination = q.destination"
+    " indexed by outbox_queue_dead_keys where d.name = q.destination and d.block_on_dead and "
+    "b.destination = q.destination"
     " and b.ordering_key = q.ordering_key and b.state = 4 and b.event < q.event"
     " and b.event in (select id from main.outbox_events))";
 
@@ -185,7 +186,10 @@ RepairReport repair(sqlite3* db, const ChangeNote& note, Mode mode) {
     return found.missing.empty() && found.orphans == 0 && found.stranded == 0 &&
            found.delivered.empty();
   };
-  while_busy([&] { found = compare(db); });
+  while_busy([&] {
+    const ReadTransaction moment{db};
+    found = compare(db);
+  });
   if (mode == Mode::dry_run || is_well()) return report();
   change_atomically(db, "repair", [&] {
     found = compare(db);

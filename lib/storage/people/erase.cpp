@@ -102,7 +102,7 @@ Erasure::Erasure(sqlite3* db, const Subject& subject, const ChangeNote& note, Fo
 
 std::int64_t Erasure::remove_events() {
   const std::int64_t events = remove(ids_, by(subject_));
-  // Of an erasure that was stopped, or that still runs: its list is struck off with this one's.
+  // Of an erasure that was stopped, or that still runs: its list is removed with this one's.
   core::Ids left;
   std::set_difference(all_.begin(), all_.end(), ids_.begin(), ids_.end(), std::back_inserter(left));
   remove(left, "of an erasure that had stopped");

@@ -38,7 +38,7 @@ class Erasure {
   void forget_answers();
   /// Rewrites the pages in which copies of them, or of events pruned before, may be left.
   void rewrite_pages();
-  /// Strikes the work list. What is left of the erasure in the audit is how many events there were.
+  /// Removes the work list from the audit, which then says only how many events were erased.
   void finish();
   /// Whether an earlier one had left something to do.
   bool goes_on() const { return goes_on_; }

@@ -166,23 +166,22 @@ std::vector<EventRow> read_rows(sqlite3* db, const Chosen& events) {
 
 std::optional<core::Blocker> blocker_in_key(sqlite3* db, const EventDetail& event) {
   if (event.ordering_key.empty()) return std::nullopt;
-  const auto first = [&](const char* sql) -> std::optional<core::Blocker> {
-    Statement before{db, sql, events_action};
-    before.bind(1, std::string_view{event.event.destination})
-        .bind(2, std::string_view{event.ordering_key})
-        .bind(3, event.event.id);
-    if (!before.step()) return std::nullopt;
-    return core::Blocker{.id = before.integer(0),
-                         .is_dead = before.integer(1) == 4,
-                         .refusals = before.integer(2),
-                         .solo_failures = before.integer(3)};
-  };
   // The first of the key is the one that all the others wait for.
-  return first(
+  Statement before{
+      db,
       "select event, state, coalesce(refusals, 0), coalesce(solo_failures, 0)"
       " from main.outbox_queue where destination = ?1 and ordering_key = ?2 and event < ?3"
       " and (state < 4 or (state = 4 and exists (select 1 from main.outbox_destinations"
-      " where name = ?1 and block_on_dead))) order by event limit 1");
+      " where name = ?1 and block_on_dead))) order by event limit 1",
+      events_action};
+  before.bind(1, std::string_view{event.event.destination})
+      .bind(2, std::string_view{event.ordering_key})
+      .bind(3, event.event.id);
+  if (!before.step()) return std::nullopt;
+  return core::Blocker{.id = before.integer(0),
+                       .is_dead = before.integer(1) == 4,
+                       .refusals = before.integer(2),
+                       .solo_failures = before.integer(3)};
 }
 
 std::int64_t due_before(sqlite3* db, const EventSummary& event, core::Instant now) {

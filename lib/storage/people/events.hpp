@@ -51,7 +51,8 @@ struct EventRow {
 /// Those of `events` that are in the log, in commit order.
 std::vector<EventRow> read_rows(sqlite3* db, const Chosen& events);
 
-/// The nearest earlier event that holds back this one by its ordering key; none: there is none.
+/// The event that holds back this one by its ordering key, the first of the key; none: there is
+/// none.
 std::optional<core::Blocker> blocker_in_key(sqlite3* db, const EventDetail& event);
 
 /// How many due events of its destination are before this one; counts to `due_before_max` + 1.

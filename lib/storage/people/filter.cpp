@@ -12,33 +12,6 @@ namespace outbox::storage {
 
 namespace {
 
-enum class Due { any, now, later };
-
-struct QueueStates {
-  const char* numbers;
-  Due due = Due::any;
-};
-
-QueueStates queue_states(EventState state) {
-  switch (state) {
-    case EventState::pending:
-      return {"0, 1, 2, 3"};
-    case EventState::scheduled:
-      return {"0, 1", Due::later};
-    case EventState::waiting:
-      return {"1", Due::now};
-    case EventState::retrying:
-      return {"3"};
-    case EventState::dead:
-      return {"4"};
-    case EventState::discarded:
-      return {"5"};
-    case EventState::delivered:
-      break;
-  }
-  return {""};
-}
-
 // Where an event is in the queue follows from its state: see `find_queued`.
 constexpr auto is_not_queued =
     "not exists (select 1 from main.outbox_queue q where q.destination = e.destination"
@@ -61,6 +34,27 @@ void require_filter(const EventFilter& filter) {
   if (filter.since && filter.until && *filter.since >= *filter.until) {
     throw std::invalid_argument{"outbox: until: must be after since"};
   }
+}
+
+std::vector<core::QueueState> queue_states(EventState state) {
+  using core::QueueState;
+  switch (state) {
+    case EventState::pending:
+      return {QueueState::ready, QueueState::waiting, QueueState::in_search, QueueState::suspect};
+    case EventState::scheduled:
+      return {QueueState::ready, QueueState::waiting};
+    case EventState::waiting:
+      return {QueueState::waiting};
+    case EventState::retrying:
+      return {QueueState::suspect};
+    case EventState::dead:
+      return {QueueState::dead};
+    case EventState::discarded:
+      return {QueueState::discarded};
+    case EventState::delivered:
+      break;
+  }
+  return {};
 }
 
 EventState event_state(core::QueueState state, std::int64_t due_at_ms, core::Instant now) {
@@ -156,11 +150,15 @@ void Chosen::say_states(const EventStates& states, core::Instant now) {
   std::string ranges;
   std::string conditions;
   for (const EventState state : states) {
-    const auto [numbers, due] = queue_states(state);
-    ranges += (ranges.empty() ? "" : ", ") + std::string{numbers};
+    std::string numbers;
+    for (const core::QueueState one : queue_states(state)) {
+      numbers += (numbers.empty() ? "" : ", ") + std::to_string(static_cast<std::int64_t>(one));
+    }
+    ranges += (ranges.empty() ? "" : ", ") + numbers;
     conditions += std::string{conditions.empty() ? "" : " or "} + "q.state in (" + numbers + ")";
-    if (due == Due::any) continue;
-    conditions += std::string{" and q.due_at_ms "} + (due == Due::now ? "<= " : "> ") +
+    const bool is_scheduled = state == EventState::scheduled;
+    if (!is_scheduled && state != EventState::waiting) continue;
+    conditions += std::string{" and q.due_at_ms "} + (is_scheduled ? "> " : "<= ") +
                   std::to_string(core::unix_ms(now));
   }
   say("q.state in (" + ranges + ")");

@@ -23,6 +23,9 @@ using EventStates = std::vector<EventState>;
 /// What people call the state of an event in the queue, the narrowest that fits.
 EventState event_state(core::QueueState state, std::int64_t due_at_ms, core::Instant now);
 
+/// The states in the queue of which an event in `state` has one; none: it is delivered.
+std::vector<core::QueueState> queue_states(EventState state);
+
 /// Whether `narrow`, from `event_state`, is a part of `wide`: pending holds all that is
 /// undelivered.
 bool is_part_of(EventState narrow, EventState wide);

@@ -43,9 +43,11 @@ EventStates names_of(const Selection& selection, const EventStates& usual,
   if (!selection.filter().state) return usual;
   const EventState wanted = *selection.filter().state;
   if (std::find(possible.begin(), possible.end(), wanted) != possible.end()) return {wanted};
-  EventStates parts;  // a retry of pending events: of those that are scheduled or retrying
+  // A retry of pending events is one of those that are retrying: a scheduled one would lose its
+  // time, and has to be named.
+  EventStates parts;
   for (const EventState state : possible) {
-    if (is_part_of(state, wanted)) parts.push_back(state);
+    if (state != EventState::scheduled && is_part_of(state, wanted)) parts.push_back(state);
   }
   if (!parts.empty()) return parts;
   const bool is_delivered = wanted == EventState::delivered;

@@ -112,7 +112,8 @@ std::int64_t retry(sqlite3* db, const Selection& selection, const ChangeNote& no
 
 std::int64_t discard(sqlite3* db, const Selection& selection, const ChangeNote& note, Mode mode,
                      const Progress& progress) {
-  if (note.reason.empty()) throw std::invalid_argument{"outbox: discard: a reason is required"};
+  if (core::trimmed(note.reason).empty())
+    throw std::invalid_argument{"outbox: discard: a reason is required"};
   return change_events(db, discarding, selection, note, mode, progress);
 }
 

@@ -4,8 +4,11 @@
 #include <SQLiteCpp/Exception.h>
 #include <sqlite3.h>
 
+#include <dlfcn.h>
 #include <fcntl.h>
+#include <link.h>
 #include <sys/stat.h>
+#include <sys/statfs.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -19,12 +22,6 @@
 #include "core/sqlite_version.hpp"
 #include "outbox/errors.hpp"
 #include "storage/sqlite/statement.hpp"
-
-#ifdef __linux__
-#include <dlfcn.h>
-#include <link.h>
-#include <sys/statfs.h>
-#endif
 
 namespace outbox::storage {
 
@@ -89,7 +86,6 @@ void require_usable(const DatabaseFile& file) {
            "this user may not write its folder, where SQLite keeps the -wal and -shm files and the "
            "dispatcher its lock");
   }
-#ifdef __linux__
   struct statfs system {};
   if (statfs(file.path.c_str(), &system) == 0) {
     if (const char* const name = core::network_file_system(system.f_type)) {
@@ -98,7 +94,6 @@ void require_usable(const DatabaseFile& file) {
                  "), where neither SQLite's WAL nor the dispatcher's lock works");
     }
   }
-#endif
 }
 
 }  // namespace
@@ -108,7 +103,10 @@ void CloseDatabase::operator()(SQLite::Database* database) const noexcept {
 }
 
 DatabaseFile with_absolute_path(DatabaseFile file) {
-  const bool is_memory = file.path.empty() || file.path.find(":memory:") != std::string::npos ||
+  if (file.path.empty()) {
+    throw std::invalid_argument{"outbox: the path of the database is empty"};
+  }
+  const bool is_memory = file.path.find(":memory:") != std::string::npos ||
                          file.path.find("mode=memory") != std::string::npos;
   if (is_memory) {
     throw std::invalid_argument{
@@ -158,7 +156,6 @@ std::string path_of(sqlite3* db) {
 }
 
 std::string identity_of(const std::string& path) {
-#ifdef __linux__
   // With the time of birth, since inodes are used again. Not the device, whose number may be
   // another one after a reboot.
   struct statx facts {};
@@ -170,11 +167,6 @@ std::string identity_of(const std::string& path) {
                                               ? ":" + std::to_string(facts.stx_btime.tv_sec) + "." +
                                                     std::to_string(facts.stx_btime.tv_nsec)
                                               : "");
-#else
-  struct stat facts {};
-  if (path.empty() || stat(path.c_str(), &facts) != 0) return {};
-  return std::to_string(facts.st_ino);
-#endif
 }
 
 bool has_moved(sqlite3* db) {
@@ -190,7 +182,6 @@ bool is_readable_by_others(const std::string& path) {
 
 int sqlite_copies() {
   std::set<const void*> copies;
-#ifdef __linux__
   std::vector<std::string> names;
   // Only the names here: the loader holds a lock that dlopen wants, too.
   dl_iterate_phdr(
@@ -209,8 +200,34 @@ int sqlite_copies() {
     }
     dlclose(handle);
   }
-#endif
   return static_cast<int>(copies.size());
+}
+
+bool is_threadsafe() {
+  if (sqlite3_threadsafe() == 0) return false;
+  // Where it was configured, all mutexes are one that does nothing.
+  sqlite3_mutex* const one = sqlite3_mutex_alloc(SQLITE_MUTEX_FAST);
+  sqlite3_mutex* const another = sqlite3_mutex_alloc(SQLITE_MUTEX_FAST);
+  const bool are_there = one != another;
+  sqlite3_mutex_free(one);
+  sqlite3_mutex_free(another);
+  return are_there;
+}
+
+bool is_interrupt(const database_error& error) {
+  return (error.code() & 0xFF) == SQLITE_INTERRUPT;
+}
+
+EndsWhen::EndsWhen(sqlite3* db, std::function<bool()> is_over)
+    : db_{db}, is_over_{std::move(is_over)} {
+  constexpr int look_every = 10'000;  // steps of SQLite's virtual machine: far below a millisecond
+  sqlite3_progress_handler(
+      db_, look_every, [](void* self) { return static_cast<EndsWhen*>(self)->is_over_() ? 1 : 0; },
+      this);
+}
+
+EndsWhen::~EndsWhen() {
+  sqlite3_progress_handler(db_, 0, nullptr, nullptr);
 }
 
 void require_safe_sqlite() {

@@ -2,9 +2,11 @@
 
 // A connection of the library's own to the app's database.
 
+#include <functional>
 #include <memory>
 
 #include "outbox/connection.hpp"
+#include "outbox/errors.hpp"
 #include "storage/sqlite/transaction.hpp"
 
 namespace SQLite {
@@ -53,5 +55,26 @@ int sqlite_copies();
 
 /// Throws: `std::runtime_error` for a SQLite with the WAL-reset bug, or two copies of it.
 void require_safe_sqlite();
+
+/// False: SQLite was built or configured for a single thread (SQLITE_THREADSAFE=0,
+/// SQLITE_CONFIG_SINGLETHREAD), so that connections of two threads damage each other's work.
+bool is_threadsafe();
+
+/// Whether a statement was ended as by `EndsWhen`.
+bool is_interrupt(const database_error& error);
+
+/// While it lives, a statement of `db` that takes long ends with SQLITE_INTERRUPT once `is_over()`.
+/// Threads: that of the connection, which `is_over` is called on.
+class EndsWhen {
+ public:
+  EndsWhen(sqlite3* db, std::function<bool()> is_over);
+  ~EndsWhen();
+  EndsWhen(const EndsWhen&) = delete;
+  EndsWhen& operator=(const EndsWhen&) = delete;
+
+ private:
+  sqlite3* db_;
+  std::function<bool()> is_over_;
+};
 
 }  // namespace outbox::storage

@@ -2,6 +2,7 @@
 
 #include "core/sqlite_version.hpp"
 #include "outbox/migrate.hpp"
+#include "storage/sqlite/database.hpp"
 #include "storage/sqlite/statement.hpp"
 
 namespace outbox {
@@ -66,6 +67,11 @@ std::vector<HostProblem> check_host(ConnectionRef connection) {
     problems.push_back({"sqlite_json", "SQLite " + std::string{sqlite3_libversion()} +
                                            " was built without its JSON functions: build it with "
                                            "SQLITE_ENABLE_JSON1, or use 3.38 or newer"});
+  }
+  if (!storage::is_threadsafe()) {
+    problems.push_back({"sqlite_threads",
+                        "SQLite was built or configured for a single thread: a dispatcher, which "
+                        "has one of its own, is refused; use deliver_once"});
   }
   if (core::has_wal_reset_bug(sqlite3_libversion_number())) {
     problems.push_back(

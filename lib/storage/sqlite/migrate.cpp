@@ -21,26 +21,33 @@ namespace {
 constexpr int sqlite_version_min = 3'037'000;  // STRICT tables
 
 // A view in place of a table can be an endless query, and one of a virtual table (which has no root
-// page) anything. Returns how many of the library's own tables are there.
-int count_tables(sqlite3* db) {
+// page) anything. Returns the names of the library's own tables that are not there.
+std::vector<std::string> missing_tables(sqlite3* db) {
+  std::vector<std::string> missing = {"outbox_migrations",   "outbox_events",   "outbox_queue",
+                                      "outbox_destinations", "outbox_requests", "outbox_audit"};
   Statement rows{db,
-                 "select name, type = 'table' and rootpage > 0, name like '%migrations' from"
-                 " main.sqlite_schema where name in ('outbox_migrations', 'outbox_events',"
-                 " 'outbox_queue', 'outbox_destinations', 'outbox_requests', 'outbox_audit')"
+                 "select name, type = 'table' and rootpage > 0 from main.sqlite_schema"
+                 " where name in ('outbox_migrations', 'outbox_events', 'outbox_queue',"
+                 " 'outbox_destinations', 'outbox_requests', 'outbox_audit')"
                  " and type <> 'trigger'",
                  "read the schema"};
-  int count = 0;
   while (rows.step()) {
     if (rows.integer(1) == 0) {
       throw schema_error{"outbox: " + rows.text(0) +
                          " is not an ordinary table: something else than outbox has made it"};
     }
-    ++count;
+    std::erase(missing, rows.text(0));
   }
-  return count;
+  return missing;
 }
 
-constexpr int tables = 6;
+void refuse_missing(const std::vector<std::string>& missing) {
+  if (missing.empty()) return;
+  std::string names;
+  for (const std::string& name : missing) names += (names.empty() ? "" : ", ") + name;
+  throw schema_error{"outbox: without " + names +
+                     " the schema is not whole: restore the database from a backup"};
+}
 
 std::int64_t version_of(sqlite3* db) {
   const auto has_table = query_integer(
@@ -73,12 +80,12 @@ void apply_missing(sqlite3* db) {
     execute(db, migration.sql, migration.name);
     Statement{db,
               "insert into main.outbox_migrations (version, name, applied_at_ms, library) values"
-              " (?1, ?2, ?4, ?3)",
+              " (?1, ?2, ?3, ?4)",
               "migrate"}
         .bind(1, migration.version)
         .bind(2, std::string_view{migration.name})
-        .bind(3, std::string_view{outbox::version()})
-        .bind(4, core::unix_ms(core::system_now()))
+        .bind(3, core::unix_ms(core::system_now()))
+        .bind(4, std::string_view{outbox::version()})
         .run();
   }
 }
@@ -86,7 +93,7 @@ void apply_missing(sqlite3* db) {
 }  // namespace
 
 void require_schema(sqlite3* db) {
-  const int found = count_tables(db);
+  const std::vector<std::string> missing = missing_tables(db);
   const std::int64_t version = version_of(db);
   refuse_newer(version);
   if (version < schema_version()) {
@@ -96,10 +103,8 @@ void require_schema(sqlite3* db) {
                                  ", this library needs " + std::to_string(schema_version()) +
                                  ": call outbox::migrate"};
   }
-  if (found < tables) {
-    throw schema_error{"outbox: " + std::to_string(tables - found) +
-                       " of the tables of this schema are missing: restore them from a backup"};
-  }
+  // Another process may have migrated the file between the two looks.
+  if (!missing.empty()) refuse_missing(missing_tables(db));
 }
 
 }  // namespace storage
@@ -117,12 +122,14 @@ int migrate(ConnectionRef connection) {
                        sqlite3_libversion()};
   }
   const std::int64_t version = storage::while_busy([db] {
-    storage::count_tables(db);  // for what it throws
+    static_cast<void>(storage::missing_tables(db));  // for what it throws
     return storage::version_of(db);
   });
   storage::refuse_newer(version);
   if (version < schema_version()) {
     storage::change_atomically(db, "migrate", [db] { storage::apply_missing(db); });
+  } else {
+    storage::while_busy([db] { storage::refuse_missing(storage::missing_tables(db)); });
   }
   return schema_version();
 }

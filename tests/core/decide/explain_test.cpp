@@ -145,7 +145,8 @@ TEST_CASE("an event that waits for its key is told what may be done about the on
   CHECK(core::explain(facts).waiting_for == outbox::WaitingFor::ordering_key);
   CHECK(core::explain(facts).text ==
         "8812 invite_sent is waiting: event 8800, with the same ordering key, is before it and "
-        "dead: `outbox retry 8800` or `outbox discard 8800` lets it go. It has no refusals of its "
+        "dead: `outbox retry 8800` or `outbox discard 8800 --reason …` lets it go. It has no "
+        "refusals of its "
         "own. More than 1000 due events are before it.");
 }
 
@@ -156,7 +157,8 @@ TEST_CASE("the suspect that holds a key is named, with what may be done") {
   facts.due_before = 0;
   CHECK(core::explain(facts).text ==
         "8812 invite_sent is waiting: event 101, with the same ordering key, is before it and was "
-        "refused alone 12 times: `outbox retry 101` or `outbox discard 101` lets it go. It has no "
+        "refused alone 12 times: `outbox retry 101` or `outbox discard 101 --reason …` lets it go. "
+        "It has no "
         "refusals of its own. It is the first in line.");
   facts.blocker = core::Blocker{.id = 101, .solo_failures = 1};
   CHECK(core::explain(facts).text.find("failed alone once: `outbox retry 101`") !=

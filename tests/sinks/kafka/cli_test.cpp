@@ -71,5 +71,5 @@ TEST_CASE("outbox doctor connects to Kafka and sends nothing") {
   CHECK(has(good.out, ("connects to kafka://" + cluster.brokers()).c_str()));
   CHECK(cluster.read("events").empty());
   const Finished bad = cli(app, {"doctor", "--online", "--to", "kafka://127.0.0.1:1"});
-  CHECK(has(bad.out, "cannot connect to kafka://127.0.0.1:1: Kafka: "));
+  CHECK(has(bad.out, "kafka://127.0.0.1:1: Kafka: "));
 }

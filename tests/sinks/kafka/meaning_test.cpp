@@ -7,7 +7,7 @@
 
 using outbox::Verdict;
 using outbox::sinks::KafkaFlight;
-using outbox::sinks::KafkaMeaning;
+using outbox::sinks::RelayMeaning;
 
 namespace {
 
@@ -83,7 +83,7 @@ TEST_CASE("each error of Kafka has the verdict of the table") {
     const std::string name = rd_kafka_err2name(row.error);
     CAPTURE(name);
     CAPTURE(row.status);
-    const KafkaMeaning meaning = outbox::sinks::meaning_of(row.error, row.status);
+    const RelayMeaning meaning = outbox::sinks::meaning_of(row.error, row.status);
     CHECK(to_string(meaning.verdict) == std::string_view{to_string(row.verdict)});
     CHECK(meaning.has_arrived == row.has_arrived);
     CHECK(meaning.is_about_size == row.is_about_size);

@@ -58,7 +58,7 @@ TEST_CASE("the Kafka sink leaves loopback with TLS only, unless it is told other
   CHECK(says({.brokers = "127.0.0.1:9092,kafka.example:9092"}, "brokers: without TLS"));
   CHECK(problem_with({.brokers = "kafka.example:9092", .settings = {{"security.protocol", "SSL"}}})
             .empty());
-  CHECK(problem_with({.brokers = "kafka.example:9092", .plain = outbox::PlainKafka::to_anyone})
+  CHECK(problem_with({.brokers = "kafka.example:9092", .plain_text = outbox::PlainText::to_anyone})
             .empty());
 }
 
@@ -112,6 +112,7 @@ TEST_CASE("the Kafka sink says which option is wrong") {
   CHECK(problem_with({.delivery_timeout = std::chrono::minutes{10}}).empty());
   CHECK(says({.delivery_timeout = std::chrono::milliseconds{600'001}}, "delivery_timeout: "));
   CHECK(says({.credentials = {.password = {.secret = secret}}}, "credentials: "));
+  CHECK(says({.credentials = {.user = "amy"}}, "credentials: a user needs its password"));
   CHECK(says({.format = outbox::MessageFormat::cloudevents_binary, .source = ""}, "source: "));
 }
 

@@ -58,7 +58,7 @@ TEST_CASE("each answer of JetStream and of its client has its verdict") {
   for (const Row& row : rows) {
     CAPTURE(row.status);
     CAPTURE(row.code);
-    const NatsMeaning meaning = meaning_of_message(row.status, row.code, "said so");
+    const RelayMeaning meaning = meaning_of_message(row.status, row.code, "said so");
     CHECK(meaning.verdict == row.verdict);
     CHECK(meaning.has_arrived == row.has_arrived);
     CHECK(meaning.is_about_size == row.is_about_size);

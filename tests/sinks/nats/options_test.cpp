@@ -42,7 +42,7 @@ TEST_CASE("addresses are nats:// or tls://, without secrets, and plain ones are 
     CHECK(problem_of({.url = url}) != "");
     CHECK(problem_of({.url = url}).find("u:p") == std::string::npos);
   }
-  CHECK(problem_of({.url = "nats://10.0.0.1", .plain = PlainNats::to_anyone}) == "");
+  CHECK(problem_of({.url = "nats://10.0.0.1", .plain_text = PlainText::to_anyone}) == "");
 }
 
 TEST_CASE("a subject has no wildcards and no empty tokens") {
@@ -66,6 +66,18 @@ TEST_CASE("times, streams and files are checked before the first connection") {
   CHECK(problem_of({.stream = "S", .create_stream = NatsStream{}}) == "");
   CHECK(problem_of({.stream = "S", .create_stream = NatsStream{.replicas = 6}}) != "");
   CHECK(problem_of({.certificate_file = "c.pem"}) != "");
+  CHECK(problem_of({.stream = "S", .create_stream = NatsStream{.age_max = 119s}}) != "");
+  CHECK(problem_of({.stream = "S", .create_stream = NatsStream{.age_max = 2min}}) == "");
+}
+
+TEST_CASE("credentials without a function or a user are refused, and are not nobody's") {
+  const SecretSource secret = from_callback([] { return creds; });
+  CHECK(problem_of({.credentials = nats_token({})}).find("the function is empty") !=
+        std::string::npos);
+  CHECK(problem_of({.credentials = nats_creds({})}) != "");
+  CHECK(problem_of({.credentials = nats_user("", secret)}).find("needs its user") !=
+        std::string::npos);
+  CHECK(problem_of({.credentials = nats_user("amy", secret)}) == "");
 }
 
 TEST_CASE("a creds text gives its JWT and its seed, and no error repeats it") {

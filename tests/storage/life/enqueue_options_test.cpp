@@ -130,6 +130,9 @@ TEST_CASE("options that cannot be are refused by name, and store nothing") {
   check_refused(event, {.headers = {{"a b", "c"}}}, "headers: a name is of letters");
   check_refused(event, {.headers = {{"", "c"}}}, "headers: a name is of letters");
   check_refused(event, {.headers = {{"a", "c"}, {"a", "d"}}}, "headers: a twice");
+  check_refused(event, {.headers = {{"a", "c"}, {"A", "d"}}}, "headers: A twice");
+  check_refused(event, {.ordering_key = std::string{"a\0b", 3}},
+                "ordering_key: must not hold a NUL");
   check_refused(event, {.headers = {{"a", "c\nd"}}}, "headers: a: must not hold control");
   check_refused(event, {.headers = {{"a", std::string(4'090, 'x')}}}, "headers: longer than 4096");
   for (const std::size_t bytes : {std::size_t{0}, std::size_t{1'000'001}}) {

@@ -469,17 +469,47 @@ TEST_CASE("the newest 10,000 requests that delivered nothing stay, however many 
   CHECK(kept < 10'100);
 }
 
+TEST_CASE("a requeue of many small requests makes no transaction that removes them all") {
+  Table table;
+  table.app.db().exec(
+      "with recursive n (i) as (select 1 union all select i + 1 from n where i < 13000)"
+      " insert into outbox_requests (id, destination, started_at_ms, took_ms, events, first_id,"
+      " last_id, ids, bytes, outcome) select i, 'track', 1, 1, 1, i, i, i, 1, 'delivered' from n");
+  std::int64_t most = 0;
+  for (int i = 0; i < 200; ++i) {
+    table.add();
+    const auto take = table.take(1);
+    const auto before = table.number("select count(*) from outbox_requests");
+    table.record({.requests = {{.ids = Table::ids_of(take)}}});
+    most = std::max(most, before - table.number("select count(*) from outbox_requests"));
+  }
+  CHECK(most > 400);
+  CHECK(most <= 500);
+}
+
 TEST_CASE("a change that a trigger of the host's ignores is an error, and nothing is recorded") {
   Table table;
   table.add_many(2);
   const char* verb = "delete";
+  bool expires = false;
   SUBCASE("a delivery") {}
   SUBCASE("a death") {
     verb = "update";
   }
+  SUBCASE("the death of what has expired") {
+    verb = "update";
+    expires = true;
+  }
+  if (expires) table.change("enqueued_at_ms = 1", 1);
   table.person.exec(std::string{"create trigger keep_it before "} + verb +
                     " on outbox_queue begin select raise(ignore); end");
-  outbox::storage::Take take = table.take(9);
+  outbox::storage::Take take;
+  if (expires) {
+    take.taken = outbox::storage::Taken{
+        table.claims, table.store.queue.expired(Table::now, Table::now, 9, table.claims)};
+  } else {
+    take = table.take(9);
+  }
   outbox::core::Settlement settlement;
   if (std::string_view{verb} == "delete") {
     settlement.requests = {Table::delivery_of(Table::ids_of(take))};

@@ -104,6 +104,12 @@ TEST_CASE("scheduled and discarded events are retried only when they are named")
   CHECK(outbox::retry(other.app.db(), in_state(outbox::EventState::scheduled)) == 1);
   CHECK(outbox::retry(other.app.db(), in_state(outbox::EventState::discarded)) == 1);
   CHECK(other.audit() == "retry/app/state=scheduled/1/; retry/app/state=discarded/1/");
+  // That of pending events is about those that are retrying: a scheduled one would lose its time.
+  Queue pending;
+  const std::string before = pending.states();
+  outbox::retry(pending.app.db(), in_state(outbox::EventState::pending));
+  CHECK(pending.app.count("id = 2 and due_at_ms = 0") == 0);
+  CHECK(pending.states() == before);
 }
 
 TEST_CASE("a delivered event is never retried, so that a retry cannot duplicate") {
@@ -298,6 +304,24 @@ TEST_CASE("the order of a list is refused where events are changed") {
                       {.reason = "test"}),
       doctest::Contains("order: is for listing only"), std::invalid_argument);
   CHECK(app.count("state = 'pending'") == 2);
+}
+
+TEST_CASE("a discard wants a reason that says something") {
+  support::AppDatabase app;
+  app.enqueue_many(1);
+  for (const char* reason : {"", "  ", "\n"}) {
+    CHECK_THROWS_WITH_AS(outbox::discard(app.db(), Selection::ids({1}), {.reason = reason}),
+                         "outbox: discard: a reason is required", std::invalid_argument);
+  }
+}
+
+TEST_CASE("the audit names every filter of a change") {
+  support::AppDatabase app;
+  app.enqueue_many(1);
+  const std::chrono::system_clock::time_point instant{std::chrono::hours{24}};
+  app.db().exec("update outbox_queue set state = 4, settled_at_ms = 100000000");
+  outbox::retry(app.db(), Selection::matching({.settled_since = instant}));
+  CHECK(outbox::list_audit(app.db()).at(0).subject == "settled since 1970-01-02T00:00:00.000000Z");
 }
 
 TEST_CASE("the audit of a destination is what named it and what concerned all, within the limit") {

@@ -1,11 +1,15 @@
 #include "storage/sqlite/database.hpp"
 
 #include <doctest/doctest.h>
+#include <sqlite3.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <fstream>
 
+#include "outbox/errors.hpp"
+#include "outbox/metrics.hpp"
 #include "storage/sqlite/statement.hpp"
 #include "support/database.hpp"
 #include "support/process.hpp"
@@ -125,4 +129,60 @@ TEST_CASE("a file or a folder that may not be written has its own message") {
   CHECK(has(said_as_nobody(app.path()), "this user may not write it"));
   REQUIRE(chmod(app.path().c_str(), 0666) == 0);
   CHECK(has(said_as_nobody(app.path()), "this user may not write its folder"));
+}
+
+TEST_CASE("a connection that is null is an error of the caller's, and so is a path that is empty") {
+  const auto error = [](auto action) -> std::string {
+    try {
+      action();
+      return {};
+    } catch (const std::invalid_argument& refusal) {
+      return refusal.what();
+    }
+  };
+  sqlite3* const none = nullptr;
+  CHECK(has(error([&] { outbox::migrate(none); }), "the connection is null"));
+  CHECK(has(error([&] { static_cast<void>(outbox::prometheus_text(none)); }),
+            "the connection is null"));
+  SQLite::Database moved{":memory:", SQLite::OPEN_READWRITE};
+  const SQLite::Database owner{std::move(moved)};
+  CHECK(has(error([&] { outbox::enqueue(moved, support::event_of("u")); }),
+            "the connection is null"));
+  CHECK(has(error([] { outbox::storage::with_absolute_path(std::string{}); }),
+            "path of the database"));
+}
+
+TEST_CASE("a statement that takes long ends when it is over, and none before") {
+  SQLite::Database db{":memory:", SQLite::OPEN_READWRITE};
+  constexpr auto long_one =
+      "with recursive n(i) as (select 1 union all select i + 1 from n where i < 1000000)"
+      " select count(*) from n";
+  bool is_over = false;
+  {
+    const outbox::storage::EndsWhen over{db.getHandle(), [&] { return is_over; }};
+    CHECK(outbox::storage::query_integer(db.getHandle(), long_one, "count") == 1'000'000);
+    is_over = true;
+    CHECK_THROWS_AS(outbox::storage::query_integer(db.getHandle(), long_one, "count"),
+                    outbox::database_error);
+  }
+  CHECK(outbox::storage::query_integer(db.getHandle(), long_one, "count") == 1'000'000);
+}
+
+TEST_CASE("a SQLite for a single thread is noticed") {
+  CHECK(outbox::storage::is_threadsafe());
+  const pid_t child = fork();
+  if (child == 0) {
+    // As SQLITE_CONFIG_SINGLETHREAD makes them, which this process is too late for.
+    sqlite3_shutdown();
+    sqlite3_mutex_methods none{};
+    none.xMutexInit = none.xMutexEnd = [] { return 0; };
+    none.xMutexAlloc = [](int) { return reinterpret_cast<sqlite3_mutex*>(8); };
+    none.xMutexFree = none.xMutexEnter = none.xMutexLeave = [](sqlite3_mutex*) {};
+    none.xMutexTry = [](sqlite3_mutex*) { return 0; };
+    sqlite3_config(SQLITE_CONFIG_MUTEX, &none);
+    _exit(outbox::storage::is_threadsafe() ? 1 : 0);
+  }
+  int ended = -1;
+  REQUIRE(waitpid(child, &ended, 0) == child);
+  CHECK(ended == 0);
 }

@@ -20,6 +20,7 @@
 #include "format.hpp"
 #include "mask.hpp"
 #include "outbox/enqueue.hpp"
+#include "outbox/inspect.hpp"
 #include "outbox/migrate.hpp"
 
 namespace {
@@ -173,7 +174,7 @@ void try_printing(const std::string& text) {
   if (holds_control(cli::line_of(nlohmann::ordered_json{{text, text}}))) {
     fail("a raw control byte in JSON", text);
   }
-  if (holds_address(cli::mask_addresses(text))) fail("an address", text);
+  if (holds_address(outbox::mask_addresses(text))) fail("an address", text);
   const std::string payload = nlohmann::ordered_json{{text, text}, {"user_id", text}}.dump(
       -1, ' ', false, json::error_handler_t::replace);
   const std::string shown = cli::line_of(cli::shown_payload(payload, globals));

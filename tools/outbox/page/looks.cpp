@@ -11,6 +11,7 @@
 #include "mask.hpp"
 #include "outbox/browse.hpp"
 #include "outbox/errors.hpp"
+#include "outbox/inspect.hpp"
 #include "outbox/version.hpp"
 #include "query.hpp"
 #include "status.hpp"
@@ -107,7 +108,7 @@ Json look_at_errors(const Desk& desk, SQLite::Database& db, const Parameters& pa
   for (const outbox::FailureReason& reason :
        outbox::list_failures(db, destination_of(desk, parameters), limit_of(parameters, 20))) {
     json["errors"].push_back({{"destination", reason.destination},
-                              {"reason", cli::mask_addresses(reason.reason)},
+                              {"reason", outbox::mask_addresses(reason.reason)},
                               {"dead", reason.is_dead},
                               {"events", reason.events},
                               {"newest_id", std::to_string(reason.newest_id)}});

@@ -5,6 +5,7 @@
 #include "format.hpp"
 #include "mask.hpp"
 #include "outbox/errors.hpp"
+#include "outbox/inspect.hpp"
 
 namespace page {
 
@@ -54,7 +55,7 @@ Json Problem::json() const {
   Json json{{"type", "about:blank"},
             {"title", title_of(status_)},
             {"status", status_},
-            {"detail", cli::mask_addresses(what())}};
+            {"detail", outbox::mask_addresses(what())}};
   json.update(more_);
   return json;
 }
