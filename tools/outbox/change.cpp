@@ -54,6 +54,9 @@ void explain_rest(SQLite::Database& db, const Verb& verb, const outbox::Selectio
     std::cerr << "! " << id << ": ";
     if (!event) {
       std::cerr << "no such event\n";
+    } else if (!globals.destination.empty() && event->event.destination != globals.destination) {
+      std::cerr << "is for " << event->event.destination << ", not for " << globals.destination
+                << "\n";
     } else if (event->event.state == EventState::delivered && verb.change == outbox::retry) {
       std::cerr << "delivered; `" << hint(globals, "requeue " + std::to_string(id))
                 << "` would send it again\n";
@@ -93,7 +96,12 @@ outbox::Selection selection_of(const ChangeFlags& flags, const Globals& globals)
   if (!flags.ids.empty() && flags.filters.all) {
     throw Failure{usage, "ids and --all: give one of them"};
   }
-  if (!flags.ids.empty()) return outbox::Selection::ids(flags.ids, std::move(filter));
+  if (!flags.ids.empty()) {
+    std::vector<std::int64_t> ids = flags.ids;  // the same one twice is told once
+    std::sort(ids.begin(), ids.end());
+    ids.erase(std::unique(ids.begin(), ids.end()), ids.end());
+    return outbox::Selection::ids(std::move(ids), std::move(filter));
+  }
   return flags.filters.all ? outbox::Selection::all(std::move(filter))
                            : outbox::Selection::matching(std::move(filter));
 }

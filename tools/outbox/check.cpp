@@ -64,8 +64,8 @@ class Checks {
       say(warning, destination, "paused since " + when(paused->since, globals_));
     }
     if (const auto& hold = destination.hold) {
-      const bool mends_itself = hold->kind == outbox::HoldKind::backing_off;
-      say(mends_itself ? warning : critical, destination,
+      const bool ends_by_itself = hold->kind == outbox::HoldKind::backing_off;
+      say(ends_by_itself ? warning : critical, destination,
           "on hold since " + when(hold->since, globals_) + " (" +
               escaped(shown(hold->reason, globals_)) + ")");
     }

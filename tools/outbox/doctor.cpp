@@ -154,19 +154,24 @@ void connect(const DoctorFlags& flags, Findings& findings) {
   const std::string where = shown_address(is_relay ? flags.sending.relay.to : api.url);
   const std::string problem =
       is_relay ? relay_problem(flags.sending) : outbox::connection_problem(api);
-  findings.push_back({"connection", problem.empty() ? Level::good : Level::problem,
-                      problem.empty() ? "connects to " + where + "; nothing was sent"
-                                      : "cannot connect to " + where + ": " + problem});
+  findings.push_back(
+      {"connection", problem.empty() ? Level::good : Level::problem,
+       problem.empty() ? "connects to " + where + "; nothing was sent" : where + ": " + problem});
 }
 
 ExitCode doctor(const DoctorFlags& flags, const Globals& globals) {
   Findings findings;
   std::optional<outbox::RepairReport> repaired;
-  {
+  try {
     SQLite::Database db = open_database(globals, Access::read);
     findings = examine(db, flags, globals);
     if (flags.fixes) repaired = fix(findings, globals);
     if (repaired) findings = examine(db, flags, globals);
+  } catch (const outbox::database_error& error) {
+    if ((error.code() & 0xFF) != SQLITE_CORRUPT) throw;
+    findings = {{"integrity", Level::problem,
+                 without_prefix(error.what()) +
+                     ": restore a backup, or save what can be read with .recover of sqlite3"}};
   }
   if (flags.connects) connect(flags, findings);
   if (flags.sends_test_event) {

@@ -78,8 +78,9 @@ void look_at_settings(SQLite::Database& db, Findings& findings) {
       version_level = Level::warning;
       version +=
           " has the WAL-reset bug, fixed in 3.51.3 of 2026-03-13. Debian 13 and Ubuntu 26.04 have "
-          "it "
-          "too; a fixed package of theirs keeps the number. See docs/operations.md";
+          "it too. If they fix it, the version number stays the same, and so does this warning. "
+          "See "
+          "docs/operations.md";
     } else if (problem.name != "busy_timeout") {  // this connection has one
       findings.push_back({"settings", Level::problem, problem.advice});
       is_well = false;

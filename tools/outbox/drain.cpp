@@ -50,11 +50,11 @@ outbox::DeliverReport wait_for_dispatcher(SQLite::Database& db, const std::strin
   const auto grown = [](std::int64_t from, std::int64_t to) {
     return static_cast<std::uint64_t>(std::max<std::int64_t>(to - from, 0));
   };
-  const outbox::Counts& left = now.counts;  // all that was due, also what was refused meanwhile
+  const outbox::Counts& left = now.counts;
   return {.delivered = grown(before.counts.delivered_total, now.counts.delivered_total),
           .dead = grown(before.counts.dead, now.counts.dead),
           .requests = grown(before.counts.requests_total, now.counts.requests_total),
-          .remaining = static_cast<std::uint64_t>(left.due + left.waiting + left.retrying),
+          .remaining = static_cast<std::uint64_t>(left.due + left.retrying),
           .is_paused = now.paused.has_value(),
           .is_unauthorized = now.hold && now.hold->kind == outbox::HoldKind::unauthorized,
           .is_served_elsewhere = now.dispatcher.has_value(),
@@ -83,6 +83,14 @@ outbox::DeliverReport deliver_alone(SQLite::Database& db, const outbox::Destinat
   return report;
 }
 
+// What was done before, and how it is after.
+outbox::DeliverReport joined(const outbox::DeliverReport& before, outbox::DeliverReport after) {
+  after.delivered += before.delivered;
+  after.dead += before.dead;
+  after.requests += before.requests;
+  return after;
+}
+
 outbox::DeliverReport deliver(SQLite::Database& db, const outbox::DestinationStatus& before,
                               const DrainFlags& flags, const Globals& globals) {
   const auto deadline = SteadyClock::now() + duration_of(flags.timeout);
@@ -97,17 +105,10 @@ outbox::DeliverReport deliver(SQLite::Database& db, const outbox::DestinationSta
   // Beside another dispatcher no token is needed here.
   if (!before.dispatcher) report = deliver_alone(db, before, flags, globals, left(), progress);
   if (!report.is_served_elsewhere) return report;
-  report = wait_for_dispatcher(db, before.name, deadline, progress);
+  report = joined(report, wait_for_dispatcher(db, before.name, deadline, progress));
   const bool is_orphaned = report.remaining > 0 && !report.is_served_elsewhere && !report.is_paused;
   if (!is_orphaned) return report;  // else the other one has gone, and the rest is ours
-  const outbox::DeliverReport rest = deliver_alone(db, before, flags, globals, left(), progress);
-  report.delivered += rest.delivered;
-  report.dead += rest.dead;
-  report.requests += rest.requests;
-  report.remaining = rest.remaining;
-  report.hold = rest.hold;
-  report.is_unauthorized = rest.is_unauthorized;
-  return report;
+  return joined(report, deliver_alone(db, before, flags, globals, left(), progress));
 }
 
 void explain(const outbox::DeliverReport& report, const outbox::DestinationStatus& now,
@@ -124,7 +125,7 @@ void explain(const outbox::DeliverReport& report, const outbox::DestinationStatu
         std::cerr << "  " << hold_advice(now, globals) << "\n";
       }
     } else if (now.counts.retrying > 0) {
-      std::cerr << "refused, while nothing else was accepted:  "
+      std::cerr << "refused or failed alone, and nothing was accepted since:  "
                 << hint(globals, "list --state retrying")
                 << "\n  to make them due:  " << hint(globals, "retry --state retrying --all" + on)
                 << "\n";

@@ -9,6 +9,7 @@
 #include <thread>
 #include <vector>
 
+#include "confirm.hpp"
 #include "destination.hpp"
 #include "event_reader.hpp"
 #include "format.hpp"
@@ -186,8 +187,7 @@ Result try_out(SQLite::Database& db, Queueing& queueing, const outbox::EnqueueOp
 }
 
 void report(const Globals& globals, const Result& result) {
-  const std::string count = grouped(static_cast<std::int64_t>(result.enqueued)) +
-                            (result.enqueued == 1 ? " event" : " events");
+  const std::string count = events_text(static_cast<std::int64_t>(result.enqueued));
   if (globals.is_json) {
     const auto id = [&](std::int64_t stored) {
       return globals.is_dry_run ? Json(nullptr) : Json(stored);

@@ -116,6 +116,9 @@ std::size_t write_all(SQLite::Database& db, outbox::EventFilter filter, Table& t
 }
 
 ExitCode export_events(const ExportFlags& flags, const Globals& globals) {
+  if (globals.is_json && flags.format == "csv") {
+    throw Failure{usage, "--json and --format csv: give one of them"};
+  }
   SQLite::Database db = open_database(globals, Access::read);
   require_used(db, globals);
   const outbox::EventFilter filter = filter_of(flags, globals);

@@ -29,8 +29,10 @@ void add_filter_options(CLI::App& command, FilterFlags& flags, const FilterWords
   add("--user", filter.user_id, "Its user_id");
   add("--group", filter.group_id, "Its group_id");
   if (words.states != nullptr) add("--error", filter.error, "A part of its last error");
-  add("--since", flags.since, instant + " since: RFC 3339, or 30m, 2h, 7d ago")->check(a_time);
-  add("--until", flags.until, instant + " before: in the same way")->check(a_time);
+  add("--since", flags.since, instant + " at or after this time: RFC 3339, or 2h for two hours ago")
+      ->check(a_time);
+  add("--until", flags.until, instant + " before this time; written in the same way")
+      ->check(a_time);
   add_limit(command, flags.limit, "At most this many");
   command.add_flag("--all", flags.all, "All of them");
 }

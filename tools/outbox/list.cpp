@@ -36,6 +36,7 @@ ExitCode list(const ListFlags& flags, const Globals& globals) {
   SQLite::Database db = open_database(globals, Access::read);
   require_used(db, globals);
   outbox::EventFilter filter = filter_of(flags, globals);
+  if (flags.all && filter.limit) throw Failure{usage, "--all and --limit: give one of them"};
   filter.order = flags.is_oldest_first ? outbox::Order::oldest_first : outbox::Order::newest_first;
   if (!flags.all && !filter.limit) filter.limit = usual_limit;
   const std::vector<outbox::EventSummary> events = outbox::list_events(db, filter);

@@ -18,7 +18,7 @@ namespace {
 void add_globals(CLI::App& app, Globals& globals) {
   app.add_option("--db", globals.db, "The app's database (or set OUTBOX_DB)")->envname("OUTBOX_DB");
   app.add_option("--destination", globals.destination,
-                 "One destination; default: all, but track for enqueue, drain, run, nudge, pause "
+                 "One destination. Default: all; track for enqueue, drain, run, nudge, pause "
                  "and resume")
       ->check(not_empty);
   app.add_flag("--json", globals.is_json, "Print JSON");
@@ -119,6 +119,16 @@ ExitCode fail_of_usage(const CLI::App& app, const Globals& globals, const std::s
   return code_for(app, fail(usage, problem));
 }
 
+// What is printed may not arrive: a full disk, a closed pipe.
+ExitCode end_with(const CLI::App& app, ExitCode code) {
+  std::cout.flush();
+  if (std::cout) return code;
+  return code_for(
+      app, fail(failed, code == done ? "done, but the result could not be written to standard "
+                                       "output"
+                                     : "cannot write to standard output"));
+}
+
 }  // namespace
 }  // namespace cli
 
@@ -138,17 +148,10 @@ int main(int argc, char** argv) {
     app.parse(argc, argv);
     if (!action) throw CLI::RequiredError{"A command"};
   } catch (const CLI::Success& success) {
-    return app.exit(success);
+    app.exit(success);
+    return cli::end_with(app, cli::done);
   } catch (const CLI::ParseError& error) {
     return cli::fail_of_usage(app, globals, error.what());
   }
-  const cli::ExitCode code = cli::run(app, action, globals);
-  std::cout.flush();
-  if (!std::cout) {
-    const char* const problem = code == cli::done
-                                    ? "done, but the result could not be written to standard output"
-                                    : "cannot write to standard output";
-    return cli::code_for(app, cli::fail(cli::failed, problem));
-  }
-  return code;
+  return cli::end_with(app, cli::run(app, action, globals));
 }

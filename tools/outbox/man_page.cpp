@@ -67,8 +67,7 @@ The token. There is no option for it, since every user can see the arguments of 
 The endpoint, for \-\-url.
 .TP
 .B OUTBOX_CONFIG
-The file of run, for \-\-config. What it says is nearer than the environment, and flags are
-nearer still.
+The file of run, for \-\-config. It overrides the environment; flags override it.
 .TP
 .B OUTBOX_READ_TIMEOUT
 For \-\-read\-timeout.

@@ -1,3 +1,4 @@
+#include <filesystem>
 #include <iostream>
 #include <memory>
 
@@ -27,6 +28,15 @@ ExitCode report(const Globals& globals, int from, int to, bool is_change) {
               << hint(globals, "migrate") << "`\n";
   }
   return done;
+}
+
+// A file that `migrate` would make has no schema yet.
+bool is_to_be_made(const Globals& globals) {
+  std::error_code trouble;
+  const std::filesystem::path path{globals.db};
+  const std::filesystem::path folder = path.has_parent_path() ? path.parent_path() : ".";
+  return !globals.db.empty() && !std::filesystem::exists(path, trouble) &&
+         std::filesystem::is_directory(folder, trouble);
 }
 
 ExitCode check(const Globals& globals) {
@@ -62,7 +72,9 @@ void add_migrate(CLI::App& app, const Globals& globals, Action& action) {
   command->add_flag("--check", *checks, "Only say whether it is needed (exit 6)");
   command->callback([&globals, &action, checks] {
     action = [&globals, checks] {
-      return *checks || globals.is_dry_run ? check(globals) : migrate(globals);
+      if (*checks) return check(globals);
+      if (!globals.is_dry_run) return migrate(globals);
+      return is_to_be_made(globals) ? report(globals, 0, 0, false) : check(globals);
     };
   });
 }

@@ -55,20 +55,23 @@ struct EraseFlags {
   std::string patience = "5s";
 };
 
-// An address in the arguments is there for every user of the machine to see.
-std::string address_of(const std::string& option) {
+// What stands in the arguments is there for every user of the machine to see.
+std::string value_of(const std::string& option) {
   if (option != "-") return option;
   std::string line;
   std::getline(std::cin, line);
   while (!line.empty() && std::isspace(static_cast<unsigned char>(line.back())) != 0)
     line.pop_back();
+  if (!(std::cin >> std::ws).eof()) {
+    throw Failure{usage, "standard input has more than one line: erase one after the other"};
+  }
   return line;
 }
 
 outbox::Subject subject_of(const EraseFlags& flags) {
-  if (!flags.email.empty()) return outbox::Subject::email(address_of(flags.email));
-  return flags.user.empty() ? outbox::Subject::group(flags.group)
-                            : outbox::Subject::user(flags.user);
+  if (!flags.email.empty()) return outbox::Subject::email(value_of(flags.email));
+  return flags.user.empty() ? outbox::Subject::group(value_of(flags.group))
+                            : outbox::Subject::user(value_of(flags.user));
 }
 
 void explain(const outbox::EraseReport& report) {
@@ -111,8 +114,8 @@ ExitCode erase(const EraseFlags& flags, const Globals& globals) {
   if (!globals.is_dry_run) {
     // With nothing found too: an earlier one may have left pages in the WAL, and an event may come.
     confirm(globals, report.events > 0 ? "erase " + events_text(report.events) + " for good?"
-                                       : "nothing is found: erase what comes meanwhile, and what "
-                                         "an earlier erasure has left?");
+                                       : "no event was found. Run the erasure all the same? It "
+                                         "finishes an earlier one, and finds what is enqueued now");
     report = outbox::erase(file, subject, note_of(), outbox::Mode::apply, patience);
   }
   const auto& dispatcher = report.may_still_be_sent_by;
@@ -164,8 +167,8 @@ void add_erase(CLI::App& app, const Globals& globals, Action& action) {
   };
   add("--email", flags->email,
       "Everything that holds this address; -: read it from standard input");
-  add("--user", flags->user, "Everything of this user_id");
-  add("--group", flags->group, "Everything of this group_id");
+  add("--user", flags->user, "Everything of this user_id; - likewise");
+  add("--group", flags->group, "Everything of this group_id; - likewise");
   who->require_option(1);
   command->add_option("--wait", flags->patience, "For requests under way: 5s (default)")
       ->check(a_duration);

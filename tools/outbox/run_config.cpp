@@ -52,7 +52,8 @@ std::string problem_of(Arguments arguments, Add add) {
     return usage_problem(options,
                          flag + (arguments.size() > 1 ? ": takes one value, and has several"
                                  : is_empty           ? ": is empty"
-                                                      : ": has a value that it does not take"));
+                                                      : ": has a value that it does not take (a "
+                                                        "duration stands in quotes: \"30s\")"));
   }
 }
 
@@ -129,7 +130,9 @@ bool was_given(const Globals& globals, const std::string& flag) {
 }  // namespace
 
 void add_run_options(CLI::App& command, RunFlags& flags) {
-  command.add_option("--grace", flags.grace, "How long SIGTERM still delivers what is due (10s)")
+  command
+      .add_option("--grace", flags.grace,
+                  "After SIGTERM, go on delivering what is due for at most this time (10s)")
       ->check(a_duration);
   command
       .add_option("--timeout", flags.timeout,
@@ -149,6 +152,7 @@ std::vector<Served> read_config(RunFlags& flags, Globals& globals) {
   Arguments top;
   std::vector<std::pair<std::string, Arguments>> sections;
   for (const CLI::ConfigItem& item : items_in(flags)) {
+    if (item.name == "config") refuse(flags, "", "config: a file does not name another one");
     if (item.parents.empty()) {
       if (is_of_a_destination(item.name)) {
         refuse(flags, "", item.name + " belongs to a destination: write it below [track], say");

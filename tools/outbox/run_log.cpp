@@ -14,30 +14,6 @@ namespace {
 
 using Kind = outbox::Notice::Kind;
 
-const char* name_of(Kind kind) {
-  switch (kind) {
-    case Kind::request:
-      return "request";
-    case Kind::dead:
-      return "dead";
-    case Kind::suspect:
-      return "suspect";
-    case Kind::hold:
-      return "hold";
-    case Kind::resumed:
-      return "resumed";
-    case Kind::active:
-      return "active";
-    case Kind::standby:
-      return "standby";
-    case Kind::database_trouble:
-      return "database_trouble";
-    case Kind::warning:
-      return "warning";
-  }
-  return "notice";
-}
-
 std::string text_of(const outbox::Notice& notice) {
   switch (notice.kind) {
     case Kind::request:
@@ -69,7 +45,7 @@ void RunLog::tell(const outbox::Notice& notice) {
   write(notice.kind == Kind::database_trouble ? Level::error
         : is_bad                              ? Level::warning
                                               : Level::info,
-        notice, name_of(notice.kind));
+        notice, to_string(notice.kind));
 }
 
 void RunLog::say(const std::string& destination, const std::string& event,

@@ -70,7 +70,7 @@ void print_screen(const outbox::EventDetail& detail, const Globals& globals) {
   }
   if (event.state == outbox::EventState::dead) {
     const std::string id = std::to_string(event.id);
-    // It was set aside before it was ever sent; the same payload cannot fare better.
+    // It was set aside before it was ever sent, and would be again.
     const bool can_be_sent = event.last_error.rfind("unsendable: ", 0) != 0;
     std::cout << "fix       " << (can_be_sent ? hint(globals, "retry " + id) + "\n          " : "")
               << hint(globals, "discard " + id + " --reason …") << "\n";
@@ -124,7 +124,7 @@ void add_for_one(CLI::App& app, const Globals& globals, Action& action, const ch
 
 void add_show(CLI::App& app, const Globals& globals, Action& action) {
   add_for_one(app, globals, action, "show",
-              "One event and the requests that held it\n\n"
+              "One event and the requests that carried it\n\n"
               "  outbox show --db app.db 8813\n"
               "  outbox show --db app.db 8813 --reveal     # with personal data",
               show);

@@ -57,16 +57,16 @@ std::string hold_advice(const outbox::DestinationStatus& destination, const Glob
   switch (destination.hold->kind) {
     case outbox::HoldKind::unauthorized:
       if (destination.hold->reason.starts_with("no credential")) {
-        return "the dispatcher finds no credential: make it readable for it, or correct where it "
-               "is looked for. No event is lost";
+        return "the dispatcher cannot read its credential: create the file, make it readable for "
+               "the dispatcher's user, or correct the path. No event is lost";
       }
       return "the credentials are refused: renew the token, or give one where none is sent "
              "(--token-file; OUTBOX_TOKEN is for the Track API alone). A changed token file is "
              "read "
              "at once. No event is lost";
     case outbox::HoldKind::misconfigured:
-      return "the URL or something before the endpoint is wrong: correct it and restart. No event "
-             "is lost";
+      return "the URL, the stream or topic, or something before the endpoint is wrong, as the "
+             "reason says: correct it and restart. No event is lost";
     case outbox::HoldKind::refuses_everything:
       return "the endpoint refuses every event: see why:  " +
              hint(globals, "batches --limit 20" + on);
@@ -156,9 +156,11 @@ std::vector<std::string> notes_on(const outbox::DestinationStatus& destination,
   if (destination.is_foreign) {
     notes.push_back("! " + name +
                     ": this file is a copy or was restored: its pending events may have been "
-                    "delivered already. To send them:");
-    notes.push_back("         " + hint(globals, "run" + on + " --yes-send-copy" + where) +
-                    "   or   " + hint(globals, "discard --state pending" + on + " --reason …"));
+                    "delivered already");
+    notes.push_back("  to send them:     " +
+                    hint(globals, "run" + on + " --yes-send-copy" + where));
+    notes.push_back("  to give them up:  " +
+                    hint(globals, "discard --state pending" + on + " --reason …"));
     return notes;
   }
   if (!destination.was_ever_served) {

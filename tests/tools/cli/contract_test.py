@@ -151,6 +151,11 @@ class Reading(CliTest):
                 self.cli(*command, flag, "", "--all", "--yes", code=2)
         for who in ("--email", "--user", "--group"):
             self.cli("erase", who, "", "--yes", code=2)
+            self.cli("erase", who, "-", "--yes", text="", code=2)
+            several = self.cli("erase", who, "-", "--yes", text="a@achme.com\nb@achme.com\n", code=2)
+            self.assertIn("more than one line", several.err)
+        self.assertIn("give one of them", self.cli("list", "--all", "--limit", "3", code=2).err)
+        self.assertIn("give one of them", self.cli("export", "--json", "--format", "csv", code=2).err)
         self.assertEqual(self.sql("select count(*) from outbox_queue where state = 0"), [(3,)])
 
     def test_a_bad_value_is_told_with_the_flag_that_has_it(self):
@@ -320,6 +325,7 @@ class Changing(CliTest):
         self.assertEqual(erased["erased"], 1)
         self.cli("erase", "--group", "nobody", "--yes", code=3)
         self.cli("erase", "--email", "-", "--yes", text="nobody@achme.com\n", code=3)
+        self.cli("erase", "--user", "-", "--dry-run", text="u3\n", code=0)
         self.cli("erase", "--yes", code=2)
 
     def test_a_loop_of_erase_ends_when_an_earlier_one_is_finished(self):
@@ -346,6 +352,16 @@ class Databases(CliTest):
         no_folder = self.folder / "none" / "app.db"
         finished = self.cli("migrate", "--db", no_folder, db=False, code=2)
         self.assertIn(f"the folder {no_folder.parent} does not exist", finished.err)
+
+    def test_a_dry_run_of_migrate_says_what_it_would_do(self):
+        self.assertIn("schema 0, needed is 1", self.cli("migrate", "--dry-run").out)
+        self.assertEqual(list(self.folder.iterdir()), [])
+
+    def test_a_missing_table_is_named_by_migrate_too(self):
+        self.cli("migrate")
+        self.sql("drop table outbox_audit")
+        for command in (["migrate"], ["status"], ["audit"]):
+            self.assertIn("without outbox_audit", self.cli(*command, code=6).err)
 
     def test_a_new_database_is_in_wal_mode_and_private(self):
         for command in (["migrate"], ["enqueue", "--create"]):
@@ -523,6 +539,8 @@ class Sending(CliTest):
         self.cli("drain", "--url", other.url, "--auth", "x-api-key", "--token-file", key,
                  environment=without)
         self.assertGreater(other.end(), asked)
+        self.assertIn("--auth none and --token-file",
+                      self.cli("drain", "--auth", "none", "--token-file", key, code=2).err)
 
     def test_a_copy_is_only_sent_from_when_a_person_says_so(self):
         endpoint = self.endpoint()
@@ -635,6 +653,8 @@ new = true
         config = self.folder / "outbox.toml"
         for text, problem in (("[track]\nurll = \"x\"\n", "[track]: no option --urll"),
                               ("grase = \"5s\"\n", "did you mean --grace?"),
+                              ("config = \"other.toml\"\n", "a file does not name another one"),
+                              ("timeout = 30\n", "a duration stands in quotes"),
                               ("new = true\n[track]\n", "new belongs to a destination"),
                               ("[track]\nurl = \"\"\n", "[track]: --url"),
                               ("[track]\nauth = \"basic\"\n", "--auth")):
@@ -800,6 +820,15 @@ class Doctor(CliTest):
             file.write(os.urandom(4096 * 4))
         finished = self.run_cli("doctor")
         self.assertIn(finished.code, (1, 7), finished.err)
+
+    def test_a_file_whose_schema_is_damaged(self):
+        self.sql("pragma wal_checkpoint(truncate)")
+        with open(self.db, "r+b") as file:
+            file.seek(100)
+            file.write(os.urandom(3000))
+        finished = self.cli("doctor", code=7)
+        self.assertIn("✗ integrity", finished.out)
+        self.assertIn("restore a backup", finished.out)
 
     def test_files_and_settings(self):
         os.chmod(self.db, 0o644)

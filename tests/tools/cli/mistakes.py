@@ -359,7 +359,7 @@ class Words(CliTest):
         missing = self.cli("check", "--db", self.folder / "a|b.db", db=False, code=3)
         self.assertNotIn("|", missing.out)
         with open("/dev/full", "w") as full:
-            for command, code in (["check"], 3), (["status"], 1):
+            for command, code in (["check"], 3), (["status"], 1), (["status", "--help"], 1):
                 done = subprocess.run([CLI, *command, "--db", self.db], stdout=full, stderr=subprocess.DEVNULL)
                 self.assertEqual(done.returncode, code, command)
             # A script must not do again what was done.

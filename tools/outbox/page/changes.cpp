@@ -44,7 +44,7 @@ void require_no_times(const outbox::EventFilter& filter) {
 Json change_events(const Desk& desk, Verb verb, const Json& body) {
   const Order order = order_of(desk, body);
   if (verb == outbox::requeue) require_no_times(order.selection.filter());
-  if (verb == outbox::discard && order.reason.empty()) {
+  if (verb == outbox::discard && order.reason.find_first_not_of(" \t\r\n") == std::string::npos) {
     throw Problem{400, "reason: a discard needs one"};
   }
   SQLite::Database db = cli::open_database(desk.globals, cli::Access::write);

@@ -66,7 +66,8 @@ std::optional<Refusal> Guard::refuse(const Visit& visit) const {
 std::optional<Refusal> Guard::refuse_change(const Visit& visit) const {
   if (visit.method != "POST" || !is_api(visit.path)) return Refusal{405, "GET it"};
   if (visit.origin != "http://" + visit.host) {
-    return Refusal{403, "a change must come from this page: the header Origin says otherwise"};
+    return Refusal{
+        403, "a change must come from this page: its header Origin is missing, or another one"};
   }
   if (!is_json(visit.content_type)) return Refusal{415, "send application/json"};
   return std::nullopt;

@@ -148,7 +148,10 @@ void Server::State::set_up() {
     answer_file(request, response);
   });
   http_.set_error_handler([](const httplib::Request&, httplib::Response& response) {
-    if (response.body.empty()) write(response, Problem{response.status, "no such thing here"});
+    if (!response.body.empty()) return;
+    const bool is_large = response.status == 413;
+    write(response,
+          Problem{response.status, is_large ? "the body is too large" : "no such thing here"});
   });
 }
 
