@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <stdexcept>
 
+#include "core/encoding.hpp"
 #include "core/event/event_check.hpp"
 #include "core/event/event_value.hpp"
 #include "core/event/headers.hpp"
