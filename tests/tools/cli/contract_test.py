@@ -895,6 +895,11 @@ class Help(CliTest):
         for name in commands():
             self.assertIn("--utc", self.cli("help", name, db=False).out)
 
+    def test_the_documents_show_the_help_as_it_is(self):
+        page = (pathlib.Path(__file__).resolve().parents[3] / "docs" / "operations.md").read_text()
+        shown = page.split("<!-- screen_help -->")[1].split("```")[1].split("\n", 2)[2]
+        self.assertEqual(shown, self.cli("--help", db=False).out)
+
     def test_version(self):
         self.json("version", "version", db=False)
         self.assertRegex(self.cli("version", db=False).out, "^outbox [0-9.]+ ")
