@@ -73,7 +73,7 @@ struct DatabaseFile {
   /// Called right after each open on the thread that opened, before any other statement: encryption
   /// keys, extensions, pragmas. What it throws counts as a failure to open. Afterwards the library
   /// sets its own busy handler, secure_delete, mmap_size and trusted_schema, and in WAL
-  /// synchronous.
+  /// synchronous; a progress handler is taken away.
   std::function<void(sqlite3*)> after_open;
 };
 

@@ -79,7 +79,7 @@ DeliverReport run_rounds(storage::Store& store, Sink& sink, const core::Clock& c
 
 DeliverReport deliver(sqlite3* db, const Endpoint& endpoint, const DispatcherOptions& options,
                       milliseconds time_max) {
-  require_own_process();
+  const SqliteUser user;
   require_options(options);
   if (sqlite3_get_autocommit(db) == 0) {
     throw std::logic_error{"outbox: deliver_once inside a transaction: commit first"};
@@ -121,7 +121,7 @@ DeliverReport deliver_once(ConnectionRef connection, const Endpoint& endpoint,
 
 DeliverReport deliver_once(const DatabaseFile& database, const Endpoint& endpoint,
                            const DispatcherOptions& options, std::chrono::milliseconds time_max) {
-  dispatch::require_own_process();
+  const dispatch::SqliteUser user;
   const auto own = storage::open_database(storage::with_absolute_path(database));
   return dispatch::deliver(storage::handle_of(own), endpoint, options, time_max);
 }

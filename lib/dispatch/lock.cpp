@@ -45,7 +45,7 @@ class Descriptor {
   int file_;
 };
 
-// The locks of this process and their descriptors. A forked child shares the locks
+// The descriptors of this process's locks, and how many use SQLite. A forked child shares the locks
 // behind them and would keep them when this process has died, so it closes its copies, before
 // anything else happens there. Process-wide, because fork is: pthread_atfork takes functions
 // without context.
@@ -75,19 +75,15 @@ class OpenLocks {
   }
 
   /// Throws: `forked_process`.
-  void require_own() {
+  void add_user() {
     const std::lock_guard guard{mutex_};
-    if (locks_ > 0 && process_ != getpid()) throw forked_process{};
-  }
-  void add_lock() {
-    require_own();
-    const std::lock_guard guard{mutex_};
+    if (users_ > 0 && process_ != getpid()) throw forked_process{};
     process_ = getpid();
-    ++locks_;
+    ++users_;
   }
-  void remove_lock() noexcept {
+  void remove_user() noexcept {
     const std::lock_guard guard{mutex_};
-    if (process_ == getpid()) --locks_;
+    if (process_ == getpid()) --users_;
   }
 
  private:
@@ -103,10 +99,10 @@ class OpenLocks {
 
   std::mutex mutex_;
   std::vector<int> files_;
-  // A child that was forked while there were some: SQLite cannot be used there. One of its mutexes
+  // In a child that was forked while there were some, SQLite cannot be used. One of its mutexes
   // may be held for ever, and it believes that it has the parent's locks on the database, so that
   // commits can be lost (sqlite.org/howtocorrupt.html, 2.6).
-  int locks_ = 0;
+  int users_ = 0;
   pid_t process_ = 0;  // that has them
 };
 
@@ -142,18 +138,19 @@ std::string read_text(int file) {
 
 }  // namespace
 
-void require_own_process() {
-  OpenLocks::of_process().require_own();
+SqliteUser::SqliteUser() {
+  OpenLocks::of_process().add_user();
+}
+
+SqliteUser::~SqliteUser() {
+  OpenLocks::of_process().remove_user();
 }
 
 Lock::Lock(std::string database_path, std::string destination)
-    : database_path_{std::move(database_path)}, path_{lock_path(database_path_, destination)} {
-  OpenLocks::of_process().add_lock();
-}
+    : database_path_{std::move(database_path)}, path_{lock_path(database_path_, destination)} {}
 
 Lock::~Lock() {
   release();
-  OpenLocks::of_process().remove_lock();
 }
 
 bool Lock::try_acquire(core::Instant now) {

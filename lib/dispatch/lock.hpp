@@ -16,14 +16,9 @@
 
 namespace outbox::dispatch {
 
-/// Throws: `forked_process` in a child that was forked while its parent had a `Lock`, where SQLite
-/// cannot be used. Call it before SQLite is.
-void require_own_process();
-
 class Lock {
  public:
   /// Requires: `database_path` is as SQLite resolved it, and `destination` is a valid name.
-  /// Throws: as `require_own_process`.
   Lock(std::string database_path, std::string destination);
   ~Lock();
   Lock(const Lock&) = delete;
@@ -59,6 +54,17 @@ class Lock {
   SteadyClock::time_point touched_ = {};
   std::optional<core::Instant> in_flight_since_ = {};
   std::string trouble_ = {};  // one line
+};
+
+/// While it lives, this process uses SQLite on a thread of its own: a child that is forked
+/// meanwhile cannot use SQLite. Make it before SQLite is used. Throws: `forked_process` in such a
+/// child.
+class SqliteUser {
+ public:
+  SqliteUser();
+  ~SqliteUser();
+  SqliteUser(const SqliteUser&) = delete;
+  SqliteUser& operator=(const SqliteUser&) = delete;
 };
 
 /// Who serves `destination` of the database now; none: nobody. Takes no lock that could make an

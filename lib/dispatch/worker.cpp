@@ -33,7 +33,6 @@ Worker::Worker(DatabaseFile file, Endpoint endpoint, DispatcherOptions options)
       options_{std::move(options)},
       round_{endpoint_.sink(), clock_, options_, std::random_device{}()} {
   stats_.destination = options_.destination;
-  require_own_process();
   if (!storage::is_threadsafe()) {
     throw std::runtime_error{
         "outbox: SQLite was built or configured for a single thread, and a dispatcher has one of "
@@ -95,7 +94,7 @@ milliseconds Worker::guarded(Action action) {
     if (!store_) open();
     return action();
   } catch (const database_error& error) {
-    if (storage::is_interrupt(error)) return milliseconds{0};  // it is to stop
+    if (storage::is_interrupt(error) && is_to_end()) return milliseconds{0};
     return recover(error.what(), error.is_busy());
   } catch (const schema_error& error) {
     step_down();  // for a dispatcher of the version that has migrated the database
@@ -175,9 +174,7 @@ bool Worker::is_elected() {
 
 void Worker::serve() {
   // It may have to read the whole log.
-  const storage::EndsWhen stopped{storage::handle_of(database_), [this] {
-                                    return is_stopping_.load() && time_left() == milliseconds{0};
-                                  }};
+  const storage::EndsWhen stopped{storage::handle_of(database_), [this] { return is_to_end(); }};
   if (!store_->serve(serve_options_of(endpoint_.sink(), options_, identity_), clock_.now())) {
     warn(
         "this database is a copy or was restored: its pending events may have been delivered "
@@ -240,6 +237,7 @@ void Worker::finish() {
   round_.abort();
   close();
   lock_.reset();
+  user_.reset();
   idle_wait_.end();
   const std::lock_guard guard{mutex_};
   stats_.is_active = false;

@@ -66,11 +66,13 @@ class Worker {
   bool has_new_commit();
   void finish();
   milliseconds time_left() const { return left_until(stop_deadline_.load()); }
+  bool is_to_end() const { return is_stopping_.load() && time_left() == milliseconds{0}; }
   void tell(Notice::Kind kind, std::string text) const;
   void warn(std::string text);
   void note(const RoundReport& report);
   void note_trouble(const char* what_text, bool is_busy) noexcept;
 
+  std::optional<SqliteUser> user_{std::in_place};
   DatabaseFile file_;
   Endpoint endpoint_;
   DispatcherOptions options_;

@@ -77,6 +77,28 @@ TEST_CASE("a forked child is told that the dispatcher is not its own, and the pa
   CHECK(app.text("pragma integrity_check") == "ok");
 }
 
+TEST_CASE("a dispatcher that cannot open its database yet counts too") {
+  TrackServer server;
+  support::AppDatabase app;
+  SQLite::Database holder{app.path(), SQLite::OPEN_READWRITE};
+  holder.exec("pragma locking_mode = exclusive; begin exclusive");
+  const Dispatcher dispatcher{app.path(), endpoint_of(server)};
+  const pid_t child = fork();
+  if (child == 0) {
+    try {
+      deliver_once("/nowhere.db", endpoint_of(server));
+    } catch (const forked_process&) {
+      _exit(0);
+    } catch (...) {
+      _exit(2);
+    }
+    _exit(1);
+  }
+  int ended = -1;
+  REQUIRE(waitpid(child, &ended, 0) == child);
+  CHECK(ended == 0);
+}
+
 TEST_CASE("when the process that delivers is killed, another one takes over") {
   TrackServer server;
   support::AppDatabase app;

@@ -62,7 +62,7 @@ std::string value_of(const std::string& option) {
   std::getline(std::cin, line);
   while (!line.empty() && std::isspace(static_cast<unsigned char>(line.back())) != 0)
     line.pop_back();
-  if (!(std::cin >> std::ws).eof()) {
+  if (!can_ask() && !(std::cin >> std::ws).eof()) {  // at a terminal the next line is an answer
     throw Failure{usage, "standard input has more than one line: erase one after the other"};
   }
   return line;

@@ -205,13 +205,13 @@ int sqlite_copies() {
 
 bool is_threadsafe() {
   if (sqlite3_threadsafe() == 0) return false;
-  // Where it was configured, all mutexes are one that does nothing.
-  sqlite3_mutex* const one = sqlite3_mutex_alloc(SQLITE_MUTEX_FAST);
-  sqlite3_mutex* const another = sqlite3_mutex_alloc(SQLITE_MUTEX_FAST);
-  const bool are_there = one != another;
-  sqlite3_mutex_free(one);
-  sqlite3_mutex_free(another);
-  return are_there;
+  // Where it was configured so, a connection has no mutex, even one that asks for it.
+  constexpr int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_FULLMUTEX;
+  sqlite3* db = nullptr;
+  const int code = sqlite3_open_v2(":memory:", &db, flags, nullptr);
+  const bool has_mutex = sqlite3_db_mutex(db) != nullptr;
+  sqlite3_close(db);
+  return code != SQLITE_OK || has_mutex;  // out of memory says nothing
 }
 
 bool is_interrupt(const database_error& error) {

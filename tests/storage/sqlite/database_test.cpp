@@ -172,14 +172,8 @@ TEST_CASE("a SQLite for a single thread is noticed") {
   CHECK(outbox::storage::is_threadsafe());
   const pid_t child = fork();
   if (child == 0) {
-    // As SQLITE_CONFIG_SINGLETHREAD makes them, which this process is too late for.
     sqlite3_shutdown();
-    sqlite3_mutex_methods none{};
-    none.xMutexInit = none.xMutexEnd = [] { return 0; };
-    none.xMutexAlloc = [](int) { return reinterpret_cast<sqlite3_mutex*>(8); };
-    none.xMutexFree = none.xMutexEnter = none.xMutexLeave = [](sqlite3_mutex*) {};
-    none.xMutexTry = [](sqlite3_mutex*) { return 0; };
-    sqlite3_config(SQLITE_CONFIG_MUTEX, &none);
+    sqlite3_config(SQLITE_CONFIG_SINGLETHREAD);
     _exit(outbox::storage::is_threadsafe() ? 1 : 0);
   }
   int ended = -1;
