@@ -80,9 +80,10 @@ TEST_CASE("a forked child is told that the dispatcher is not its own, and the pa
 TEST_CASE("a dispatcher that cannot open its database yet counts too") {
   TrackServer server;
   support::AppDatabase app;
-  SQLite::Database holder{app.path(), SQLite::OPEN_READWRITE};
-  holder.exec("pragma locking_mode = exclusive; begin exclusive");
+  app.db().exec("pragma locking_mode = exclusive");
+  app.enqueue_many(1);
   const Dispatcher dispatcher{app.path(), endpoint_of(server)};
+  REQUIRE_FALSE(dispatcher.stats().database_trouble.empty());
   const pid_t child = fork();
   if (child == 0) {
     try {
