@@ -171,15 +171,19 @@ TEST_CASE("every statement of the life of an event finds its rows, with and with
     fill(app);
     app.db().exec("analyze");
   }
-  for (const int events : {1, 10}) {
-    CAPTURE(events);
-    SUBCASE("on tables with history, and ANALYZE from when a few events without a key were there") {
-      for (int i = 0; i < events; ++i) app.insert("{}");
-      app.db().exec(
-          "analyze; delete from outbox_queue; delete from outbox_events;"
-          " delete from sqlite_sequence");
-      fill(app);
-    }
+  int analyzed_events = 0;  // without a key, when the statistics were made
+  SUBCASE("on tables with history, and ANALYZE from when one event was there") {
+    analyzed_events = 1;
+  }
+  SUBCASE("on tables with history, and ANALYZE from when ten events were there") {
+    analyzed_events = 10;
+  }
+  if (analyzed_events > 0) {
+    for (int i = 0; i < analyzed_events; ++i) app.insert("{}");
+    app.db().exec(
+        "analyze; delete from outbox_queue; delete from outbox_events;"
+        " delete from sqlite_sequence");
+    fill(app);
   }
   std::set<std::string> statements;
   {
