@@ -130,15 +130,16 @@ TEST_CASE("when the process that delivers is killed, another one takes over") {
   CHECK(becomes_true([&] { return app.count("state = 'delivered'") == 2; }));
 }
 
-TEST_CASE("a child of a process that has no dispatcher any more makes one of its own") {
+TEST_CASE("a child of a process that has no dispatcher any more may deliver") {
   TrackServer server;
   support::AppDatabase app;
   { const Dispatcher ended{app.path(), endpoint_of(server)}; }
+  app.enqueue_many(1);
   const pid_t child = fork();
   if (child == 0) {
     try {
-      const Dispatcher own{app.path(), endpoint_of(server)};
-      _exit(own.stats().destination == "track" ? 0 : 1);
+      // Not by a dispatcher: the thread sanitizer allows a child of several threads none.
+      _exit(deliver_once(app.path(), endpoint_of(server)).delivered == 1 ? 0 : 1);
     } catch (...) {
       _exit(2);
     }
