@@ -47,10 +47,10 @@ class Dispatcher::State {
   bool is_own_thread() const { return std::this_thread::get_id() == running_on_.load(); }
   dispatch::Worker& worker() { return worker_; }
 
-  bool stop(std::chrono::milliseconds deadline) {
+  bool stop(std::chrono::milliseconds time_max) {
     const std::lock_guard guard{stopping_};
     if (thread_.joinable()) {
-      worker_.request_stop(deadline);
+      worker_.request_stop(time_max);
       thread_.join();
     }
     return !worker_.has_aborted();
@@ -99,13 +99,13 @@ void Dispatcher::notify() noexcept {
   if (!state_->is_forked()) state_->worker().notify();
 }
 
-bool Dispatcher::stop(std::chrono::milliseconds deadline) {
+bool Dispatcher::stop(std::chrono::milliseconds time_max) {
   if (state_->is_forked()) throw forked_process{};
   if (state_->is_own_thread()) {
     throw std::logic_error{
         "outbox: stop inside the observer would wait for itself: call it on another thread"};
   }
-  return state_->stop(deadline);
+  return state_->stop(time_max);
 }
 
 bool Dispatcher::wait_until_idle(std::chrono::milliseconds time_max) {

@@ -79,7 +79,6 @@ DeliverReport run_rounds(storage::Store& store, Sink& sink, const core::Clock& c
 
 DeliverReport deliver(sqlite3* db, const Endpoint& endpoint, const DispatcherOptions& options,
                       milliseconds time_max) {
-  const SqliteUser user;
   require_options(options);
   if (sqlite3_get_autocommit(db) == 0) {
     throw std::logic_error{"outbox: deliver_once inside a transaction: commit first"};
@@ -116,6 +115,7 @@ inline namespace v1 {
 
 DeliverReport deliver_once(ConnectionRef connection, const Endpoint& endpoint,
                            const DispatcherOptions& options, std::chrono::milliseconds time_max) {
+  const dispatch::SqliteUser user;
   return dispatch::deliver(connection.handle(), endpoint, options, time_max);
 }
 

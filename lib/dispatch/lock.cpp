@@ -45,14 +45,14 @@ class Descriptor {
   int file_;
 };
 
-// The descriptors of this process's locks, and how many use SQLite. A forked child shares the locks
-// behind them and would keep them when this process has died, so it closes its copies, before
-// anything else happens there. Process-wide, because fork is: pthread_atfork takes functions
-// without context.
-class OpenLocks {
+// What a fork must know of this process: the descriptors of its locks, and how many `SqliteUser`s
+// it has. A forked child shares the locks behind the descriptors and would keep them when this
+// process has died, so it closes its copies, before anything else happens there. Process-wide,
+// because fork is: pthread_atfork takes functions without context.
+class ForkState {
  public:
-  static OpenLocks& of_process() {
-    static OpenLocks* const locks = new OpenLocks;  // never destroyed: fork may come after exit
+  static ForkState& of_process() {
+    static ForkState* const locks = new ForkState;  // never destroyed: fork may come after exit
     return *locks;
   }
 
@@ -87,7 +87,7 @@ class OpenLocks {
   }
 
  private:
-  OpenLocks() {
+  ForkState() {
     files_.reserve(64);
     pthread_atfork([] { of_process().mutex_.lock(); }, [] { of_process().mutex_.unlock(); },
                    [] {
@@ -139,11 +139,11 @@ std::string read_text(int file) {
 }  // namespace
 
 SqliteUser::SqliteUser() {
-  OpenLocks::of_process().add_user();
+  ForkState::of_process().add_user();
 }
 
 SqliteUser::~SqliteUser() {
-  OpenLocks::of_process().remove_user();
+  ForkState::of_process().remove_user();
 }
 
 Lock::Lock(std::string database_path, std::string destination)
@@ -163,7 +163,7 @@ bool Lock::try_acquire(core::Instant now) {
 }
 
 bool Lock::try_once(core::Instant now) {
-  file_ = OpenLocks::of_process().open_file(path_, lock_mode);
+  file_ = ForkState::of_process().open_file(path_, lock_mode);
   if (file_ < 0) {
     throw std::runtime_error{"outbox: cannot open " + path_ + ": " + std::strerror(errno)};
   }
@@ -214,7 +214,7 @@ void Lock::release() noexcept {
   // In a forked child the number may be another file's by now.
   if (file_ >= 0 && pid_ == getpid()) {
     flock(file_, LOCK_UN);  // by hand: closing leaves it to children made without atfork handlers
-    OpenLocks::of_process().close_file(file_);
+    ForkState::of_process().close_file(file_);
   }
   file_ = -1;
 }

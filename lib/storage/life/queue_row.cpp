@@ -35,10 +35,9 @@ NextOfKey::NextOfKey(sqlite3* db)
             " and event = (select min(event) from main.outbox_queue indexed by outbox_queue_keys"
             " where destination = ?1 and ordering_key = ?2 and state < 4)"
             " and not exists (select 1 from main.outbox_destinations d, main.outbox_queue b"
-            " indexed by outbox_queue_dead_keys where d.name = ?1 and d.block_on_dead and "
-            "b.destination = ?1"
-            " and b.ordering_key = ?2 and b.state = 4 and b.event < outbox_queue.event)"
-            " returning event",
+            " indexed by outbox_queue_dead_keys where d.name = ?1 and d.block_on_dead"
+            " and b.destination = ?1 and b.ordering_key = ?2 and b.state = 4"
+            " and b.event < outbox_queue.event) returning event",
             "let an event of a key go", Use::often} {}
 
 std::optional<std::int64_t> NextOfKey::free(const std::string& destination,

@@ -91,8 +91,7 @@ std::vector<Holder> read_holders(sqlite3* db, const DestinationStatus& destinati
                  " from main.outbox_queue q where destination = ?1 and state = ?2"
                  " and ordering_key is not null and (state = 3 or exists"
                  " (select 1 from main.outbox_destinations where name = ?1 and block_on_dead))"
-                 " and exists (select 1 from main.outbox_queue f"
-                 " where f.destination = ?1"
+                 " and exists (select 1 from main.outbox_queue f where f.destination = ?1"
                  " and f.ordering_key = q.ordering_key and f.event > q.event and f.state < 4)"
                  " limit 100",
                  count_action};

@@ -39,9 +39,9 @@ constexpr auto is_stranded =
     " where b.destination = q.destination and b.ordering_key = q.ordering_key and b.state < 4"
     " and b.event < q.event and b.event in (select id from main.outbox_events))"
     " and not exists (select 1 from main.outbox_destinations d, main.outbox_queue b"
-    " indexed by outbox_queue_dead_keys where d.name = q.destination and d.block_on_dead and "
-    "b.destination = q.destination"
-    " and b.ordering_key = q.ordering_key and b.state = 4 and b.event < q.event"
+    " indexed by outbox_queue_dead_keys where d.name = q.destination and d.block_on_dead"
+    " and b.destination = q.destination and b.ordering_key = q.ordering_key and b.state = 4 and "
+    "b.event < q.event"
     " and b.event in (select id from main.outbox_events))";
 
 Differences compare(sqlite3* db) {
