@@ -46,9 +46,11 @@ class Scene {
 
   void add(bool is_bad, std::size_t bytes = 0, EnqueueOptions options = {}) {
     const std::string user = is_bad ? "bad-one" : "good-one";
+    SQLite::Transaction transaction{desk.db()};
     // Plain SQL, since the library's own check has a lower limit of bytes.
     const auto id = bytes > 0 ? desk.app.insert(large_payload(user, bytes))
-                              : desk.app.enqueue(support::event_of(user), options);
+                              : writer.enqueue(support::event_of(user), options).id;
+    transaction.commit();
     (is_bad ? bad_ids : good_ids).push_back(id);
   }
 
@@ -77,6 +79,7 @@ class Scene {
   }
 
   Desk desk;
+  Writer writer{desk.db()};
   core::Answer bad_answer = answer_of(500);
   core::Ids good_ids;
   core::Ids bad_ids;

@@ -4,15 +4,19 @@
 
 #include <filesystem>
 #include <fstream>
-#include <iterator>
+#include <sstream>
 #include <string>
+#include <utility>
 
 namespace support {
 
 /// The bytes of a file; none when it cannot be read.
 inline std::string text_of(const std::filesystem::path& file) {
   std::ifstream stream{file, std::ios::binary};
-  return {std::istreambuf_iterator<char>{stream}, {}};
+  std::ostringstream text;
+  // In blocks: byte by byte, without optimisation, took a third of the tests of erasure.
+  if (stream.peek() != std::ifstream::traits_type::eof()) text << stream.rdbuf();
+  return std::move(text).str();
 }
 
 #ifdef OUTBOX_SOURCE_DIR
