@@ -72,7 +72,7 @@ struct DatabaseFile {
   std::string vfs;
   /// Called right after each open on the thread that opened, before any other statement: encryption
   /// keys, extensions, pragmas. What it throws counts as a failure to open. Afterwards the library
-  /// sets its own busy handler, secure_delete, mmap_size and trusted_schema, and in WAL
+  /// sets its own busy handler, secure_delete and mmap_size, and in WAL
   /// synchronous; a progress handler is taken away.
   std::function<void(sqlite3*)> after_open;
 };

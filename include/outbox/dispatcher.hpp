@@ -119,8 +119,8 @@ class OUTBOX_API Dispatcher {
   /// is not there, may not be written, lies on a network file system, or cannot be opened
   /// otherwise; `std::runtime_error` when SQLite was built or configured for a single thread, and
   /// when `refuses_unsafe_sqlite` refuses; `forked_process` in a child that was forked while the
-  /// parent had a dispatcher; `std::system_error` when there can be no thread; what `after_open`
-  /// throws, as it is.
+  /// parent had a dispatcher or was in `deliver_once`; `std::system_error` when there can be no
+  /// thread; what `after_open` throws, as it is.
   Dispatcher(DatabaseFile database, Endpoint endpoint, DispatcherOptions options = {});
   /// As `stop()`. On the dispatcher's own thread it does not wait: that thread ends by itself.
   ~Dispatcher();

@@ -11,7 +11,7 @@ class Sink;  // outbox/sink.hpp
 
 /// Where a connection without TLS is allowed.
 enum class PlainText {
-  to_loopback,  ///< Only to 127.0.0.0/8, ::1 and localhost.
+  to_loopback,  ///< Only to 127.0.0.0/8, ::1 and localhost. Of Kafka, the first brokers alone.
   to_anyone,    ///< Credentials and people's data may cross the network in the clear.
 };
 

@@ -71,9 +71,10 @@ class OUTBOX_API schema_error : public std::runtime_error {
 };
 
 /// A dispatcher was used in a forked child of the process that made it, or another one was made
-/// there. SQLite cannot be used in a child that was forked while a dispatcher lived: a mutex of it
-/// may be held for ever, and what the child commits to the database can be lost
-/// (sqlite.org/howtocorrupt.html, 2.6). Fork first and make dispatchers then, or exec in the child.
+/// there. SQLite cannot be used in a child that was forked while a dispatcher lived, or another
+/// thread was in `deliver_once`: a mutex of it may be held for ever, and what the child commits to
+/// the database can be lost (sqlite.org/howtocorrupt.html, 2.6). Fork first and make dispatchers
+/// then, or exec in the child.
 class OUTBOX_API forked_process : public std::logic_error {
  public:
   forked_process();

@@ -18,8 +18,9 @@ inline namespace v1 {
 /// that. Safe to repeat, and safe when several processes race. The database's `user_version`,
 /// journal mode and pragmas stay as they are; the outbox keeps its own table `outbox_migrations`.
 /// Returns the schema version that the database now has.
-/// Throws: `schema_error` when the database is newer than this library (nothing is changed), or
-/// when SQLite is older than 3.37; `database_error` when SQLite refuses or stays busy for 5 s.
+/// Throws: `schema_error` when the database is newer than this library, when tables of it are
+/// missing or something else bears their names (nothing is changed), or when SQLite is older than
+/// 3.37; `database_error` when SQLite refuses or stays busy for 5 s.
 /// Threads: the caller's, which must own `connection`.
 OUTBOX_API int migrate(ConnectionRef connection);
 

@@ -44,27 +44,29 @@ OUTBOX_API void resume(ConnectionRef connection, const std::string& destination,
 /// The events that a change is about.
 class Selection {
  public:
-  /// Those named by id; of `within` only a destination may be set.
+  enum class Kind { ids, matching, all };
+
+  /// Those named by id, at least one; of `within` only a destination may be set.
   static Selection ids(std::vector<std::int64_t> ids, EventFilter within = {}) {
-    return {std::move(ids), std::move(within), false};
+    return {Kind::ids, std::move(ids), std::move(within)};
   }
   /// All that a filter lets through. A destination or a limit alone is no filter: see `all`.
-  static Selection matching(EventFilter filter) { return {{}, std::move(filter), false}; }
+  static Selection matching(EventFilter filter) { return {Kind::matching, {}, std::move(filter)}; }
   /// Every event that the change can concern, of a destination or up to a limit if `within` says
   /// so.
-  static Selection all(EventFilter within = {}) { return {{}, std::move(within), true}; }
+  static Selection all(EventFilter within = {}) { return {Kind::all, {}, std::move(within)}; }
 
+  Kind kind() const { return kind_; }
   const std::vector<std::int64_t>& event_ids() const { return ids_; }
   const EventFilter& filter() const { return filter_; }
-  bool is_all() const { return is_all_; }
 
  private:
-  Selection(std::vector<std::int64_t> ids, EventFilter filter, bool is_all)
-      : ids_{std::move(ids)}, filter_{std::move(filter)}, is_all_{is_all} {}
+  Selection(Kind kind, std::vector<std::int64_t> ids, EventFilter filter)
+      : kind_{kind}, ids_{std::move(ids)}, filter_{std::move(filter)} {}
 
+  Kind kind_;
   std::vector<std::int64_t> ids_;
   EventFilter filter_;
-  bool is_all_;
 };
 
 enum class Mode { apply, dry_run };  ///< dry_run: only counts.

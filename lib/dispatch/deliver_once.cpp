@@ -7,6 +7,7 @@
 
 #include "dispatch/deadline.hpp"
 #include "dispatch/lock.hpp"
+#include "dispatch/notices.hpp"
 #include "dispatch/options.hpp"
 #include "dispatch/retention.hpp"
 #include "dispatch/round.hpp"
@@ -102,7 +103,11 @@ DeliverReport deliver(sqlite3* db, const Endpoint& endpoint, const DispatcherOpt
   }
   const sinks::HeldSigpipe held;
   const storage::SecureDeletion secure{db};
-  store.serve(serve_options_of(endpoint.sink(), options, storage::identity_of(path)), clock.now());
+  const auto serving = serve_options_of(endpoint.sink(), options, storage::identity_of(path));
+  if (!store.serve(serving, clock.now())) {
+    tell(options.observer,
+         {.kind = Notice::Kind::warning, .destination = options.destination, .text = is_copy_text});
+  }
   const DeliverReport report = run_rounds(store, endpoint.sink(), clock, options, deadline, lock);
   Retention{options}.run_until(store, clock.now(), deadline);
   return report;

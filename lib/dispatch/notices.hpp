@@ -13,6 +13,11 @@ namespace outbox::dispatch {
 /// "refused: HTTP 400: no such plan".
 std::string without_quotation(const std::string& reason);
 
+/// Of a database that was delivered from by another file.
+constexpr auto is_copy_text =
+    "this database is a copy or was restored: its pending events may have been delivered already, "
+    "and are sent again";
+
 /// Why a destination waits, as a notice says it.
 std::string hold_text(const core::HoldState& hold);
 

@@ -176,15 +176,16 @@ void Worker::serve() {
   // It may have to read the whole log.
   const storage::EndsWhen stopped{storage::handle_of(database_), [this] { return is_to_end(); }};
   if (!store_->serve(serve_options_of(endpoint_.sink(), options_, identity_), clock_.now())) {
-    warn(
-        "this database is a copy or was restored: its pending events may have been delivered "
-        "already, and are sent again");
+    warn(is_copy_text);
   }
   is_serving_ = true;
 }
 
 milliseconds Worker::deliver() {
-  if (storage::has_moved(storage::handle_of(database_))) {
+  // The second look is for a symbolic link that leads elsewhere now.
+  const std::string at_path = storage::identity_of(file_.path);
+  if (storage::has_moved(storage::handle_of(database_)) ||
+      (!at_path.empty() && at_path != identity_)) {
     // What was not recorded belongs to the file that is gone.
     round_.forget();
     return recover("the database file was removed, renamed or replaced", false);

@@ -119,6 +119,7 @@ void HttpTransfer::prepare(std::uint64_t token, const std::string& url, std::str
   has_headers_ended_ = false;
   is_early_ = false;
   is_chunked_ = false;
+  is_packed_ = false;
   is_out_of_memory_ = false;
   answer_ = {};
   error_[0] = '\0';
@@ -178,7 +179,10 @@ core::Answer HttpTransfer::answer(CURLcode result) {
   } else if (status >= 200 && (!is_success || is_complete(result))) {
     answer_.arrival = core::Arrival::answered;
     answer_.status = static_cast<int>(status);
-    answer_.may_be_cut = !is_chunked_ && length < 0;  // then its end is that of the connection
+    // Without a length its end is that of the connection. libcurl does not say whether what is
+    // packed has reached its own end (seen with 7.88.1).
+    answer_.may_be_cut =
+        ((!is_chunked_ && length < 0) || is_packed_) && received_ <= kept_bytes_max;
     if (content_type != nullptr) answer_.content_type = content_type;
   } else if (is_success) {
     answer_.arrival = core::Arrival::lost;
@@ -229,6 +233,7 @@ bool HttpTransfer::read_header(std::string_view line) {
     answer_.date.clear();
     has_headers_ended_ = false;
     is_chunked_ = false;
+    is_packed_ = false;
     return true;
   }
   if (has_headers_ended_) return true;  // a trailer
@@ -249,6 +254,9 @@ bool HttpTransfer::read_header(std::string_view line) {
   };
   if (auto value = value_of("retry-after")) answer_.retry_after = std::move(*value);
   if (auto value = value_of("date")) answer_.date = std::move(*value);
+  if (const auto value = value_of("content-encoding")) {
+    is_packed_ = !value->empty() && !core::are_alike(*value, "identity");
+  }
   // By the last coding: libcurl reads what is "identity" to the end of the connection.
   if (const auto value = value_of("transfer-encoding")) {
     const std::string_view codings{*value};

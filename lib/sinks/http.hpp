@@ -106,6 +106,7 @@ class HttpTransfer {
   bool has_headers_ended_ = false;  // of the final answer
   bool is_early_ = false;           // the answer came before all of the request had left
   bool is_chunked_ = false;         // the answer: its last chunk says that it is whole
+  bool is_packed_ = false;          // the answer: it has a Content-Encoding
   bool is_out_of_memory_ = false;   // the answer could not be kept
   core::Answer answer_;
 };

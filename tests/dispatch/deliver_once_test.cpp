@@ -341,3 +341,25 @@ TEST_CASE("what a person discards in its last request is neither counted nor tol
   CHECK(told == 0);
   CHECK(status(database).counts.discarded == 1);
 }
+
+TEST_CASE("a copy of a database is told of, as a dispatcher tells of it") {
+  support::AppDatabase app;
+  testing::RecordingEndpoint endpoint;
+  app.enqueue_many(1);
+  CHECK(deliver_once(app.db(), endpoint.endpoint()).delivered == 1);
+  app.enqueue_many(1);
+  const std::string copy = app.folder().file("copy.db");
+  app.db().exec("vacuum into '" + copy + "'");
+
+  std::vector<std::string> warnings;
+  DispatcherOptions options;
+  options.observer = [&](const Notice& notice) {
+    if (notice.kind == Notice::Kind::warning) warnings.push_back(notice.text);
+  };
+  deliver_once(DatabaseFile{copy}, endpoint.endpoint(), options);
+  REQUIRE(warnings.size() == 1);
+  CHECK(warnings[0].find("is a copy or was restored") != std::string::npos);
+
+  deliver_once(app.db(), endpoint.endpoint(), options);
+  CHECK(warnings.size() == 1);
+}

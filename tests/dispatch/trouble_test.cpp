@@ -170,6 +170,23 @@ TEST_CASE("a database that is removed is trouble, and one that comes in its plac
   CHECK(becomes_true([&] { return count(db, "state = 'delivered'") == 1; }));
 }
 
+TEST_CASE("a symbolic link that leads to another database is followed") {
+  TrackServer server;
+  support::TemporaryFolder folder;
+  const std::string link = folder.file("link.db");
+  SQLite::Database first = host(folder.file("first.db"));
+  SQLite::Database second = host(folder.file("second.db"));
+  fs::create_symlink(folder.file("first.db"), link);
+  enqueue_one(first, "first");
+  Dispatcher dispatcher{link, endpoint_of(server)};
+  REQUIRE(server.wait_for_events(1, support::long_enough));
+
+  fs::create_symlink(folder.file("second.db"), folder.file("next"));
+  fs::rename(folder.file("next"), link);
+  enqueue_one(second, "second");
+  CHECK(server.wait_for_events(2, support::long_enough));
+}
+
 TEST_CASE("marks of a database that was replaced never reach the new one") {
   TrackServer server;
   support::TemporaryFolder folder;

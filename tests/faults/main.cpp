@@ -278,6 +278,28 @@ TEST_CASE("a sink sends again after any failed allocation") {
   }
 }
 
+TEST_CASE(
+    "a dispatcher that cannot be made for want of memory, and a check, end with an exception") {
+  const Receiver receiver;
+  support::TemporaryFolder folder;
+  SQLite::Database db{folder.file("app.db"), SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE};
+  db.exec("pragma journal_mode = wal");
+  outbox::migrate(db);
+  for (const Lasts lasts : {Lasts::once, Lasts::for_ever}) {
+    const std::int64_t checks = fail_each(
+        lasts, 1, [&] { static_cast<void>(outbox::check_host(db)); }, [](bool) {});
+    const std::int64_t made = fail_each(
+        lasts, stride(7),
+        [&] {
+          outbox::Dispatcher{folder.file("app.db"), outbox::track_api(receiver.api())};
+        },
+        [](bool) {});
+    MESSAGE(checks << " failed checks, " << made << " dispatchers that were not made");
+    CHECK(checks > 50);
+    CHECK(made > 20);
+  }
+}
+
 TEST_CASE("a dispatcher lives on without memory, and delivers when there is some") {
   const Receiver receiver;
   support::TemporaryFolder folder;

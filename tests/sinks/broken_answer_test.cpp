@@ -107,6 +107,27 @@ TEST_CASE("a body that ends with the connection is believed when it is whole") {
   CHECK(verdict_of(head + R"({"success":false})") == Verdict::refused);
   CHECK(verdict_of(head + R"({"success":fal)") == Verdict::failed);
   CHECK(verdict_of(head) == Verdict::delivered);  // no body at all is a plain yes
+  CHECK(verdict_of(head + R"([{"success":fal)") == Verdict::failed);
+  CHECK(verdict_of(head + "\xEF\xBB\xBF{\"success\":fal") == Verdict::failed);
+}
+
+TEST_CASE("a body that is malformed before its end, or longer than what is kept, is not cut") {
+  const std::string head = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n";
+  for (const std::string& body :
+       {R"({"success":true,"echo":")" + std::string(70'000, 'x') + R"("})",
+        std::string{"{\"success\":true,\"message\":\"f\xFCr dich\"}"}, yes + "\n" + yes + "\n",
+        std::string{R"({"success":true,"took":NaN})"}}) {
+    CAPTURE(body.substr(0, 60));
+    CHECK(verdict_of(head + body) == Verdict::delivered);
+  }
+}
+
+TEST_CASE("a compressed body that ends early may have said no") {
+  // A block that is stored as it is, of 17 bytes.
+  const unsigned char begin[] = {0x1f, 0x8b, 0x08, 0, 0, 0, 0, 0, 0, 0x03, 0x01, 17, 0, 0xee, 0xff};
+  const std::string gzip{std::begin(begin), std::end(begin)};
+  const std::string header = "Content-Encoding: gzip\r\n";
+  CHECK(verdict_of(answer_with(gzip + R"({"success":fal)", header)) == Verdict::failed);
 }
 
 TEST_CASE("headers that only seem to say how long a body is do not make it whole") {

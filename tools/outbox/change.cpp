@@ -82,8 +82,9 @@ std::string spread_text(SQLite::Database& db, const Verb& verb, const outbox::Se
   std::size_t destinations = 0;
   for (const outbox::DestinationStatus& destination : outbox::list_destinations(db)) {
     filter.destination = destination.name;
-    const auto of_it =
-        selection.is_all() ? outbox::Selection::all(filter) : outbox::Selection::matching(filter);
+    const auto of_it = selection.kind() == outbox::Selection::Kind::all
+                           ? outbox::Selection::all(filter)
+                           : outbox::Selection::matching(filter);
     const std::int64_t found = count(db, verb, of_it, note);
     if (found == 0) continue;
     text += (destinations++ == 0 ? "" : ", ") + escaped(destination.name) + " " + grouped(found);

@@ -30,18 +30,18 @@ std::string times(std::int64_t count) {
 
 std::string failures(const EventSummary& event) {
   std::string text;
-  if (event.refusals > 0) text = "It was refused alone " + times(event.refusals) + ". ";
+  if (event.refusals > 0) text = " It was refused alone " + times(event.refusals) + ".";
   if (event.solo_failures > 0) {
-    text += "The endpoint failed at it alone " + times(event.solo_failures) + ". ";
+    text += " The endpoint failed at it alone " + times(event.solo_failures) + ".";
   }
-  return text.empty() ? "It has no refusals of its own. " : text;
+  return text.empty() ? " It has no refusals of its own." : text;
 }
 
 std::string place_in_line(std::int64_t due_before) {
-  if (due_before == 0) return "It is the first in line.";
-  if (due_before == 1) return "One due event is before it.";
-  return (due_before > due_before_max ? "More than " + std::to_string(due_before_max)
-                                      : std::to_string(due_before)) +
+  if (due_before == 0) return " It is the first in line.";
+  if (due_before == 1) return " One due event is before it.";
+  return (due_before > due_before_max ? " More than " + std::to_string(due_before_max)
+                                      : " " + std::to_string(due_before)) +
          " due events are before it.";
 }
 
@@ -173,7 +173,9 @@ Explanation explain(const ExplainFacts& facts) {
   Cause cause = cause_of(facts);
   explanation.waiting_for = cause.waiting_for;
   explanation.text = subject + " is " + to_string(event.state) + ": " + cause.text;
-  explanation.text += " " + failures(event) + place_in_line(facts.due_before);
+  explanation.text += failures(event);
+  // The others wait for their time, or for an event: they stand in no line.
+  if (event.state == EventState::pending) explanation.text += place_in_line(facts.due_before);
   return explanation;
 }
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <utility>
 
 namespace outbox::core {
 
@@ -15,6 +16,12 @@ int number_at(std::string_view text, std::size_t at, std::size_t digits, int bas
   const bool is_number = error == std::errc{} && !part.empty() && end == part.data() + part.size();
   return is_number ? value : -1;
 }
+
+// Of HTML: those that may stand in an id, in an address or around one.
+constexpr std::pair<std::string_view, char> named_references[] = {
+    {"&commat;", '@'}, {"&period;", '.'}, {"&plus;", '+'},  {"&lowbar;", '_'},
+    {"&quot;", '"'},   {"&apos;", '\''},  {"&colon;", ':'}, {"&sol;", '/'},
+    {"&amp;", '&'},    {"&lt;", '<'},     {"&gt;", '>'}};
 
 // One character that stands encoded at `at`, and how long that is; 0: it stands for itself.
 std::size_t decode_at(std::string_view text, std::size_t at, int& value) {
@@ -44,10 +51,16 @@ std::size_t decode_at(std::string_view text, std::size_t at, int& value) {
     const std::string_view digits = is_hex ? "0123456789abcdefABCDEF" : "0123456789";
     const std::size_t begin = is_hex ? 3 : 2;
     const std::size_t end = std::min(rest.find_first_not_of(digits, begin), rest.size());
-    if (end - begin > 7) return 0;
-    value = number_at(text, at + begin, end - begin, is_hex ? 16 : 10);
-    if (value < 0) return 0;
+    if (end == begin) return 0;
+    const std::size_t number = std::min(rest.find_first_not_of('0', begin), end - 1);
+    if (end - number > 7) return 0;
+    value = number_at(text, at + number, end - number, is_hex ? 16 : 10);
     return end < rest.size() && rest[end] == ';' ? end + 1 : end;
+  }
+  for (const auto& [name, character] : named_references) {
+    if (!rest.starts_with(name)) continue;
+    value = character;
+    return name.size();
   }
   return 0;
 }

@@ -1,8 +1,10 @@
 #include "core/event/subject.hpp"
 
 #include <algorithm>
+#include <charconv>
 #include <stdexcept>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "core/encoding.hpp"
@@ -76,6 +78,10 @@ bool names(std::string_view key, std::string_view name) {
                          key[key.size() - name.size() - 1] == '_');
 }
 
+class Finder;
+enum class Rest { counts, is_ignored };  // what stands behind the JSON
+bool read_json(std::string_view text, Finder& finder, Rest rest);
+
 // Looks at every text of the payload, whatever it is in, without building a tree.
 class Finder final : public JsonReader {
  public:
@@ -83,6 +89,27 @@ class Finder final : public JsonReader {
 
   bool has_found() const { return has_found_; }
   const std::string& last_key() const { return key_; }
+  /// Whether a number that no double can hold ended the reading.
+  bool begin_anew_after_huge_number() {
+    outer_keys_.clear();
+    return std::exchange(has_met_huge_number_, false);
+  }
+
+  bool start_object(std::size_t) override {
+    outer_keys_.push_back(key_);
+    return true;
+  }
+  bool end_object() override {
+    key_ = std::move(outer_keys_.back());
+    outer_keys_.pop_back();
+    return true;
+  }
+  bool parse_error(std::size_t, const std::string&,
+                   const nlohmann::detail::exception& error) override {
+    constexpr int out_of_range = 406;  // nlohmann's number of this error
+    has_met_huge_number_ = error.id == out_of_range;
+    return false;
+  }
 
   bool key(string_t& name) override {
     key_ = name;
@@ -114,18 +141,61 @@ class Finder final : public JsonReader {
   }
   // A text may be JSON itself, and its keys say which of its texts are ids.
   bool is_in_nested(const std::string& text) const {
-    const bool may_be = text.find_first_of("{[") < text.find('"');
-    if (subject_.kind() == Subject::Kind::email || depth_ == decodings_max || !may_be) return false;
-    Finder inner{subject_, depth_ + 1};
-    nlohmann::json::sax_parse(text, &inner);
-    return inner.has_found();
+    if (subject_.kind() == Subject::Kind::email || depth_ == decodings_max) return false;
+    std::string view = text;
+    for (int i = 0; i <= decodings_max; ++i) {
+      const std::size_t begin = view.find_first_of("{[");
+      if (begin < view.rfind('"') && view.rfind('"') != std::string::npos) {
+        Finder inner{subject_, depth_ + 1};
+        read_json(std::string_view{view}.substr(begin), inner, Rest::is_ignored);
+        if (inner.has_found()) return true;
+      }
+      if (!is_encoded(view)) return false;
+      view = decoded(view);
+    }
+    return false;
   }
 
   const Subject& subject_;
   int depth_;
   std::string key_;
+  std::vector<std::string> outer_keys_;
+  bool has_met_huge_number_ = false;
   bool has_found_ = false;
 };
+
+// With 0 and spaces for each number that no double can hold: valid JSON, but not to nlohmann.
+std::string without_huge_numbers(std::string text) {
+  bool is_in_string = false;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (is_in_string && text[i] == '\\') {
+      ++i;
+    } else if (text[i] == '"') {
+      is_in_string = !is_in_string;
+    } else if (!is_in_string && text[i] >= '0' && text[i] <= '9') {
+      const std::size_t end = std::min(text.find_first_not_of("0123456789+-.eE", i), text.size());
+      double value = 0;
+      const auto read = std::from_chars(text.data() + i, text.data() + end, value);
+      if (read.ec == std::errc::result_out_of_range) {
+        std::fill(text.begin() + static_cast<std::ptrdiff_t>(i) + 1,
+                  text.begin() + static_cast<std::ptrdiff_t>(end), ' ');
+        text[i] = '0';
+      }
+      i = end - 1;
+    }
+  }
+  return text;
+}
+
+// Returns whether `text` is JSON.
+bool read_json(std::string_view text, Finder& finder, Rest rest) {
+  const auto read = [&](std::string_view json) {
+    return nlohmann::json::sax_parse(json, &finder, nlohmann::json::input_format_t::json,
+                                     rest == Rest::counts);
+  };
+  if (read(text)) return true;
+  return finder.begin_anew_after_huge_number() && read(without_huge_numbers(std::string{text}));
+}
 
 // The value as a text of JSON stands in what is no JSON as a whole.
 bool is_in_rubbish(std::string_view payload, const Subject& subject) {
@@ -156,7 +226,7 @@ bool holds_address(std::string_view text, std::string_view address) {
 
 std::optional<std::string> place_of(std::string_view payload, const Subject& subject) {
   Finder search{subject};
-  const bool is_json = nlohmann::json::sax_parse(payload, &search);
+  const bool is_json = read_json(payload, search, Rest::counts);
   if (search.has_found()) return sanitised(search.last_key(), error_bytes_max);
   if (!is_json && is_in_rubbish(payload, subject)) return std::string{};
   return std::nullopt;

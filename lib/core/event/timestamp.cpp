@@ -33,8 +33,11 @@ void put_digits(std::string& text, std::size_t at, std::size_t count, int value)
 std::string utc_text(std::chrono::sys_time<std::chrono::microseconds> instant) {
   using namespace std::chrono;
   const auto day = floor<days>(instant);
+  // Before the year is asked for, which holds 16 bits.
+  if (day < sys_days{year{0} / 1 / 1} || day >= sys_days{year{10'000} / 1 / 1}) {
+    return "a year that is not 0 to 9999";
+  }
   const year_month_day date{day};
-  if (date.year() < year{0} || date.year() > year{9'999}) return "a year that is not 0 to 9999";
   const hh_mm_ss time{instant - day};
   std::string text = "0000-00-00T00:00:00.000000Z";
   put_digits(text, 0, 4, static_cast<int>(date.year()));

@@ -23,9 +23,11 @@ struct Answer {
   std::string content_type = {};
   std::string retry_after = {};  // header values as received
   std::string date = {};
-  std::string body = {};    // at most 64 KiB of it
-  bool may_be_cut = false;  // nothing said how long the body is: it ended with the connection
-  std::string error = {};   // of the transport, without personal data
+  std::string body = {};  // at most 64 KiB of it
+  // Nothing said how long the body is: it ended with the connection, or was packed. Never of one
+  // that is longer than what is kept: its end is not looked at.
+  bool may_be_cut = false;
+  std::string error = {};                 // of the transport, without personal data
   std::vector<std::string> secrets = {};  // of the request: no text that is kept may quote them
   std::chrono::milliseconds took{0};
 };

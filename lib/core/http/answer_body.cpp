@@ -11,8 +11,11 @@ namespace {
 class BodyReader final : public JsonReader {
  public:
   AnswerBody read(const std::string& text) {
+    bytes_ = text.size();
     body_.is_json = nlohmann::json::sax_parse(text, this);
-    if (!body_.is_json || !body_.is_object) return {.is_json = body_.is_json};
+    if (!body_.is_json || !body_.is_object) {
+      return {.is_json = body_.is_json, .ends_early = body_.ends_early};
+    }
     if (body_.response_id.empty()) body_.response_id = std::move(event_id_);
     if (body_.message.empty()) body_.message = std::move(error_);
     return std::move(body_);
@@ -45,6 +48,11 @@ class BodyReader final : public JsonReader {
   }
   bool end_object() override { return leave(); }
   bool end_array() override { return leave(); }
+  bool parse_error(std::size_t read, const std::string&,
+                   const nlohmann::detail::exception&) override {
+    body_.ends_early = read > bytes_;  // the end of the text counts as one that was read
+    return false;
+  }
 
  private:
   bool leave() {
@@ -63,6 +71,7 @@ class BodyReader final : public JsonReader {
   std::string event_id_;
   std::string error_;
   std::string member_;  // of the outermost object
+  std::size_t bytes_ = 0;
   std::size_t depth_ = 0;
   bool is_in_warnings_ = false;
 };

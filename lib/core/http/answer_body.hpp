@@ -9,8 +9,9 @@ namespace outbox::core {
 
 /// As it was sent: neither sanitised nor without the credential.
 struct AnswerBody {
-  bool is_json = false;    // as a whole
-  bool is_object = false;  // JSON, and an object: else nothing below is set
+  bool is_json = false;     // as a whole
+  bool ends_early = false;  // no JSON, but it could have become some
+  bool is_object = false;   // JSON, and an object: else nothing below is set
   std::optional<bool> success = {};
   std::string response_id = {};  // or "eventId"
   std::string message = {};      // or "error"

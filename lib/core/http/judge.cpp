@@ -84,6 +84,13 @@ Verdict verdict_of_status(const Answer& answer, std::span<const StatusMeaning> m
   return usual_verdict(answer);
 }
 
+bool begins_as_json(std::string_view text) {
+  constexpr std::string_view byte_order_mark = "\xEF\xBB\xBF";
+  if (text.starts_with(byte_order_mark)) text.remove_prefix(byte_order_mark.size());
+  text = trimmed(text);
+  return text.starts_with('{') || text.starts_with('[');
+}
+
 Outcome judge_answered(const Answer& answer, std::span<const StatusMeaning> meanings,
                        AnswerBodies bodies) {
   const std::string status_text = "HTTP " + std::to_string(answer.status);
@@ -104,11 +111,10 @@ Outcome judge_answered(const Answer& answer, std::span<const StatusMeaning> mean
     return outcome;
   }
 
-  // A malformed body after a 2xx changes nothing: the endpoint has said yes. But an object that may
-  // have been cut may have said no.
+  // A malformed body after a 2xx changes nothing: the endpoint has said yes. But one that may have
+  // been cut within its JSON may have said no.
   const AnswerBody body = answer_body(answer.body);
-  if (is_success && answer.may_be_cut && !body.is_json &&
-      trimmed(answer.body).substr(0, 1) == "{") {
+  if (is_success && answer.may_be_cut && body.ends_early && begins_as_json(answer.body)) {
     outcome.verdict = Verdict::failed;
     outcome.reason += body_was_cut;
     return outcome;

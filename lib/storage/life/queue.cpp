@@ -14,7 +14,10 @@ constexpr auto take_action = "take";
 constexpr auto id_max = std::numeric_limits<std::int64_t>::max();
 
 // Each statement that takes begins with these columns. CROSS JOIN: the queue leads, in its order.
-std::string taking_sql(const char* where, const char* more_columns = "") {
+// A range ends in `id_end`, or has no end: with statistics that were made while the queue held five
+// events, SQLite takes a range of one end for one row, and sorts all that is really in it.
+constexpr auto id_end = " and q.event < 9223372036854775807 order by q.event";
+std::string taking_sql(const std::string& where, const char* more_columns = "") {
   return std::string{
              "select q.event, q.enqueued_at_ms, e.payload, e.validated, q.ordering_key, e.kind,"
              " e.event_id, e.headers, e.enqueued_at_ms"} +
@@ -29,11 +32,11 @@ std::string taking_sql(const char* where, const char* more_columns = "") {
 Queue::Queue(sqlite3* db, std::string destination)
     : db_{db},
       destination_{std::move(destination)},
-      at_once_{db, taking_sql("q.state = 0 and q.due_at_ms = 0 and q.event > ?2 order by q.event"),
+      at_once_{db,
+               taking_sql(std::string{"q.state = 0 and q.due_at_ms = 0 and q.event > ?2"} + id_end),
                take_action, Use::often},
       scheduled_{db,
-                 taking_sql("q.state = 0 and q.due_at_ms between ?3 and ?2"
-                            " order by q.due_at_ms, q.event",
+                 taking_sql("q.state = 0 and q.due_at_ms >= ?2 order by q.due_at_ms, q.event",
                             ", q.due_at_ms"),
                  take_action, Use::often},
       // By name where a key is looked for: with statistics that were made while the queue held a
@@ -55,10 +58,11 @@ Queue::Queue(sqlite3* db, std::string destination)
                    take_action, Use::often},
       follower_{db, taking_sql("q.state = 1 and q.due_at_ms = ?2 and q.event = ?3"), take_action,
                 Use::often},
-      in_search_{db,
-                 taking_sql("q.state = 2 and q.due_at_ms = 0 and q.event >= ?2 order by q.event",
-                            ", q.search"),
-                 take_action, Use::often},
+      in_search_{
+          db,
+          taking_sql(std::string{"q.state = 2 and q.due_at_ms = 0 and q.event >= ?2"} + id_end,
+                     ", q.search"),
+          take_action, Use::often},
       // A failure at it alone is no refusal: it waits its time, whatever is accepted meanwhile.
       suspects_{db,
                 taking_sql("q.state = 3 and (q.due_at_ms <= ?2 or q.due_at_ms > ?3"
@@ -95,7 +99,7 @@ Take Queue::take(const core::BatchLimits& limits, core::Instant now, Claims& cla
   // A part of each take is for scheduled events: a steady stream of new ones would starve them.
   const std::size_t share = limits.events_max >= 4 ? limits.events_max / 4 : (++takes_ % 4 == 0);
   const ResetAtEnd end{scheduled_};  // one walk, which stops in between
-  scheduled_.bind(1, destination_).bind(2, core::unix_ms(now)).bind(3, std::int64_t{1});
+  scheduled_.bind(1, destination_).bind(2, std::int64_t{1});
   add_scheduled(taking, share);
   const std::int64_t looked_to = add_at_once(taking, claims.looked_to());
   if (!taking.is_full()) add_scheduled(taking, limits.events_max);
@@ -119,11 +123,16 @@ void Queue::finish(Taking& taking, Claims& claims) {
   taking.take.taken = Taken{claims, std::move(rows)};
 }
 
+// To the next scheduled event that is due.
+bool Queue::step_scheduled(core::Instant now) {
+  return scheduled_.step() && scheduled_.integer(column::first_more) <= core::unix_ms(now);
+}
+
 // Goes on with the walk through the scheduled events.
 void Queue::add_scheduled(Taking& taking, std::size_t events_max) {
   const std::size_t before = taking.rows.size();
   while (taking.has_scheduled && taking.rows.size() - before < events_max && !taking.is_full()) {
-    taking.has_scheduled = scheduled_.step();
+    taking.has_scheduled = step_scheduled(taking.now);
     if (!taking.has_scheduled) return;
     // What is in flight is passed over each time, and must not use up the looks.
     if (taking.claims.contains(scheduled_.integer(column::event))) continue;

@@ -111,6 +111,7 @@ class Queue {
 
  private:
   struct Taking;
+  bool step_scheduled(core::Instant now);
   void add_scheduled(Taking& taking, std::size_t events_max);
   std::int64_t add_at_once(Taking& taking, std::int64_t after);
   void add_ready(Taking& taking, const Statement& row, std::int64_t due_at_ms);

@@ -41,10 +41,9 @@ ProbeTake Queue::take_probe(const core::ProbeLook& look, core::Instant now, Clai
   // Up to `end`, which is an id, or a time of scheduled events.
   const auto walk = [&](std::int64_t begin, std::int64_t end) {
     const ResetAtEnd reset{range};
-    range.bind(1, destination_);
-    if (is_scheduled) range.bind(2, core::unix_ms(now)).bind(3, begin);
-    if (!is_scheduled) range.bind(2, is_searched ? begin : begin - 1);
-    while (taking.rows.empty() && taking.looks < looks_max && range.step()) {
+    range.bind(1, destination_).bind(2, is_searched || is_scheduled ? begin : begin - 1);
+    while (taking.rows.empty() && taking.looks < looks_max &&
+           (is_scheduled ? step_scheduled(now) : range.step())) {
       const std::int64_t id = range.integer(column::event);
       const std::int64_t due_at_ms = is_scheduled ? range.integer(column::first_more) : 0;
       if ((is_scheduled ? due_at_ms : id) >= end) return;

@@ -49,6 +49,8 @@ std::vector<core::QueuedEvent> Queue::expired(core::Instant due_before, core::In
   // cost is that of what has expired. What a person has asked for again is young, and stands before
   // older ones.
   constexpr int young_max = 1'000;
+  constexpr int due_column = 1;
+  constexpr int enqueued_column = 2;
   const auto walk = [&](core::QueueState state, const std::string& range, int time_column) {
     Statement rows{db_,
                    "select event, due_at_ms, enqueued_at_ms, ordering_key from main.outbox_queue"
@@ -60,6 +62,7 @@ std::vector<core::QueuedEvent> Queue::expired(core::Instant due_before, core::In
     for (std::size_t looks = 0; looks < rows_max && found.size() < events_max && rows.step();
          ++looks) {
       const core::Instant since = core::instant_of(rows.integer(time_column));
+      if (since > now && time_column == due_column) return;  // nor is anything behind it due
       if (since > now) continue;  // it comes from a clock that jumped, and says nothing
       if (since >= due_before) {
         if (++young == young_max) return;
@@ -74,14 +77,10 @@ std::vector<core::QueuedEvent> Queue::expired(core::Instant due_before, core::In
                        .ordering_key = rows.text(3)});
     }
   };
-  constexpr int due_column = 1;
-  constexpr int enqueued_column = 2;
-  const std::string are_due =
-      "due_at_ms between 1 and " + std::to_string(core::unix_ms(now)) + " order by due_at_ms";
   using core::QueueState;
   for (const QueueState state : {QueueState::ready, QueueState::waiting, QueueState::in_search}) {
     walk(state, "due_at_ms = 0 order by event", enqueued_column);
-    walk(state, are_due, due_column);
+    walk(state, "due_at_ms > 0 order by due_at_ms", due_column);
   }
   // A suspect's due time is its next try.
   walk(QueueState::suspect, "true order by enqueued_at_ms", enqueued_column);

@@ -70,8 +70,10 @@ class Candidates {
  private:
   std::string behind(const std::string& column) const {
     const bool is_newest_first = filter_.order == Order::newest_first;
-    return (is_newest_first ? " < ?1 order by " : " > ?1 order by ") + column +
-           (is_newest_first ? " desc limit ?2" : " limit ?2");
+    // Both ends: see `id_end` of the queue.
+    const char* const other_end = is_newest_first ? " > 0" : " < 9223372036854775807";
+    return (is_newest_first ? " < ?1 and " : " > ?1 and ") + column + other_end + " order by " +
+           column + (is_newest_first ? " desc limit ?2" : " limit ?2");
   }
 
   // What is due at once stands in the order of its ids in the queue, a range for each state: its

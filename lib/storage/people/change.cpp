@@ -118,6 +118,12 @@ Tally remove_rows(sqlite3* db, const std::vector<EventRow>& rows, const core::Id
   for (const EventRow& row : rows) {
     Moved& moved = tally[row.destination];
     from_log.bind(1, row.id).run();
+    if (sqlite3_changes(db) == 0) {
+      throw database_error{SQLITE_CONSTRAINT_TRIGGER,
+                           "outbox: remove events: a trigger or authorizer ignored the removal of "
+                           "event " +
+                               std::to_string(row.id)};
+    }
     ++moved.events;
     ++moved.removed;
     if (!row.queued) {

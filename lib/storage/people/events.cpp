@@ -188,9 +188,9 @@ std::int64_t due_before(sqlite3* db, const EventSummary& event, core::Instant no
   Statement count{
       db,
       "select (select count(*) from (select 1 from main.outbox_queue where destination = ?1"
-      " and state = 0 and due_at_ms = 0 and event < ?2 limit ?4)) +"
+      " and state in (0, 2) and due_at_ms = 0 and event < ?2 limit ?4)) +"
       " (select count(*) from (select event from main.outbox_queue where destination = ?1"
-      " and state = 0 and due_at_ms between 1 and ?3 limit ?4) where event < ?2)",
+      " and state in (0, 2) and due_at_ms between 1 and ?3 limit ?4) where event < ?2)",
       events_action};
   count.bind(1, std::string_view{event.destination})
       .bind(2, event.id)

@@ -29,10 +29,13 @@ void require_selection(const Selection& selection, const char* action) {
   require_filter(filter);
   if (filter.after_id) refuse(action, "after_id: is for listing only");
   if (filter.order != Order::oldest_first) refuse(action, "order: is for listing only");
-  if (selection.event_ids().empty() && is_empty(filter) && !selection.is_all()) {
+  using Kind = Selection::Kind;
+  const bool has_ids = !selection.event_ids().empty();
+  const bool names_none = selection.kind() == Kind::ids ? !has_ids : is_empty(filter);
+  if (names_none && selection.kind() != Kind::all) {
     refuse(action, "give ids, a filter, or all of them");
   }
-  if (!selection.event_ids().empty() && (!is_empty(filter) || filter.limit || selection.is_all())) {
+  if (selection.kind() == Kind::ids && (!is_empty(filter) || filter.limit)) {
     refuse(action, "ids and a filter: give one of them");
   }
 }

@@ -52,7 +52,6 @@ void configure(sqlite3* db) {
   execute(db, "pragma secure_delete = on", action);
   // An I/O error under mmap is a SIGBUS (sqlite.org/mmap.html).
   execute(db, "pragma mmap_size = 0", action);
-  execute(db, "pragma trusted_schema = off", action);
   // In WAL, NORMAL can lose a mark in a power cut, which costs a duplicate and never an event. In
   // other journal modes it could harm the file.
   if (query_text(db, "pragma main.journal_mode", action) == "wal") {
@@ -62,6 +61,15 @@ void configure(sqlite3* db) {
 
 [[noreturn]] void refuse(int code, const std::string& path, const std::string& why) {
   throw database_error{code, "outbox: cannot open " + path + ": " + why};
+}
+
+// A folder whose name has one of these would be another one in a URI (sqlite.org/uri.html).
+std::string escaped_for_uri(std::string_view path) {
+  std::string text;
+  for (const char c : path) {
+    text += c == '%' ? "%25" : c == '?' ? "%3f" : c == '#' ? "%23" : std::string(1, c);
+  }
+  return text;
 }
 
 // What SQLite would only say in its own words, or at the first write.
@@ -118,7 +126,9 @@ DatabaseFile with_absolute_path(DatabaseFile file) {
   const std::string path = file.path.substr(scheme.size(), path_end - scheme.size());
   if (path.rfind('/', 0) != 0) {
     const std::string query = path_end < file.path.size() ? file.path.substr(path_end) : "";
-    file.path = scheme + std::filesystem::absolute(path).native() + query;
+    std::string folder = std::filesystem::current_path().native() + "/";
+    if (!scheme.empty()) folder = escaped_for_uri(folder);
+    file.path = scheme + folder + path + query;
   }
   return file;
 }
@@ -135,6 +145,7 @@ OpenDatabase open_database(const DatabaseFile& file, std::chrono::milliseconds p
     refuse(error.getExtendedErrorCode(), file.path, error.what());
   }
   if (file.after_open) file.after_open(database->getHandle());
+  sqlite3_progress_handler(database->getHandle(), 0, nullptr, nullptr);
   sqlite3* const db = database->getHandle();
   if (query_text(db, "pragma main.locking_mode", "open") == "exclusive") {
     throw std::invalid_argument{
@@ -209,7 +220,7 @@ bool is_threadsafe() {
   constexpr int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_FULLMUTEX;
   sqlite3* db = nullptr;
   const int code = sqlite3_open_v2(":memory:", &db, flags, nullptr);
-  const bool has_mutex = sqlite3_db_mutex(db) != nullptr;
+  const bool has_mutex = db != nullptr && sqlite3_db_mutex(db) != nullptr;
   sqlite3_close(db);
   return code != SQLITE_OK || has_mutex;  // out of memory says nothing
 }

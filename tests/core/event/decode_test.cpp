@@ -28,6 +28,8 @@ TEST_CASE("what stands encoded is read as the character that it is") {
       {R"(\u0030)", "0"},
       {R"(\x30)", "0"},
       {"&#48;", "0"},
+      {"&#0000000064;&#x0000000040;&#0;", std::string{"@@\0", 3}},
+      {"&commat;&period;&amp;commat;", "@.&commat;"},
       {R"(\u0000)", std::string(1, '\0')},
   };
   for (const Row& row : rows) {
@@ -39,7 +41,7 @@ TEST_CASE("what stands encoded is read as the character that it is") {
 TEST_CASE("what only looks encoded stands for itself") {
   for (const char* text :
        {"%", "%3", "%3g0", "%-1", "100 %", R"(\u003)", R"(\u00g0aa)", R"(\x3)", R"(\xg0aa)", "\\",
-        "&#;", "&#x;", "&#xg;", "&#1234567890;", "&amp;", ""}) {
+        "&#;", "&#x;", "&#xg;", "&#1234567890;", "&amplitude;", "&at;", ""}) {
     CAPTURE(text);
     CHECK(decoded(text) == text);
   }

@@ -104,6 +104,21 @@ TEST_CASE("an event is about a subject wherever the payload names it") {
       {R"({"raw":"{\"plan\":\"u-1\"}"})", Subject::user("u-1"), false},
       {R"({"user_id":"team%2Fu-1"})", Subject::user("team/u-1"), true},
       {R"({})", Subject::email("amy@achme.com"), false},
+      // Within an array, behind another object.
+      {R"({"user_id":["a",{"z":1},"u-1"]})", Subject::user("u-1"), true},
+      {R"({"user_id":{"z":"u-1"}})", Subject::user("u-1"), false},
+      // JSON in a text, encoded once more, or with words around it.
+      {R"({"q":"%7B%22user_id%22%3A%20%22u-1%22%7D"})", Subject::user("u-1"), true},
+      {R"({"q":"{&quot;user_id&quot;: &quot;u-1&quot;}"})", Subject::user("u-1"), true},
+      {R"({"q":"said: {\"user_id\": \"u-1\"} twice"})", Subject::user("u-1"), true},
+      {R"({"q":"said: {\"plan\": \"u-1\"} twice"})", Subject::user("u-1"), false},
+      {R"({"e":"amy&#0000000064;achme&period;com"})", Subject::email("amy@achme.com"), true},
+      // A number that no double can hold is JSON.
+      {R"({"a":1e400,"user_id":4242})", Subject::user("4242"), true},
+      {R"({"a":-1e999,"user_id":"user\u002d7"})", Subject::user("user-7"), true},
+      {R"({"a":[1e999,"1e999\"",2],"b":{"user_id":"u-1","c":9e9999}})", Subject::user("u-1"), true},
+      {R"({"a":1e400,"plan":4242})", Subject::user("4242"), false},
+      {R"({"a":1e400,"q":"{\"x\":1e400,\"user_id\":\"u-1\"}"})", Subject::user("u-1"), true},
   };
   for (const Row& row : rows) {
     CAPTURE(row.payload);

@@ -12,6 +12,16 @@ TEST_CASE("an instant is written in UTC with six digits and a Z") {
         "1969-12-31T23:00:00.000001Z");
 }
 
+TEST_CASE("an instant of a year that four digits cannot hold is no timestamp") {
+  using namespace std::chrono;
+  CHECK(utc_text(sys_days{year{9999} / 12 / 31} + 23h) == "9999-12-31T23:00:00.000000Z");
+  CHECK(utc_text(sys_days{year{0} / 1 / 1}) == "0000-01-01T00:00:00.000000Z");
+  for (const days day : {days{-719'529}, days{2'932'897}, days{365 * 68'030 + 20'000}}) {
+    CAPTURE(day.count());
+    CHECK(timestamp_problem(utc_text(sys_days{day})));
+  }
+}
+
 TEST_CASE("a default timestamp is now or 1 ms after the last one, and at most a minute ahead") {
   using namespace std::chrono;
   const sys_time<microseconds> now = sys_days{year{2026} / 5 / 4} + 3us;

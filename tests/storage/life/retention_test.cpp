@@ -221,3 +221,18 @@ TEST_CASE("a backup that was restored into the file brings lower requests back")
 
   CHECK(events_in(table) == 0);
 }
+
+TEST_CASE("a removal that a trigger of the host's ignores is an error, and the request stays") {
+  Table table;
+  deliver_at(table, 3, 100'000);
+  table.add();
+  table.app.db().exec(
+      "create trigger keep before delete on outbox_events when old.id = 2"
+      " begin select raise(ignore); end");
+
+  CHECK_THROWS_WITH_AS(table.store.prune(at(250'000), now), doctest::Contains("of event 2"),
+                       outbox::database_error);
+
+  CHECK(table.app.text("select group_concat(id) from outbox_events") == "1,2,3,4");
+  CHECK(table.app.text("select delivered_ids from outbox_requests") == "1-3");
+}

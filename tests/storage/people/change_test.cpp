@@ -162,8 +162,24 @@ TEST_CASE("without ids, a filter or all, nothing is changed") {
   CHECK_THROWS_AS(outbox::retry(db, Selection::matching({.limit = 5})), std::invalid_argument);
   CHECK_THROWS_AS(outbox::retry(db, Selection::ids({1}, {.state = outbox::EventState::dead})),
                   std::invalid_argument);
+  // No id is not "everything that the rest lets through".
+  CHECK_THROWS_AS(outbox::retry(db, Selection::ids({})), std::invalid_argument);
+  CHECK_THROWS_AS(outbox::retry(db, Selection::ids({}, {.state = outbox::EventState::dead})),
+                  std::invalid_argument);
   CHECK_THROWS_AS(outbox::discard(db, in_state(outbox::EventState::discarded), {"a", "b"}),
                   std::invalid_argument);
+  CHECK(queue.states() == "PPPVDX");
+}
+
+TEST_CASE("a removal that a trigger of the host's ignores is an error, and no erasure is claimed") {
+  Queue queue;
+  queue.app.db().exec(
+      "create trigger keep before delete on outbox_events begin select raise(ignore); end");
+  CHECK_THROWS_WITH_AS(
+      outbox::erase(queue.app.path(), outbox::Subject::user("pending"), {.reason = "asked"}),
+      doctest::Contains("of event 1"), outbox::database_error);
+  CHECK_THROWS_WITH_AS(outbox::prune(queue.app.path(), {.includes_discarded = true}),
+                       doctest::Contains("ignored the removal"), outbox::database_error);
   CHECK(queue.states() == "PPPVDX");
 }
 
