@@ -148,7 +148,9 @@ TEST_CASE("a dry run of every command says what it would do, and does nothing") 
        "would pause track: nothing is sent until `outbox resume --destination track --db " +
            events.app.path() + "`; events are kept\n",
        {{"destination", "track"}, {"paused", true}}},
-      {{"resume"}, "would resume track\n", {{"destination", "track"}, {"paused", false}}},
+      {{"resume"},
+       "would change nothing of track\n",
+       {{"destination", "track"}, {"paused", false}}},
   };
   for (Row row : rows) {
     CAPTURE(row.out);

@@ -303,7 +303,7 @@ TEST_CASE("drain finds a refused event among its neighbours, and delivers those"
   CHECK(report.at("dead") == 1);
   CHECK(report.at("remaining") == 0);
   CHECK(report.at("requests") <= 14);
-  CHECK(drained.err == "! 1 is dead:  outbox list --state dead\n");
+  CHECK(drained.err == "! 1 is dead:  outbox list --state dead --destination track\n");
   const json dead = json::parse(app.run({"list", "--state", "dead", "--json"}).out);
   CHECK(dead.at("user_id") == "user-31");
   CHECK(dead.at("last_error") == "refused: HTTP 422: misbehaves as asked");

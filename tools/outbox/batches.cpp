@@ -15,8 +15,10 @@ namespace {
 ExitCode batches(std::int64_t limit, const Globals& globals) {
   SQLite::Database db = open_database(globals, Access::read);
   require_used(db, globals);
-  const auto found =
-      outbox::list_requests(db, globals.destination, static_cast<std::size_t>(limit));
+  // One more, to know whether there are more.
+  auto found = outbox::list_requests(db, globals.destination, static_cast<std::size_t>(limit) + 1);
+  const bool has_more = found.size() > static_cast<std::size_t>(limit);
+  if (has_more) found.pop_back();
   if (globals.is_json) {
     for (const outbox::RequestSummary& request : found) {
       std::cout << line_of(json_of(request, globals));
@@ -24,6 +26,7 @@ ExitCode batches(std::int64_t limit, const Globals& globals) {
   } else if (!found.empty()) {
     std::cout << table_of(found, globals);
   }
+  if (has_more) std::cerr << "the newest " << limit << "; --limit N shows more\n";
   if (found.empty()) std::cerr << "no request has been made yet\n";
   return found.empty() ? no_match : done;
 }

@@ -99,12 +99,13 @@ class Checks {
 
   void look_at_counts(const outbox::DestinationStatus& destination) {
     const outbox::Counts& counts = destination.counts;
-    const milliseconds age = counts.oldest_due_age.value_or(milliseconds{0});
-    const std::string age_text = "the oldest due event is " + how_long(age) + " old";
-    if (age >= duration_of(flags_.crit_age)) {
-      say(critical, destination, age_text);
-    } else if (age >= duration_of(flags_.warn_age)) {
-      say(warning, destination, age_text);
+    if (const auto age = counts.oldest_due_age) {
+      const std::string age_text = "the oldest due event is " + how_long(*age) + " old";
+      if (*age >= duration_of(flags_.crit_age)) {
+        say(critical, destination, age_text);
+      } else if (*age >= duration_of(flags_.warn_age)) {
+        say(warning, destination, age_text);
+      }
     }
     look_at_count(destination, counts.dead, flags_.warn_dead, flags_.crit_dead, " dead");
     look_at_count(destination, counts.pending, flags_.warn_pending, flags_.crit_pending,
@@ -204,6 +205,10 @@ void print(const Checks& checks, const outbox::Status& status, const CheckFlags&
 }
 
 ExitCode check(const CheckFlags& flags, const Globals& globals) try {
+  if (globals.is_dry_run) throw Failure{usage, "check: has no --dry-run"};
+  if (globals.is_json && flags.is_for_prometheus) {
+    throw Failure{usage, "--json and --prometheus: give one of them"};
+  }
   SQLite::Database db = open_database(globals, Access::read);
   require_used(db, globals);
   const outbox::Status status = outbox::status(db, globals.destination);

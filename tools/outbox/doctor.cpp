@@ -113,7 +113,7 @@ std::optional<outbox::RepairReport> fix(const Findings& findings, const Globals&
   std::cerr << (globals.is_dry_run ? "would queue " : "queued ") << events_text(report.queued)
             << ", " << (globals.is_dry_run ? "remove " : "removed ") << grouped(report.unqueued)
             << " rows without an event, " << (globals.is_dry_run ? "correct " : "corrected ")
-            << grouped(report.recounted) << " counters\n";
+            << grouped(report.recounted) << (report.recounted == 1 ? " counter\n" : " counters\n");
   return globals.is_dry_run ? std::nullopt : std::optional{report};
 }
 
@@ -148,7 +148,6 @@ void send_test_event(const DoctorFlags& flags, Findings& findings) {
 }
 
 void connect(const DoctorFlags& flags, Findings& findings) {
-  require_fitting(flags.sending);
   const bool is_relay = !flags.sending.relay.to.empty();
   const outbox::TrackApi api = track_api_of(flags.sending);
   const std::string where = shown_address(is_relay ? flags.sending.relay.to : api.url);
@@ -160,6 +159,10 @@ void connect(const DoctorFlags& flags, Findings& findings) {
 }
 
 ExitCode doctor(const DoctorFlags& flags, const Globals& globals) {
+  require_fitting(flags.sending);
+  if (flags.sending.relay.to.empty()) {  // refuses what no endpoint can be made of
+    static_cast<void>(outbox::track_api(track_api_of(flags.sending)));
+  }
   Findings findings;
   std::optional<outbox::RepairReport> repaired;
   try {
@@ -176,7 +179,11 @@ ExitCode doctor(const DoctorFlags& flags, const Globals& globals) {
   if (flags.connects) connect(flags, findings);
   if (flags.sends_test_event) {
     confirm(globals, "send an event outbox_doctor_test to the endpoint, which keeps it?");
-    if (!globals.is_dry_run) send_test_event(flags, findings);
+    if (globals.is_dry_run) {
+      findings.push_back({"endpoint", Level::good, "a test event would be sent"});
+    } else {
+      send_test_event(flags, findings);
+    }
   }
   if (globals.is_json) {
     std::cout << line_of(json_of(findings, repaired, globals));

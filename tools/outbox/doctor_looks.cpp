@@ -90,8 +90,20 @@ void look_at_settings(SQLite::Database& db, Findings& findings) {
   findings.push_back({"sqlite", version_level, version});
 }
 
+void look_at_relay_token(const SendingFlags& flags, Findings& findings) {
+  const auto source = named_secret(flags);
+  if (!source) return;
+  try {
+    static_cast<void>(source->secret());
+    findings.push_back({"token", Level::good, "the token can be read"});
+  } catch (const std::exception& error) {
+    findings.push_back({"token", Level::problem, without_prefix(error.what())});
+  }
+}
+
 void look_at_token(const SendingFlags& flags, Findings& findings) {
-  if (flags.auth == "none" || !flags.relay.to.empty()) return;  // a relay has its own
+  if (flags.auth == "none") return;
+  if (!flags.relay.to.empty()) return look_at_relay_token(flags, findings);
   const bool is_named = !flags.token_file.empty() || !flags.token_env.empty() ||
                         std::getenv("OUTBOX_TOKEN") != nullptr;
   if (!is_named) return;
@@ -129,9 +141,9 @@ void look_at_destinations(SQLite::Database& db, const Globals& globals, Findings
     const std::string name = "destination " + escaped(destination.name);
     bool is_well = true;
     for (const std::string& note : notes_on(destination, globals)) {
-      // A hold or pause is two lines: what it is, and what to do.
+      // A hold, a pause and a copy have lines behind them: what to do.
       std::string text = text_of(note, escaped(destination.name));
-      const bool is_second = note.rfind("         ", 0) == 0;
+      const bool is_second = note.rfind("         ", 0) == 0 || note.rfind("  to ", 0) == 0;
       if (is_second) {
         findings.back().text += (findings.back().text.ends_with(':') ? " " : "; ") + text;
         continue;

@@ -56,7 +56,8 @@ outbox::DeliverReport wait_for_dispatcher(SQLite::Database& db, const std::strin
           .requests = grown(before.counts.requests_total, now.counts.requests_total),
           .remaining = static_cast<std::uint64_t>(left.due + left.retrying),
           .is_paused = now.paused.has_value(),
-          .is_unauthorized = now.hold && now.hold->kind == outbox::HoldKind::unauthorized,
+          .is_unauthorized =
+              !now.paused && now.hold && now.hold->kind == outbox::HoldKind::unauthorized,
           .is_served_elsewhere = now.dispatcher.has_value(),
           .hold = now.hold ? now.hold->reason : ""};
 }
@@ -129,6 +130,8 @@ void explain(const outbox::DeliverReport& report, const outbox::DestinationStatu
                 << hint(globals, "list --state retrying")
                 << "\n  to make them due:  " << hint(globals, "retry --state retrying --all" + on)
                 << "\n";
+    } else if (now.dispatcher && !now.dispatcher->trouble.empty()) {
+      std::cerr << escaped(now.dispatcher->trouble) << "\n";
     } else {
       std::cerr << "time is up, or an earlier event of the same ordering key waits\n";
     }
@@ -136,7 +139,7 @@ void explain(const outbox::DeliverReport& report, const outbox::DestinationStatu
   if (report.dead > 0) {
     std::cerr << "! " << grouped(static_cast<std::int64_t>(report.dead))
               << (report.dead == 1 ? " is" : " are")
-              << " dead:  " << hint(globals, "list --state dead") << "\n";
+              << " dead:  " << hint(globals, "list --state dead" + on) << "\n";
   }
 }
 
@@ -150,10 +153,18 @@ ExitCode drain(const DrainFlags& flags, const Globals& globals) {
   SQLite::Database db = open_database(globals, Access::write);
   const outbox::DestinationStatus before = require_known(db, globals, flags.sending.is_new);
   if (globals.is_dry_run) {
+    if (!before.dispatcher) require_not_foreign(db, before, flags.sending);
     const auto due = status_of(db, before.name).counts.due;
     if (globals.is_json) {
-      std::cout << Json{{"delivered", 0}, {"dead", 0}, {"remaining", due}, {"requests", 0}}.dump()
+      std::cout << Json{{"delivered", 0},
+                        {"dead", 0},
+                        {"remaining", due},
+                        {"requests", 0},
+                        {"dry_run", true}}
+                       .dump()
                 << "\n";
+    } else if (before.paused) {
+      std::cout << "would send nothing: " << before.name << " is paused\n";
     } else {
       std::cout << "would send " << events_text(due) << " of " << before.name << "\n";
     }

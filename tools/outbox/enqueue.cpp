@@ -216,8 +216,10 @@ ExitCode enqueue(const EnqueueFlags& flags, const Globals& globals) {
   const std::unique_ptr<std::istream> input = open_input(flags.file);
   EventReader reader{*input};
   // A chunk is whole groups.
+  // With a dedupe key all of it is one, so that the library refuses a second event.
+  const bool is_one_group = flags.chunk_events == 0 || !options.dedupe_key.empty();
   const std::size_t group_events =
-      flags.chunk_events > 0 ? std::min(flags.chunk_events, group_events_max) : group_events_max;
+      is_one_group ? group_events_max : std::min(flags.chunk_events, group_events_max);
   Queueing queueing{reader, options, group_events};
   queueing.read_first();
   const bool may_create = flags.creates && !globals.is_dry_run;

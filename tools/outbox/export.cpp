@@ -119,16 +119,20 @@ ExitCode export_events(const ExportFlags& flags, const Globals& globals) {
   if (globals.is_json && flags.format == "csv") {
     throw Failure{usage, "--json and --format csv: give one of them"};
   }
+  if (globals.is_dry_run) throw Failure{usage, "export: has no --dry-run"};
   SQLite::Database db = open_database(globals, Access::read);
   require_used(db, globals);
   const outbox::EventFilter filter = filter_of(flags, globals);
-  static_cast<void>(outbox::list_events(db, [&] {
-    outbox::EventFilter one = filter;
-    one.after_id = std::numeric_limits<std::int64_t>::max();  // costs nothing
-    return one;
-  }()));  // refuses bad filters before a file is made for them
+  // A file that is there keeps what it has when the filter is bad or nothing matches.
+  outbox::EventFilter first = filter;
+  first.limit = 1;
+  if (outbox::list_events(db, first).empty()) {
+    std::cerr << "no event matches\n";
+    return no_match;
+  }
   std::ofstream file;
-  if (!flags.output.empty()) {
+  const bool has_file = !flags.output.empty() && flags.output != "-";
+  if (has_file) {
     require_no_database(globals, "--output", flags.output);
     file.open(flags.output, std::ios::binary | std::ios::trunc);
     if (!file) {
@@ -136,13 +140,12 @@ ExitCode export_events(const ExportFlags& flags, const Globals& globals) {
                                std::generic_category().message(errno)};
     }
   }
-  std::ostream& out = flags.output.empty() ? std::cout : file;
+  std::ostream& out = has_file ? file : std::cout;
   Table table{out, flags};
   const std::size_t count = write_all(db, filter, table, globals);
   out.flush();
   if (!out) throw Failure{failed, "cannot write all of it: is the disk full?"};
-  if (count == 0) std::cerr << "no event matches\n";
-  return count > 0 ? done : no_match;
+  return count > 0 ? done : no_match;  // they can have been removed meanwhile
 }
 
 }  // namespace
@@ -159,7 +162,8 @@ void add_export(CLI::App& app, const Globals& globals, Action& action) {
       {.states = "pending, scheduled, waiting, retrying, delivered, dead or discarded"});
   command->add_option("--format", flags->format, "ndjson (default) or csv")
       ->check(CLI::IsMember({"ndjson", "csv"}));
-  command->add_option("--output", flags->output, "Write to this file; default: standard output")
+  command
+      ->add_option("--output", flags->output, "Write to this file; default, and -: standard output")
       ->check(not_empty);
   command->callback([&globals, &action, flags] {
     action = [&globals, flags] { return export_events(*flags, globals); };

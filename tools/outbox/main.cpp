@@ -2,6 +2,7 @@
 // turns what goes wrong into a message and an exit code.
 
 #include <algorithm>
+#include <cstdlib>
 #include <iostream>
 #include <memory>
 
@@ -60,6 +61,28 @@ void add_commands(CLI::App& app, const Globals& globals, Action& action) {
              add_erase, add_migrate});
   add_completion(app, action);
   add_help(app, globals, action);
+}
+
+// `--name=$VALUE` with a variable that was not set: CLI11 takes the next word as the value, which
+// may be --dry-run. Else an empty variable counts as one that is not there.
+void require_no_empty_words(const Globals& globals) {
+  for (const std::string& word : globals.words) {
+    if (word == "--") return;
+    if (word.size() > 3 && word.starts_with("--") && word.find('=') == word.size() - 1) {
+      throw CLI::ValidationError{word.substr(0, word.size() - 1), not_empty("")};
+    }
+  }
+}
+
+void require_no_empty_variables(const CLI::App& app) {
+  for (const CLI::Option* option : app.get_options()) {
+    const std::string name = option->get_envname();
+    const char* const value = name.empty() ? nullptr : std::getenv(name.c_str());
+    if (value != nullptr && *value == '\0' && option->count() == 0) {
+      throw CLI::ValidationError{name, not_empty("")};
+    }
+  }
+  for (const CLI::App* command : app.get_subcommands()) require_no_empty_variables(*command);
 }
 
 ExitCode fail(ExitCode code, const std::string& what) {
@@ -145,7 +168,9 @@ int main(int argc, char** argv) {
   cli::add_commands(app, globals, action);
   app.footer(cli::footer);
   try {
+    cli::require_no_empty_words(globals);
     app.parse(argc, argv);
+    cli::require_no_empty_variables(app);
     if (!action) throw CLI::RequiredError{"A command"};
   } catch (const CLI::Success& success) {
     app.exit(success);

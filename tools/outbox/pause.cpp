@@ -66,7 +66,9 @@ ExitCode resume(const Globals& globals) {
   }
   if (!before.paused && !globals.is_json && !globals.is_dry_run) return done;
   report(globals, {{"destination", before.name}, {"paused", false}},
-         globals.is_dry_run ? "would resume " + before.name : before.name + " is resumed");
+         globals.is_dry_run
+             ? (before.paused ? "would resume " : "would change nothing of ") + before.name
+             : before.name + " is resumed");
   return done;
 }
 

@@ -113,9 +113,10 @@ ExitCode erase(const EraseFlags& flags, const Globals& globals) {
   outbox::EraseReport report = outbox::erase(file, subject, note_of(), outbox::Mode::dry_run);
   if (!globals.is_dry_run) {
     // With nothing found too: an earlier one may have left pages in the WAL, and an event may come.
-    confirm(globals, report.events > 0 ? "erase " + events_text(report.events) + " for good?"
-                                       : "no event was found. Run the erasure all the same? It "
-                                         "finishes an earlier one, and finds what is enqueued now");
+    confirm(globals, report.events > 0
+                         ? "erase " + events_text(report.events) + " for good?"
+                         : "no event was found. End an erasure that was interrupted, if "
+                           "there is one, and erase what comes meanwhile?");
     report = outbox::erase(file, subject, note_of(), outbox::Mode::apply, patience);
   }
   const auto& dispatcher = report.may_still_be_sent_by;

@@ -60,6 +60,12 @@ std::string problem_of(Arguments arguments, Add add) {
 // Parses `arguments` as options that `add` adds.
 template <class Add>
 void parse(const RunFlags& flags, const std::string& section, const Arguments& arguments, Add add) {
+  // Alone: together with others an empty one would take the next as its value.
+  for (const std::string& one : arguments) {
+    if (!one.ends_with('=')) continue;
+    const std::string problem = problem_of({one}, add);
+    if (!problem.empty()) refuse(flags, section, problem);
+  }
   if (problem_of(arguments, add).empty()) return;
   for (const std::string& one : arguments) {
     const std::string problem = problem_of({one}, add);

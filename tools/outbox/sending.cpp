@@ -97,7 +97,9 @@ void add_sending_options(CLI::App& command, SendingFlags& flags) {
   add("--keep-delivered", flags.keep_delivered,
       "Remove events this long after they were delivered: 12h, 30d, 0s, or forever; default: 7d")
       ->check([](const std::string& value) {
-        return value == forever ? std::string{} : a_duration(value);
+        if (value == forever) return std::string{};
+        const std::string problem = a_duration(value);
+        return problem.empty() ? problem : problem + "; forever keeps all";
       });
   command.add_flag("--yes-send-copy", flags.sends_copy,
                    "Send although the database is a copy or was restored");

@@ -112,6 +112,9 @@ void print_screen(const outbox::Status& status, const Globals& globals) {
 }
 
 ExitCode show(bool is_for_prometheus, const Globals& globals) {
+  if (globals.is_json && is_for_prometheus) {
+    throw Failure{usage, "--json and --prometheus: give one of them"};
+  }
   SQLite::Database db = open_database(globals, Access::read);
   require_used(db, globals);
   const outbox::Status status = outbox::status(db, globals.destination);

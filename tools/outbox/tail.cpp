@@ -1,5 +1,6 @@
 // tail: requests and deaths, as they are recorded.
 
+#include <poll.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -7,7 +8,6 @@
 #include <iostream>
 #include <memory>
 #include <set>
-#include <thread>
 
 #include "database_files.hpp"
 #include "destination.hpp"
@@ -156,11 +156,17 @@ ExitCode tail(const TailFlags& flags, const Globals& given) {
   require_used(database.db(), globals);
   Tail tail{database, globals};
   tail.print_last(flags.lines);
-  while (std::chrono::steady_clock::now() < stop_at && std::cout) {
-    std::this_thread::sleep_for(interval);
+  for (;;) {
+    const auto now = std::chrono::steady_clock::now();
+    if (now >= stop_at || !std::cout) return done;
+    // It ends at once when the reader of a pipe has gone: there may be nothing to write for hours.
+    const auto wait = std::chrono::ceil<milliseconds>(
+        std::min<std::chrono::steady_clock::duration>(interval, stop_at - now));
+    pollfd output{STDOUT_FILENO, 0, 0};
+    const int wait_ms = static_cast<int>(std::min<std::int64_t>(wait.count(), 60'000));
+    if (poll(&output, 1, wait_ms) > 0 && (output.revents & POLLERR) != 0) return done;
     tail.look();
   }
-  return done;
 }
 
 }  // namespace
