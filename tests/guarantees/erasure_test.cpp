@@ -334,6 +334,32 @@ TEST_CASE("what an error quotes is not found where its row was before, either") 
   check_erased(app);
 }
 
+TEST_CASE("what the endpoint said of other people's events does not name the person either") {
+  for (const outbox::Subject& subject :
+       {outbox::Subject::user("user-77"), outbox::Subject::group("user-77")}) {
+    support::AppDatabase app;
+    app.enqueue_many(3);
+    app.mark_delivered(1, 1);
+    app.db().exec(
+        "update outbox_requests set warnings = 'user%2D77 is new';"
+        "update outbox_queue set state = 4, settled_at_ms = 1,"
+        " last_error = 'refused: HTTP 422: user-77 conflicts' where event = 2;"
+        "update outbox_queue set state = 4, settled_at_ms = 1,"
+        " last_error = 'refused: HTTP 422: user-777' where event = 3;"
+        "insert into outbox_requests (destination, started_at_ms, took_ms, events, first_id, "
+        "last_id,"
+        " ids, bytes, status, outcome, reason) values ('track', 1, 1, 1, 2, 2, '2', 9, 422, "
+        "'refused',"
+        " 'HTTP 422: user-77 conflicts'), ('track', 1, 1, 1, 3, 3, '3', 9, 422, 'refused',"
+        " 'HTTP 422: user-777')");
+    CHECK(outbox::erase(app.path(), subject).events == 0);
+    CHECK(app.text("select group_concat(last_error, '; ') from outbox_queue order by event") ==
+          "the reason was erased; refused: HTTP 422: user-777");
+    CHECK(app.text("select group_concat(coalesce(reason, warnings, '-'), '; ') from outbox_requests"
+                   " order by id") == "-; -; HTTP 422: user-777");
+  }
+}
+
 TEST_CASE("what the endpoint said is not found where its row in the request log was before") {
   std::mt19937 random{7};
   const auto up_to = [&](int most) {

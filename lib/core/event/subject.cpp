@@ -52,6 +52,16 @@ bool holds_plainly(std::string_view text, std::string_view address) {
   }
 }
 
+bool holds_word(std::string_view text, std::string_view word) {
+  for (std::size_t at = text.find(word); at != std::string_view::npos;
+       at = text.find(word, at + 1)) {
+    const std::string_view rest = text.substr(at + word.size());
+    const bool begins = at == 0 || !is_alphanumeric(text[at - 1]);
+    if (begins && (rest.empty() || !is_alphanumeric(rest[0]))) return true;
+  }
+  return false;
+}
+
 // In what a form sends, a plus stands for a space.
 bool holds_in_form(std::string text, std::string_view address) {
   std::replace(text.begin(), text.end(), '+', ' ');
@@ -222,6 +232,16 @@ bool holds_address(std::string_view text, std::string_view address) {
     if (holds_plainly(view, address)) return true;
   }
   return false;
+}
+
+bool names_subject(std::string_view text, const Subject& subject) {
+  if (subject.kind() == Subject::Kind::email) return holds_address(text, subject.value());
+  std::string view{text};
+  for (int i = 0; !holds_word(view, subject.value()); ++i) {
+    if (i == decodings_max || !is_encoded(view)) return false;
+    view = decoded(view);
+  }
+  return true;
 }
 
 std::optional<std::string> place_of(std::string_view payload, const Subject& subject) {

@@ -19,6 +19,10 @@ void require_subject(const Subject& subject);
 /// layers of JSON escapes, percent-encoding and HTML references are looked through.
 bool holds_address(std::string_view text, std::string_view address);
 
+/// Whether `text`, which says something of somebody's event, names the subject: an id as a word of
+/// its own, or an address. It is looked through as by `holds_address`.
+bool names_subject(std::string_view text, const Subject& subject);
+
 /// Where the event is about the subject, as `Subject` says: the key before that value, fit to be
 /// shown; empty: there is none. None: nowhere. A payload that is no JSON is searched as text.
 std::optional<std::string> place_of(std::string_view payload, const Subject& subject);

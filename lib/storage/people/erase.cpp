@@ -27,6 +27,17 @@ constexpr auto unfinished = "erase (unfinished)";
 constexpr std::int64_t rows_at_once = 2'000;  // rows in one read transaction
 constexpr std::size_t ids_max = 100'000'000;
 
+core::Ids events_with_error_about(sqlite3* db, const Subject& subject) {
+  Statement rows{db, "select event, last_error from main.outbox_queue where last_error is not null",
+                 erase_action};
+  core::Ids found;
+  while (rows.step()) {
+    if (core::names_subject(rows.text(1), subject)) found.push_back(rows.integer(0));
+  }
+  std::sort(found.begin(), found.end());
+  return found;
+}
+
 std::optional<std::string> place_in(const Statement& row, const Subject& subject) {
   const auto named = [](const char* column, const std::optional<std::string>& key) {
     return key->empty() ? std::string{column} : std::string{column} + ": " + *key;
@@ -124,7 +135,7 @@ std::int64_t Erasure::remove(const core::Ids& ids, const std::string& subject) {
 }
 
 void Erasure::forget_answers() {
-  const core::Ids requests = while_busy([&] { return requests_about_removed(db_); });
+  const core::Ids requests = while_busy([&] { return requests_about(db_, subject_); });
   for_each_chunk(requests, [&](const core::Ids& chunk) {
     change_atomically(db_, erase_action, [&] {
       Statement forget{db_,
@@ -132,6 +143,24 @@ void Erasure::forget_answers() {
                        " response_id = null where id = ?1",
                        erase_action};
       for (const std::int64_t request : chunk) forget.bind(1, request).run();
+    });
+    let_others_in(db_);
+  });
+  const core::Ids named = while_busy([&] { return events_with_error_about(db_, subject_); });
+  for_each_chunk(named, [&](const core::Ids& chunk) {
+    change_atomically(db_, erase_action, [&] {
+      Statement forget{db_,
+                       "update main.outbox_queue set last_error = 'the reason was erased'"
+                       " where destination = ?1 and state = ?2 and due_at_ms = ?3 and event = ?4",
+                       erase_action};
+      for (const EventRow& row : read_rows(db_, Chosen{chunk})) {
+        if (!row.queued) continue;
+        forget.bind(1, std::string_view{row.destination})
+            .bind(2, static_cast<std::int64_t>(row.queued->state))
+            .bind(3, row.queued->due_at_ms)
+            .bind(4, row.id)
+            .run();
+      }
     });
     let_others_in(db_);
   });

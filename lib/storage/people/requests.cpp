@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "core/event/subject.hpp"
 #include "core/stored_names.hpp"
 #include "storage/sqlite/statement.hpp"
 
@@ -119,10 +120,11 @@ std::map<std::int64_t, core::Instant> deliveries_of(sqlite3* db, const core::Ids
   return found;
 }
 
-core::Ids requests_about_removed(sqlite3* db) {
+core::Ids requests_about(sqlite3* db, const Subject& subject) {
   Statement requests{db,
-                     "select id, ids from main.outbox_requests where coalesce(reason, warnings,"
-                     " response_id) is not null order by id",
+                     "select id, ids, coalesce(reason, '') || ' ' || coalesce(warnings, '') || ' '"
+                     " || coalesce(response_id, '') from main.outbox_requests"
+                     " where coalesce(reason, warnings, response_id) is not null order by id",
                      requests_action};
   Statement stored{db, "select count(*) from main.outbox_events where id between ?1 and ?2",
                    requests_action};
@@ -134,7 +136,9 @@ core::Ids requests_about_removed(sqlite3* db) {
       stored.bind(1, first).bind(2, last).step();
       is_whole = is_whole && stored.integer(0) == last - first + 1;
     });
-    if (!is_whole) found.push_back(requests.integer(0));
+    if (!is_whole || core::names_subject(requests.text(2), subject)) {
+      found.push_back(requests.integer(0));
+    }
   }
   return found;
 }

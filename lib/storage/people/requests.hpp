@@ -11,6 +11,7 @@
 #include "core/clock.hpp"
 #include "core/event/id_ranges.hpp"
 #include "outbox/inspect.hpp"
+#include "outbox/operate.hpp"
 
 struct sqlite3;
 
@@ -33,8 +34,8 @@ History history_of(sqlite3* db, const EventSummary& event);
 /// the request log around where they should be, and all of it for one that no request delivered.
 std::map<std::int64_t, core::Instant> deliveries_of(sqlite3* db, const core::Ids& ids);
 
-/// The requests that held an event which is not in the log any more, and of which the endpoint said
-/// something, in order.
-core::Ids requests_about_removed(sqlite3* db);
+/// The requests of which the endpoint said something, and that held an event which is not in the
+/// log any more, or of which it said something that names `subject`; in order.
+core::Ids requests_about(sqlite3* db, const Subject& subject);
 
 }  // namespace outbox::storage
