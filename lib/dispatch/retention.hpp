@@ -5,6 +5,7 @@
 
 #include <chrono>
 #include <optional>
+#include <string>
 #include <thread>
 
 #include "core/clock.hpp"
@@ -33,9 +34,18 @@ class Retention {
     try {
       if (store.prune(now - *keep_, now)) wait = between_passes;
     } catch (const database_error& error) {  // busy, or a constraint or a trigger of the host's
-      if (!error.is_busy()) wait = between_passes;
+      if (!error.is_busy()) {
+        wait = between_passes;
+        trouble_ = error.what();
+      }
     }
     return next_ = SteadyClock::now() + wait;
+  }
+
+  /// What keeps it from removing, if that is new since the last call.
+  std::optional<std::string> new_trouble() {
+    if (trouble_ == told_trouble_) return std::nullopt;
+    return told_trouble_ = trouble_;
   }
 
   /// Removes until nothing old is left, `deadline` has come, or so much that it is for another
@@ -59,6 +69,8 @@ class Retention {
 
   std::optional<milliseconds> keep_;
   SteadyClock::time_point next_ = {};
+  std::string trouble_ = {};
+  std::string told_trouble_ = {};
 };
 
 }  // namespace outbox::dispatch

@@ -185,7 +185,7 @@ milliseconds Worker::deliver() {
   // The second look is for a symbolic link that leads elsewhere now.
   const std::string at_path = storage::identity_of(file_.path);
   if (storage::has_moved(storage::handle_of(database_)) ||
-      (!at_path.empty() && at_path != identity_)) {
+      (!at_path.empty() && !identity_.empty() && at_path != identity_)) {
     // What was not recorded belongs to the file that is gone.
     round_.forget();
     return recover("the database file was removed, renamed or replaced", false);
@@ -200,6 +200,9 @@ milliseconds Worker::deliver() {
   if (report.requests > 0 && store_->queue.data_version() != data_version_)
     make_room(report.recording);
   const auto prune_at = retention_.run(*store_, clock_.now(), report.delivered > 0);
+  if (const auto trouble = retention_.new_trouble(); trouble && !trouble->empty()) {
+    warn("what was delivered long ago cannot be removed: " + *trouble);
+  }
   if (report.has_more || round_.has_in_flight() || report.requests > 0) return milliseconds{0};
   const auto now = clock_.now();
   const bool is_recent = SteadyClock::now() - last_traffic_ < traffic_is_recent;

@@ -255,12 +255,15 @@ bool HttpTransfer::read_header(std::string_view line) {
   if (auto value = value_of("retry-after")) answer_.retry_after = std::move(*value);
   if (auto value = value_of("date")) answer_.date = std::move(*value);
   if (const auto value = value_of("content-encoding")) {
-    is_packed_ = !value->empty() && !core::are_alike(*value, "identity");
+    const bool is_plain =
+        value->empty() || core::are_alike(*value, "identity") || core::are_alike(*value, "none");
+    is_packed_ = is_packed_ || !is_plain;
   }
   // By the last coding: libcurl reads what is "identity" to the end of the connection.
   if (const auto value = value_of("transfer-encoding")) {
     const std::string_view codings{*value};
     is_chunked_ = core::are_alike(core::trimmed(codings.substr(codings.rfind(',') + 1)), "chunked");
+    is_packed_ = is_packed_ || codings.find(',') != std::string_view::npos;  // gzip, chunked
   }
   return true;
 }

@@ -147,11 +147,25 @@ TEST_CASE("what keeps the dispatcher from removing does not keep it from deliver
       "create trigger keep before delete on outbox_events begin select raise(abort, 'no'); end");
   app.enqueue_many(500);
 
-  outbox::Dispatcher dispatcher{app.path(), endpoint_of(server)};
+  std::mutex mutex;
+  std::vector<std::string> warnings;
+  outbox::DispatcherOptions options;
+  options.observer = [&](const outbox::Notice& notice) {
+    const std::lock_guard guard{mutex};
+    if (notice.text.find("cannot be removed") != std::string::npos) warnings.push_back(notice.text);
+  };
+  outbox::Dispatcher dispatcher{app.path(), endpoint_of(server), options};
 
   CHECK(server.wait_for_events(500, support::long_enough));
   CHECK(app.count("id <= 10") == 10);
   CHECK(support::becomes_true([&] { return dispatcher.stats().delivered == 500; }));
+  CHECK(support::becomes_true([&] {
+    const std::lock_guard guard{mutex};
+    return warnings.size() == 1;
+  }));
+  dispatcher.stop();
+  CHECK(warnings.size() == 1);
+  CHECK(warnings.at(0).find("no") != std::string::npos);
 }
 
 TEST_CASE("a discard lets followers go, and does not ask an endpoint on hold") {

@@ -116,7 +116,7 @@ TEST_CASE("a body that is malformed before its end, or longer than what is kept,
   for (const std::string& body :
        {R"({"success":true,"echo":")" + std::string(70'000, 'x') + R"("})",
         std::string{"{\"success\":true,\"message\":\"f\xFCr dich\"}"}, yes + "\n" + yes + "\n",
-        std::string{R"({"success":true,"took":NaN})"}}) {
+        std::string{R"({"success":true,"took":NaN})"}, yes + "\nnu", yes + "}"}) {
     CAPTURE(body.substr(0, 60));
     CHECK(verdict_of(head + body) == Verdict::delivered);
   }
@@ -128,6 +128,10 @@ TEST_CASE("a compressed body that ends early may have said no") {
   const std::string gzip{std::begin(begin), std::end(begin)};
   const std::string header = "Content-Encoding: gzip\r\n";
   CHECK(verdict_of(answer_with(gzip + R"({"success":fal)", header)) == Verdict::failed);
+  CHECK(verdict_of(answer_with(gzip + R"({"success":fal)",
+                               header + "Content-Encoding: identity\r\n")) == Verdict::failed);
+  CHECK(verdict_of(answer_with(R"({"success":true,)", "Content-Encoding: none\r\n")) ==
+        Verdict::delivered);  // it is whole, and malformed
 }
 
 TEST_CASE("headers that only seem to say how long a body is do not make it whole") {

@@ -147,6 +147,18 @@ void send_test_event(const DoctorFlags& flags, Findings& findings) {
                       "a test event: " + answer});
 }
 
+// Whether there can be such an endpoint; nothing is sent. Plain HTTP is a matter of `run`'s flags.
+void look_at_endpoint(const DoctorFlags& flags, Findings& findings) {
+  if (!flags.sending.relay.to.empty()) return;
+  outbox::TrackApi api = track_api_of(flags.sending);
+  api.plain_text = outbox::PlainText::to_anyone;
+  try {
+    static_cast<void>(outbox::track_api(api));
+  } catch (const std::exception& error) {
+    findings.push_back({"endpoint", Level::problem, without_prefix(error.what())});
+  }
+}
+
 void connect(const DoctorFlags& flags, Findings& findings) {
   const bool is_relay = !flags.sending.relay.to.empty();
   const outbox::TrackApi api = track_api_of(flags.sending);
@@ -160,9 +172,6 @@ void connect(const DoctorFlags& flags, Findings& findings) {
 
 ExitCode doctor(const DoctorFlags& flags, const Globals& globals) {
   require_fitting(flags.sending);
-  if (flags.sending.relay.to.empty()) {  // refuses what no endpoint can be made of
-    static_cast<void>(outbox::track_api(track_api_of(flags.sending)));
-  }
   Findings findings;
   std::optional<outbox::RepairReport> repaired;
   try {
@@ -176,6 +185,7 @@ ExitCode doctor(const DoctorFlags& flags, const Globals& globals) {
                  without_prefix(error.what()) +
                      ": restore a backup, or save what can be read with .recover of sqlite3"}};
   }
+  look_at_endpoint(flags, findings);
   if (flags.connects) connect(flags, findings);
   if (flags.sends_test_event) {
     confirm(globals, "send an event outbox_doctor_test to the endpoint, which keeps it?");

@@ -91,11 +91,12 @@ void look_at_settings(SQLite::Database& db, Findings& findings) {
 }
 
 void look_at_relay_token(const SendingFlags& flags, Findings& findings) {
-  const auto source = named_secret(flags);
-  if (!source) return;
   try {
-    static_cast<void>(source->secret());
-    findings.push_back({"token", Level::good, "the token can be read"});
+    const auto source = named_secret(flags);
+    if (!source) return;
+    const bool is_empty = source->secret().empty();
+    findings.push_back({"token", is_empty ? Level::problem : Level::good,
+                        is_empty ? "the token is empty" : "the token can be read"});
   } catch (const std::exception& error) {
     findings.push_back({"token", Level::problem, without_prefix(error.what())});
   }

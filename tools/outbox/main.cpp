@@ -170,7 +170,8 @@ int main(int argc, char** argv) {
   try {
     cli::require_no_empty_words(globals);
     app.parse(argc, argv);
-    cli::require_no_empty_variables(app);
+    const bool needs_none = app.got_subcommand("help") || app.got_subcommand("completion");
+    if (!needs_none) cli::require_no_empty_variables(app);
     if (!action) throw CLI::RequiredError{"A command"};
   } catch (const CLI::Success& success) {
     app.exit(success);

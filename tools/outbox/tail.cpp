@@ -164,7 +164,8 @@ ExitCode tail(const TailFlags& flags, const Globals& given) {
         std::min<std::chrono::steady_clock::duration>(interval, stop_at - now));
     pollfd output{STDOUT_FILENO, 0, 0};
     const int wait_ms = static_cast<int>(std::min<std::int64_t>(wait.count(), 60'000));
-    if (poll(&output, 1, wait_ms) > 0 && (output.revents & POLLERR) != 0) return done;
+    if (poll(&output, 1, wait_ms) > 0 && (output.revents & (POLLERR | POLLHUP | POLLNVAL)) != 0)
+      return done;
     tail.look();
   }
 }

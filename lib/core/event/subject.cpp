@@ -101,8 +101,10 @@ class Finder final : public JsonReader {
   const std::string& last_key() const { return key_; }
   /// Whether a number that no double can hold ended the reading.
   bool begin_anew_after_huge_number() {
+    if (!std::exchange(has_met_huge_number_, false)) return false;
     outer_keys_.clear();
-    return std::exchange(has_met_huge_number_, false);
+    key_.clear();
+    return true;
   }
 
   bool start_object(std::size_t) override {

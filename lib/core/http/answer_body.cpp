@@ -50,7 +50,8 @@ class BodyReader final : public JsonReader {
   bool end_array() override { return leave(); }
   bool parse_error(std::size_t read, const std::string&,
                    const nlohmann::detail::exception&) override {
-    body_.ends_early = read > bytes_;  // the end of the text counts as one that was read
+    // The end of the text counts as one that was read. What follows whole JSON is not part of it.
+    body_.ends_early = read > bytes_ && depth_ > 0;
     return false;
   }
 

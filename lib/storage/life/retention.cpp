@@ -69,7 +69,7 @@ void require_gone(sqlite3* db, std::int64_t first, std::int64_t last) {
                  retention_action};
   if (!left.bind(1, first).bind(2, last).step()) return;
   throw database_error{SQLITE_CONSTRAINT_TRIGGER,
-                       "outbox: remove delivered events: a trigger or authorizer ignored the "
+                       "outbox: remove delivered events: a trigger ignored the "
                        "removal of event " +
                            std::to_string(left.integer(0))};
 }

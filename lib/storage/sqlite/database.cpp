@@ -126,7 +126,8 @@ DatabaseFile with_absolute_path(DatabaseFile file) {
   const std::string path = file.path.substr(scheme.size(), path_end - scheme.size());
   if (path.rfind('/', 0) != 0) {
     const std::string query = path_end < file.path.size() ? file.path.substr(path_end) : "";
-    std::string folder = std::filesystem::current_path().native() + "/";
+    std::string folder = std::filesystem::current_path().native();
+    if (!folder.ends_with('/')) folder += '/';
     if (!scheme.empty()) folder = escaped_for_uri(folder);
     file.path = scheme + folder + path + query;
   }

@@ -118,6 +118,7 @@ TEST_CASE("an event is about a subject wherever the payload names it") {
       {R"({"a":-1e999,"user_id":"user\u002d7"})", Subject::user("user-7"), true},
       {R"({"a":[1e999,"1e999\"",2],"b":{"user_id":"u-1","c":9e9999}})", Subject::user("u-1"), true},
       {R"({"a":1e400,"plan":4242})", Subject::user("4242"), false},
+      {R"(["42",{"user_id":1e999}])", Subject::user("42"), false},
       {R"({"a":1e400,"q":"{\"x\":1e400,\"user_id\":\"u-1\"}"})", Subject::user("u-1"), true},
   };
   for (const Row& row : rows) {

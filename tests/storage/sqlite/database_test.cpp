@@ -6,6 +6,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <filesystem>
 #include <fstream>
 
 #include "outbox/errors.hpp"
@@ -101,6 +102,22 @@ TEST_CASE("paths and URIs are made absolute at once") {
   CHECK(storage::with_absolute_path("file:a.db?cache=private").path ==
         "file:" + here + "/a.db?cache=private");
   CHECK(storage::with_absolute_path("file:/x/a.db?y=z").path == "file:/x/a.db?y=z");
+}
+
+TEST_CASE("a URI is made absolute in a folder of any name") {
+  struct Back {
+    std::filesystem::path path = std::filesystem::current_path();
+    ~Back() { std::filesystem::current_path(path); }
+  } const back;
+  std::filesystem::current_path("/");
+  CHECK(storage::with_absolute_path("file:work/a.db").path == "file:/work/a.db");
+  const support::TemporaryFolder folder;
+  const std::string odd = folder.file("c%20d?#");
+  std::filesystem::create_directory(odd);
+  std::filesystem::current_path(odd);
+  CHECK(storage::with_absolute_path("a.db?").path == odd + "/a.db?");
+  CHECK(storage::with_absolute_path("file:a.db?y=z").path ==
+        "file:" + folder.file("c%2520d%3f%23") + "/a.db?y=z");
 }
 
 TEST_CASE("a path where nothing is, or no file, is refused, and nothing is made") {

@@ -173,6 +173,17 @@ class Reading(CliTest):
             self.assertIn(f"{name}: is empty", refused.err)
         self.assertEqual(self.sql("select count(*) from outbox_audit"), [(0,)])
         self.assertEqual(self.sql("select count(*) from outbox_queue where state = 0"), [(3,)])
+        for command in (["help"], ["completion", "bash"]):
+            self.cli(*command, environment=self.environment(OUTBOX_DB=""), db=False)
+
+    def test_doctor_looks_at_the_endpoint_and_the_secret_of_a_relay(self):
+        for flags, told in ((["--url", "notaurl"], "url"), (["--proxy", "bad:::///"], "proxy"),
+                            (["--to", "https://127.0.0.1:9/x", "--token-file", self.folder / "none"], "token"),
+                            (["--to", "https://127.0.0.1:9/x", "--token-env", "EMPTY"], "the token is empty")):
+            finished = self.cli("doctor", *flags, environment=self.environment(EMPTY=""), code=7)
+            self.assertIn(told, finished.out)
+            self.assertIn("integrity", finished.out)
+        self.assertNotIn("http://", self.run_cli("doctor", "--url", "http://example.internal/x").out)
 
     def test_a_file_that_is_there_keeps_what_it_has_when_nothing_matches(self):
         file = self.folder / "old.ndjson"
