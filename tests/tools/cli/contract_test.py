@@ -177,7 +177,7 @@ class Reading(CliTest):
             self.cli(*command, environment=self.environment(OUTBOX_DB=""), db=False)
 
     def test_doctor_looks_at_the_endpoint_and_the_secret_of_a_relay(self):
-        for flags, told in ((["--url", "notaurl"], "url"), (["--url", "https://127.0.0.1:9/", "--proxy", "bad:::///"], "proxy"),
+        for flags, told in ((["--url", "notaurl"], "url"), (["--url", "https://example.invalid/", "--proxy", "bad:::///"], "proxy"),
                             (["--to", "https://127.0.0.1:9/x", "--token-file", self.folder / "none"], "token"),
                             (["--to", "https://127.0.0.1:9/x", "--token-env", "EMPTY"], "the token is empty")):
             finished = self.cli("doctor", *flags, environment=self.environment(EMPTY=""), code=7)
