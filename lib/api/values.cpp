@@ -59,8 +59,7 @@ bool database_error::is_busy() const noexcept {
 forked_process::forked_process()
     : std::logic_error{
           "outbox: this process was forked while its parent had a dispatcher or was in "
-          "deliver_once,"
-          " and cannot use SQLite: fork first, or exec here"} {}
+          "deliver_once, and cannot use SQLite: fork first, or exec here"} {}
 
 Sink::~Sink() = default;
 void Sink::watch(int) {}

@@ -13,10 +13,11 @@ namespace {
 constexpr auto take_action = "take";
 constexpr auto id_max = std::numeric_limits<std::int64_t>::max();
 
-// Each statement that takes begins with these columns. CROSS JOIN: the queue leads, in its order.
 // A range ends in `id_end`, or has no end: with statistics that were made while the queue held five
 // events, SQLite takes a range of one end for one row, and sorts all that is really in it.
 constexpr auto id_end = " and q.event < 9223372036854775807 order by q.event";
+
+// Each statement that takes begins with these columns. CROSS JOIN: the queue leads, in its order.
 std::string taking_sql(const std::string& where, const char* more_columns = "") {
   return std::string{
              "select q.event, q.enqueued_at_ms, e.payload, e.validated, q.ordering_key, e.kind,"

@@ -27,6 +27,15 @@ constexpr auto unfinished = "erase (unfinished)";
 constexpr std::int64_t rows_at_once = 2'000;  // rows in one read transaction
 constexpr std::size_t ids_max = 100'000'000;
 
+// Each chunk in a transaction of its own.
+template <class Change>
+void change_in_chunks(sqlite3* db, const core::Ids& ids, const Change& change) {
+  for_each_chunk(ids, [&](const core::Ids& chunk) {
+    change_atomically(db, erase_action, [&] { change(chunk); });
+    let_others_in(db);
+  });
+}
+
 core::Ids events_with_error_about(sqlite3* db, const Subject& subject) {
   Statement rows{db, "select event, last_error from main.outbox_queue where last_error is not null",
                  erase_action};
@@ -136,33 +145,27 @@ std::int64_t Erasure::remove(const core::Ids& ids, const std::string& subject) {
 
 void Erasure::forget_answers() {
   const core::Ids requests = while_busy([&] { return requests_about(db_, subject_); });
-  for_each_chunk(requests, [&](const core::Ids& chunk) {
-    change_atomically(db_, erase_action, [&] {
-      Statement forget{db_,
-                       "update main.outbox_requests set reason = null, warnings = null,"
-                       " response_id = null where id = ?1",
-                       erase_action};
-      for (const std::int64_t request : chunk) forget.bind(1, request).run();
-    });
-    let_others_in(db_);
+  change_in_chunks(db_, requests, [&](const core::Ids& chunk) {
+    Statement forget{db_,
+                     "update main.outbox_requests set reason = null, warnings = null,"
+                     " response_id = null where id = ?1",
+                     erase_action};
+    for (const std::int64_t request : chunk) forget.bind(1, request).run();
   });
   const core::Ids named = while_busy([&] { return events_with_error_about(db_, subject_); });
-  for_each_chunk(named, [&](const core::Ids& chunk) {
-    change_atomically(db_, erase_action, [&] {
-      Statement forget{db_,
-                       "update main.outbox_queue set last_error = 'the reason was erased'"
-                       " where destination = ?1 and state = ?2 and due_at_ms = ?3 and event = ?4",
-                       erase_action};
-      for (const EventRow& row : read_rows(db_, Chosen{chunk})) {
-        if (!row.queued) continue;
-        forget.bind(1, std::string_view{row.destination})
-            .bind(2, static_cast<std::int64_t>(row.queued->state))
-            .bind(3, row.queued->due_at_ms)
-            .bind(4, row.id)
-            .run();
-      }
-    });
-    let_others_in(db_);
+  change_in_chunks(db_, named, [&](const core::Ids& chunk) {
+    Statement forget{db_,
+                     "update main.outbox_queue set last_error = 'the reason was erased'"
+                     " where destination = ?1 and state = ?2 and due_at_ms = ?3 and event = ?4",
+                     erase_action};
+    for (const EventRow& row : read_rows(db_, Chosen{chunk})) {
+      if (!row.queued) continue;
+      forget.bind(1, std::string_view{row.destination})
+          .bind(2, static_cast<std::int64_t>(row.queued->state))
+          .bind(3, row.queued->due_at_ms)
+          .bind(4, row.id)
+          .run();
+    }
   });
   change_atomically(db_, erase_action, [&] {
     execute(db_,

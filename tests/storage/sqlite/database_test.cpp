@@ -110,7 +110,7 @@ TEST_CASE("a URI is made absolute in a folder of any name") {
     ~Back() { std::filesystem::current_path(path); }
   } const back;
   std::filesystem::current_path("/");
-  CHECK(storage::with_absolute_path("file:work/a.db").path == "file:/work/a.db");
+  CHECK(storage::with_absolute_path("file:apps/a.db").path == "file:/apps/a.db");
   const support::TemporaryFolder folder;
   const std::string odd = folder.file("c%20d?#");
   std::filesystem::create_directory(odd);
