@@ -5,7 +5,9 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <limits>
+#include <utility>
 
 namespace outbox::core {
 
@@ -31,11 +33,19 @@ inline std::chrono::sys_time<std::chrono::microseconds> system_now_us() {
   return std::chrono::floor<std::chrono::microseconds>(std::chrono::system_clock::now());
 }
 
+/// The clock of real life, or the one that the host has given. Threads: any.
 class Clock {
  public:
-  virtual ~Clock() = default;
-  /// Threads: any.
-  virtual Instant now() const = 0;
+  using Function = std::function<std::chrono::system_clock::time_point()>;
+
+  explicit Clock(Function given) : given_{std::move(given)} {}
+
+  Instant now() const {
+    return given_ ? std::chrono::floor<std::chrono::milliseconds>(given_()) : system_now();
+  }
+
+ private:
+  Function given_;
 };
 
 }  // namespace outbox::core

@@ -11,7 +11,6 @@
 #include "dispatch/options.hpp"
 #include "dispatch/retention.hpp"
 #include "dispatch/round.hpp"
-#include "dispatch/system_clock.hpp"
 #include "outbox/dispatcher.hpp"
 #include "sinks/sigpipe.hpp"
 #include "storage/life/store.hpp"
@@ -46,7 +45,7 @@ std::uint64_t remaining_count(storage::Store& store, const core::Clock& clock) {
 DeliverReport run_rounds(storage::Store& store, Sink& sink, const core::Clock& clock,
                          const DispatcherOptions& options, SteadyClock::time_point deadline,
                          std::optional<Lock>& lock) {
-  Round round{sink, clock, options, std::random_device{}()};
+  Round round{sink, options, std::random_device{}()};
   round.probe_now();  // a person asks: however long a hold still lasts
   DeliverReport report;
   int idle_rounds = 0;
@@ -91,7 +90,7 @@ DeliverReport deliver(sqlite3* db, const Endpoint& endpoint, const DispatcherOpt
   }
   storage::require_writable(db);
   const auto deadline = deadline_in(time_max);
-  const SystemClock clock{options.clock};
+  const core::Clock clock{options.clock};
   storage::Store store{db, options.destination};
   const std::string path = storage::path_of(db);
   std::optional<Lock> lock;

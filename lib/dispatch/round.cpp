@@ -43,10 +43,9 @@ std::vector<BatchEvent> with_headers(const Batch& batch) {
 
 }  // namespace
 
-Round::Round(Sink& sink, const core::Clock& clock, const DispatcherOptions& options,
-             std::uint64_t seed)
+Round::Round(Sink& sink, const DispatcherOptions& options, std::uint64_t seed)
     : sink_{sink},
-      clock_{clock},
+      clock_{options.clock},
       options_{options},
       sink_rules_{sink.batch_rules()},
       limits_{limits_of(sink_rules_, options)},

@@ -36,7 +36,7 @@ struct RoundReport {
   std::uint64_t dead = 0;
   std::uint64_t requests = 0;
   bool has_more = false;                   // there may be more to take at once
-  std::chrono::microseconds recording{0};  // for so long nobody else could write
+  std::chrono::microseconds recording{0};  // how long nobody else could write
   bool has_row = false;  // false: the destination's row is gone; it must be served again
   bool is_paused = false;
   std::optional<core::Instant> resume_at = {};  // before it the rate allows no request
@@ -45,11 +45,11 @@ struct RoundReport {
 };
 
 /// Keeps between rounds what is in flight and what could not be recorded.
-/// Lifetime: `sink` and `clock` must outlive it. Threads: one at a time.
+/// Lifetime: `sink` must outlive it. Threads: one at a time.
 class Round {
  public:
   /// Throws: as `require_options`.
-  Round(Sink& sink, const core::Clock& clock, const DispatcherOptions& options, std::uint64_t seed);
+  Round(Sink& sink, const DispatcherOptions& options, std::uint64_t seed);
   /// As `abort`: an answer that came later would be taken for another round's.
   ~Round();
   Round(const Round&) = delete;
@@ -151,7 +151,7 @@ class Round {
   double chance() { return std::uniform_real_distribution<double>{0.0, 1.0}(random_); }
 
   Sink& sink_;
-  const core::Clock& clock_;
+  const core::Clock clock_;
   DispatcherOptions options_;
   BatchRules sink_rules_;
   core::BatchLimits limits_;

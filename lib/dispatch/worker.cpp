@@ -31,7 +31,7 @@ Worker::Worker(DatabaseFile file, Endpoint endpoint, DispatcherOptions options)
     : file_{storage::with_absolute_path(std::move(file))},
       endpoint_{std::move(endpoint)},
       options_{std::move(options)},
-      round_{endpoint_.sink(), clock_, options_, std::random_device{}()} {
+      round_{endpoint_.sink(), options_, std::random_device{}()} {
   stats_.destination = options_.destination;
   if (!storage::is_threadsafe()) {
     throw std::runtime_error{

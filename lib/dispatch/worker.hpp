@@ -9,12 +9,12 @@
 #include <optional>
 #include <string>
 
+#include "core/clock.hpp"
 #include "dispatch/deadline.hpp"
 #include "dispatch/idle_wait.hpp"
 #include "dispatch/lock.hpp"
 #include "dispatch/retention.hpp"
 #include "dispatch/round.hpp"
-#include "dispatch/system_clock.hpp"
 #include "dispatch/wal_watch.hpp"
 #include "outbox/dispatcher.hpp"
 #include "storage/life/store.hpp"
@@ -76,7 +76,7 @@ class Worker {
   DatabaseFile file_;
   Endpoint endpoint_;
   DispatcherOptions options_;
-  const SystemClock clock_{options_.clock};
+  const core::Clock clock_{options_.clock};
   Round round_;
   Retention retention_{options_};
   storage::OpenDatabase database_;

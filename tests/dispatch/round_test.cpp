@@ -20,7 +20,7 @@ namespace {
 
 // The real round and store on a real file, a fake clock and endpoint.
 struct Desk {
-  explicit Desk(DispatcherOptions options = {}) : round{sink, clock, options, 1} {
+  explicit Desk(DispatcherOptions options = {}) : round{sink, clock.in(options), 1} {
     store.serve({"fake"}, clock.now());
   }
   RoundReport run() { return round.run(store, 0ms); }
@@ -224,7 +224,7 @@ TEST_CASE("an answer for a round that is gone is nobody's") {
   app.enqueue(support::event_of("first"));
   sink.holds_back = [](const std::string&) { return true; };
   {
-    Round gone{sink, clock, {}, 1};
+    Round gone{sink, clock.in({}), 1};
     gone.run(store, 0ms);
   }
   outbox::discard(app.db(), outbox::Selection::ids({1}), {"test", "too late"});
@@ -234,7 +234,7 @@ TEST_CASE("an answer for a round that is gone is nobody's") {
     return answer_of(body.find("second") == std::string::npos ? 200 : 503);
   };
 
-  Round next{sink, clock, {}, 1};
+  Round next{sink, clock.in({}), 1};
   CHECK(next.run(store, 0ms).delivered == 0);
   CHECK(app.count("id = 2 and state = 'pending'") == 1);
 }

@@ -41,7 +41,7 @@ bool run_outage(const OutageOptions& options, std::ostream& out) {
   const auto database = outbox::storage::open_database({app.path(), {}, {}});
   outbox::storage::Store store{outbox::storage::handle_of(database), "track"};
   store.serve({.endpoint = "fake"}, clock.now());
-  outbox::dispatch::Round round{sink, clock, {.batch_events = 1'000}, 1};
+  outbox::dispatch::Round round{sink, clock.in({.batch_events = 1'000}), 1};
 
   std::uintmax_t wal_bytes = 0;
   const auto look_at_wal = [&] {

@@ -25,7 +25,7 @@ Service::Service(Model& model, std::size_t destination, outbox::DispatcherOption
 }
 
 void Service::start() {
-  round_ = std::make_unique<outbox::dispatch::Round>(endpoint_, clock_, options_, random_());
+  round_ = std::make_unique<outbox::dispatch::Round>(endpoint_, clock_.in(options_), random_());
   destination().is_on_hold = false;
   progress_.restart();
 }

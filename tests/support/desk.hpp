@@ -30,7 +30,7 @@ class Desk {
     store_.reset();
     store_ = std::make_unique<outbox::storage::Store>(db().getHandle(), options_.destination);
     store_->serve(serve_options(sink.name()), clock.now());
-    round_ = std::make_unique<outbox::dispatch::Round>(sink, clock, options_, /* seed */ 1);
+    round_ = std::make_unique<outbox::dispatch::Round>(sink, clock.in(options_), /* seed */ 1);
   }
 
   /// The same dispatcher now sends to another URL.

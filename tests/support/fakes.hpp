@@ -12,15 +12,22 @@
 
 #include "core/clock.hpp"
 #include "core/http/judge.hpp"
+#include "outbox/dispatcher.hpp"
 #include "outbox/sink.hpp"
 
 namespace support {
 
-class FakeClock final : public outbox::core::Clock {
+class FakeClock {
  public:
-  outbox::core::Instant now() const override { return now_; }
+  outbox::core::Instant now() const { return now_; }
   void advance(std::chrono::milliseconds by) { now_ += by; }
   void set(outbox::core::Instant now) { now_ = now; }
+
+  /// `options` with this clock, which must outlive what they are for.
+  outbox::DispatcherOptions in(outbox::DispatcherOptions options) const {
+    options.clock = [this] { return now_; };
+    return options;
+  }
 
  private:
   outbox::core::Instant now_{std::chrono::milliseconds{1'800'000'000'000}};
