@@ -187,14 +187,14 @@ struct EraseReport {
 
 /// Removes every event of `subject`, in whatever state, from the database and its WAL, and what the
 /// endpoint said of them from the request log. Overwrites what it removes, on a connection of its
-/// own, and waits up to `patience` for requests under way. Backups and replicas are yours to clean.
+/// own, and waits up to `time_max` for requests under way. Backups and replicas are yours to clean.
 ///
 /// If it stops half-way, the next erasure, of any subject, finishes it: its work list is in the
 /// audit until it is done. Events that are enqueued meanwhile may be missed: erase when the app has
 /// forgotten the subject. Throws: as `prune`. Threads: any.
 OUTBOX_API EraseReport erase(const DatabaseFile& database, const Subject& subject,
                              const ChangeNote& note = {}, Mode mode = Mode::apply,
-                             std::chrono::milliseconds patience = std::chrono::seconds{5});
+                             std::chrono::milliseconds time_max = std::chrono::seconds{5});
 
 struct RepairReport {
   /// Events that were in the log alone, or waited for one that is gone: they will be delivered.

@@ -5,7 +5,6 @@
 
 #include <fstream>
 
-#include "api/readable.hpp"
 #include "core/decide/explain.hpp"
 #include "core/event/text.hpp"
 #include "core/event/timestamp.hpp"
@@ -14,6 +13,7 @@
 #include "storage/people/audit.hpp"
 #include "storage/people/diagnosis.hpp"
 #include "storage/people/events.hpp"
+#include "storage/people/filter.hpp"
 #include "storage/people/requests.hpp"
 #include "storage/sqlite/database.hpp"
 #include "storage/sqlite/transaction.hpp"
@@ -56,7 +56,7 @@ void put_dispatcher(sqlite3* db, DestinationStatus& destination, core::Instant n
 }  // namespace
 
 Status status(ConnectionRef connection, const std::string& destination) {
-  sqlite3* const db = readable(connection, {.destination = destination});
+  sqlite3* const db = storage::readable(connection, {.destination = destination});
   const core::Instant now = core::system_now();
   Status status = storage::read_status(db, destination, now);
   for (DestinationStatus& found : status.destinations) put_dispatcher(db, found, now);
@@ -64,7 +64,7 @@ Status status(ConnectionRef connection, const std::string& destination) {
 }
 
 std::vector<DestinationStatus> list_destinations(ConnectionRef connection) {
-  sqlite3* const db = readable(connection);
+  sqlite3* const db = storage::readable(connection);
   std::vector<DestinationStatus> found = storage::read_destinations(db);
   const core::Instant now = core::system_now();
   for (DestinationStatus& one : found) put_dispatcher(db, one, now);
@@ -76,7 +76,7 @@ std::string mask_addresses(std::string_view text) {
 }
 
 std::vector<EventSummary> list_events(ConnectionRef connection, const EventFilter& filter) {
-  sqlite3* const db = readable(connection, filter);
+  sqlite3* const db = storage::readable(connection, filter);
   return storage::while_busy([&] {
     const storage::ReadTransaction moment{db};
     return storage::read_events(db, filter, core::system_now());
@@ -84,7 +84,7 @@ std::vector<EventSummary> list_events(ConnectionRef connection, const EventFilte
 }
 
 std::vector<EventDetail> list_details(ConnectionRef connection, const EventFilter& filter) {
-  sqlite3* const db = readable(connection, filter);
+  sqlite3* const db = storage::readable(connection, filter);
   return storage::while_busy([&] {
     const storage::ReadTransaction moment{db};
     return storage::read_details(db, filter, core::system_now());
@@ -92,7 +92,7 @@ std::vector<EventDetail> list_details(ConnectionRef connection, const EventFilte
 }
 
 std::optional<EventDetail> find_event(ConnectionRef connection, std::int64_t id) {
-  sqlite3* const db = readable(connection);
+  sqlite3* const db = storage::readable(connection);
   return storage::while_busy([&] {
     const storage::ReadTransaction moment{db};
     return storage::read_event(db, id, core::system_now());
@@ -100,7 +100,7 @@ std::optional<EventDetail> find_event(ConnectionRef connection, std::int64_t id)
 }
 
 std::optional<Explanation> explain(ConnectionRef connection, std::int64_t id) {
-  sqlite3* const db = readable(connection);
+  sqlite3* const db = storage::readable(connection);
   return storage::while_busy([&]() -> std::optional<Explanation> {
     const storage::ReadTransaction moment{db};
     const core::Instant now = core::system_now();
@@ -122,24 +122,24 @@ std::optional<Explanation> explain(ConnectionRef connection, std::int64_t id) {
 
 std::vector<RequestSummary> list_requests(ConnectionRef connection, const std::string& destination,
                                           std::size_t limit) {
-  sqlite3* const db = readable(connection, {.destination = destination});
+  sqlite3* const db = storage::readable(connection, {.destination = destination});
   return storage::while_busy([&] { return storage::read_requests(db, destination, limit); });
 }
 
 std::vector<AuditEntry> list_audit(ConnectionRef connection, const std::string& destination,
                                    std::size_t limit) {
-  sqlite3* const db = readable(connection, {.destination = destination});
+  sqlite3* const db = storage::readable(connection, {.destination = destination});
   return storage::while_busy([&] { return storage::read_audit(db, destination, limit); });
 }
 
 std::vector<FailureReason> list_failures(ConnectionRef connection, const std::string& destination,
                                          std::size_t limit) {
-  sqlite3* const db = readable(connection, {.destination = destination});
+  sqlite3* const db = storage::readable(connection, {.destination = destination});
   return storage::while_busy([&] { return storage::read_failures(db, destination, limit); });
 }
 
 std::vector<Finding> diagnose(ConnectionRef connection) {
-  return storage::diagnose(readable(connection));
+  return storage::diagnose(storage::readable(connection));
 }
 
 }  // namespace v1

@@ -1,5 +1,5 @@
-// The public functions of outbox/operate.hpp: what changes the tables, and for an erasure what the
-// lock says of requests under way.
+// The functions of outbox/operate.hpp that ask the lock about dispatchers and requests under way,
+// and those that open the file themselves. The others are in storage/people.
 
 #include "outbox/operate.hpp"
 
@@ -9,10 +9,9 @@
 #include <thread>
 
 #include "core/clock.hpp"
-#include "core/event/names.hpp"
+#include "core/event/enqueue_options.hpp"
 #include "dispatch/deadline.hpp"
 #include "dispatch/lock.hpp"
-#include "storage/people/diagnosis.hpp"
 #include "storage/people/erase.hpp"
 #include "storage/people/verbs.hpp"
 #include "storage/sqlite/database.hpp"
@@ -112,33 +111,6 @@ bool truncate_wal(sqlite3* db, SteadyClock::time_point deadline) {
 
 inline namespace v1 {
 
-void nudge(ConnectionRef connection, const std::string& destination) {
-  storage::nudge(connection.handle(), destination);
-}
-
-void pause(ConnectionRef connection, const std::string& destination, const ChangeNote& note) {
-  storage::pause(connection.handle(), destination, note);
-}
-
-void resume(ConnectionRef connection, const std::string& destination, const ChangeNote& note) {
-  storage::resume(connection.handle(), destination, note);
-}
-
-std::int64_t retry(ConnectionRef connection, const Selection& selection, const ChangeNote& note,
-                   Mode mode, const Progress& progress) {
-  return storage::retry(connection.handle(), selection, note, mode, progress);
-}
-
-std::int64_t discard(ConnectionRef connection, const Selection& selection, const ChangeNote& note,
-                     Mode mode, const Progress& progress) {
-  return storage::discard(connection.handle(), selection, note, mode, progress);
-}
-
-std::int64_t requeue(ConnectionRef connection, const Selection& selection, const ChangeNote& note,
-                     Mode mode, const Progress& progress) {
-  return storage::requeue(connection.handle(), selection, note, mode, progress);
-}
-
 MoveReport move_events(ConnectionRef connection, const std::string& from, const std::string& to,
                        const ChangeNote& note, Mode mode, const Progress& progress) {
   sqlite3* const db = connection.handle();
@@ -174,7 +146,7 @@ std::int64_t prune(const DatabaseFile& database, const PruneOptions& options,
 }
 
 EraseReport erase(const DatabaseFile& database, const Subject& subject, const ChangeNote& note,
-                  Mode mode, std::chrono::milliseconds patience) {
+                  Mode mode, std::chrono::milliseconds time_max) {
   const auto own = storage::open_database(storage::with_absolute_path(database));
   sqlite3* const db = storage::handle_of(own);
   storage::FoundEvents found = storage::find_events(db, subject);
@@ -189,19 +161,15 @@ EraseReport erase(const DatabaseFile& database, const Subject& subject, const Ch
   report.events = erasure.remove_events();
   // The answer to a request under way may quote the subject, so answers are forgotten after it.
   report.may_still_be_sent_by =
-      dispatch::wait_for_requests(db, core::system_now(), dispatch::deadline_in(patience));
+      dispatch::wait_for_requests(db, core::system_now(), dispatch::deadline_in(time_max));
   erasure.forget_answers();
   erasure.rewrite_pages();
   report.went_on = erasure.goes_on();
-  report.is_wal_truncated = dispatch::truncate_wal(db, dispatch::deadline_in(patience));
+  report.is_wal_truncated = dispatch::truncate_wal(db, dispatch::deadline_in(time_max));
   if (report.may_still_be_sent_by || !report.is_wal_truncated) return report;
   erasure.finish();
   storage::truncate_wal(db);  // of the page with the work list, which holds ids only
   return report;
-}
-
-RepairReport repair(ConnectionRef connection, const ChangeNote& note, Mode mode) {
-  return storage::repair(connection.handle(), note, mode);
 }
 
 }  // namespace v1

@@ -32,11 +32,7 @@ core::Intent Round::intend(const core::DestinationState& state) {
   const bool is_renewed =
       hold && hold->kind == HoldKind::unauthorized && sink_.has_new_credential();
   core::Intent intent =
-      core::intend(state,
-                   {.batch_events = limits_.events_max,
-                    .batch_bytes = limits_.bytes_max,
-                    .connections = options_.connections},
-                   in_flight_.size(),
+      core::intend(state, limits_, options_.connections, in_flight_.size(),
                    {.is_asked = probes_now_, .credential_is_renewed = is_renewed}, clock_.now());
   intent.requests_max = std::min(intent.requests_max, rate_.may_start(clock_.now()));
   return intent;

@@ -2,8 +2,8 @@
 
 #include <stdexcept>
 
+#include "core/event/enqueue_options.hpp"
 #include "core/event/limits.hpp"
-#include "core/event/names.hpp"
 
 namespace outbox::dispatch {
 

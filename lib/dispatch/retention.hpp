@@ -48,8 +48,8 @@ class Retention {
     return told_trouble_ = trouble_;
   }
 
-  /// Removes until nothing old is left, `deadline` has come, or so much that it is for another
-  /// time.
+  /// Removes until nothing old is left or `deadline` has come, and at most `chunks_of_a_call`
+  /// chunks: the rest is for the next call.
   void run_until(storage::Store& store, core::Instant now, SteadyClock::time_point deadline) const {
     if (!keep_) return;
     try {

@@ -113,7 +113,6 @@ void HttpTransfer::prepare(std::uint64_t token, const std::string& url, std::str
   token_ = token;
   body_ = std::move(body);
   secrets_ = std::move(secrets);
-  sent_bytes_ = body_.size();
   received_ = 0;
   header_bytes_ = 0;
   has_headers_ended_ = false;
@@ -152,7 +151,7 @@ bool HttpTransfer::is_complete(CURLcode result) const {
   if (!has_headers_ended_ || (result != CURLE_OK && !is_cut_by_us)) return false;
   curl_off_t uploaded = 0;
   curl_easy_getinfo(easy_.get(), CURLINFO_SIZE_UPLOAD_T, &uploaded);
-  return static_cast<std::size_t>(uploaded) >= sent_bytes_ && !is_early_;
+  return static_cast<std::size_t>(uploaded) >= body_.size() && !is_early_;
 }
 
 // libcurl's own words quote URLs, and with a proxy its password.

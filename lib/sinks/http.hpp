@@ -100,7 +100,6 @@ class HttpTransfer {
   std::uint64_t token_ = 0;
   std::string body_;
   std::vector<std::string> secrets_;
-  std::size_t sent_bytes_ = 0;      // of the body to be sent
   std::size_t received_ = 0;        // bytes of the answer's body
   std::size_t header_bytes_ = 0;    // of all header lines, those of 1xx and trailers too
   bool has_headers_ended_ = false;  // of the final answer

@@ -29,7 +29,8 @@ std::string without_query(const std::string& url) {
   return query == std::string::npos ? url : with_fingerprint(url, query + 1);
 }
 
-void require_target(const HttpTarget& target, PlainText plain_text) {
+HttpTarget checked(HttpTarget target, PlainText plain_text,
+                   const std::vector<StatusMeaning>& meanings) {
   require_allowed(target.url, plain_text);
   require(target.connect_timeout >= milliseconds{1} &&
               target.connect_timeout <= std::chrono::minutes{5},
@@ -37,12 +38,10 @@ void require_target(const HttpTarget& target, PlainText plain_text) {
   require(target.timeout >= milliseconds{1} && target.timeout <= std::chrono::minutes{10},
           "timeout: must be 1 ms to 10 min");
   require_proxy(target);
-}
-
-void require_meanings(const std::vector<StatusMeaning>& meanings) {
   for (const StatusMeaning& meaning : meanings) {
     require(meaning.status >= 100 && meaning.status <= 599, "meanings: a status is 100 to 599");
   }
+  return target;
 }
 
 }  // namespace outbox::sinks

@@ -20,8 +20,18 @@ std::string with_fingerprint(const std::string& url, std::size_t shown);
 /// The same, from the query on.
 std::string without_query(const std::string& url);
 
-/// Its URL as above, its timeouts and its proxy.
-void require_target(const HttpTarget& target, PlainText plain_text);
-void require_meanings(const std::vector<StatusMeaning>& meanings);
+/// `target`, once its URL as above, its timeouts, its proxy and `meanings` are in order.
+HttpTarget checked(HttpTarget target, PlainText plain_text,
+                   const std::vector<StatusMeaning>& meanings);
+/// The same of what the options of all services have.
+template <class Service>
+HttpTarget checked_target(const Service& service) {
+  return checked({.url = service.url,
+                  .connect_timeout = service.connect_timeout,
+                  .timeout = service.timeout,
+                  .ca_file = service.ca_file,
+                  .proxy = service.proxy},
+                 service.plain_text, service.meanings);
+}
 
 }  // namespace outbox::sinks

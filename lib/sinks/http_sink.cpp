@@ -131,10 +131,7 @@ void HttpSink::note_refusal() {
 
 void HttpSink::reply(std::uint64_t token, const core::Answer& answer) {
   Outcome outcome = core::judge(answer, core::system_now(), service_.meanings, service_.bodies);
-  // By the verdict too: `meanings` may give it to other statuses.
-  const bool is_refused = outcome.verdict == Verdict::unauthorized || answer.status == 401 ||
-                          answer.status == 403 || answer.status == 407;
-  if (is_refused) note_refusal();
+  if (core::is_about_credential(outcome)) note_refusal();
   replies_.push_back({token, std::move(outcome)});
 }
 

@@ -51,7 +51,7 @@ class KafkaProducer {
   void purge() noexcept;
 
   /// Why no broker says anything about messages for `topic`; none: that is not known. Asks the
-  /// brokers, and waits for them at most so long.
+  /// brokers, and waits for them for `time_max` at most.
   std::optional<RelayMeaning> cause_of_silence(const std::string& topic,
                                                std::chrono::milliseconds time_max);
 

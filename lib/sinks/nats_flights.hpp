@@ -79,7 +79,7 @@ class NatsFlights {
 };
 
 /// The name by which the client's callbacks find the flights of their connection. They may come
-/// late, even after the sink is gone: a name that is no more finds nothing.
+/// late, even after the sink is gone: a name that is gone finds nothing.
 class NatsFlightsName {
  public:
   explicit NatsFlightsName(std::shared_ptr<NatsFlights> flights);

@@ -29,19 +29,13 @@ std::string sibling_of(const std::string& track_url, const std::string& given, c
 }
 
 HttpTarget target_of(const TrackApi& options) {
-  HttpTarget target{.url = options.url,
-                    .connect_timeout = options.connect_timeout,
-                    .timeout = options.timeout,
-                    .ca_file = options.ca_file,
-                    .proxy = options.proxy};
-  require_target(target, options.plain_text);
+  HttpTarget target = checked_target(options);
   if (!options.identify_url.empty()) {
     require_allowed(options.identify_url, options.plain_text, "identify_url");
   }
   if (!options.group_url.empty()) {
     require_allowed(options.group_url, options.plain_text, "group_url");
   }
-  require_meanings(options.meanings);
   return target;
 }
 

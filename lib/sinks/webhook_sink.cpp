@@ -1,4 +1,6 @@
-#include "sinks/webhook_sink.hpp"
+// Any HTTP service as a sink: an event or an array in a request, plain or as CloudEvents.
+
+#include "outbox/webhook.hpp"
 
 #include <algorithm>
 #include <array>
@@ -15,6 +17,7 @@
 #include "sinks/address.hpp"
 #include "sinks/credentials.hpp"
 #include "sinks/http_checks.hpp"
+#include "sinks/http_sink.hpp"
 
 namespace outbox {
 
@@ -97,13 +100,7 @@ const char* content_type_of(WebhookFormat format) {
 }
 
 HttpTarget target_of(const Webhook& options) {
-  HttpTarget target{.url = options.url,
-                    .connect_timeout = options.connect_timeout,
-                    .timeout = options.timeout,
-                    .ca_file = options.ca_file,
-                    .proxy = options.proxy};
-  require_target(target, options.plain_text);
-  require_meanings(options.meanings);
+  HttpTarget target = checked_target(options);
   require(is_value(options.source), "source: must be visible ASCII, and not empty");
   for (auto header = options.headers.begin(); header != options.headers.end(); ++header) {
     const auto& [name, value] = *header;
@@ -264,8 +261,6 @@ std::string name_of(const Webhook& options) {
   return with_fingerprint(options.url, end_of_host(options.url) + 1);
 }
 
-}  // namespace
-
 HttpService webhook_service(Webhook options) {
   BatchRules rules{.mixes_kinds = true, .takes_any_object = true};
   if (takes_one_event(options.format)) rules.events_max = 1;
@@ -278,6 +273,7 @@ HttpService webhook_service(Webhook options) {
           .request_of = WebhookCalls{std::move(options)}};
 }
 
+}  // namespace
 }  // namespace sinks
 
 inline namespace v1 {

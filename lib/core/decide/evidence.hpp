@@ -12,7 +12,7 @@
 
 namespace outbox::core {
 
-/// An event dies when it was refused alone so often, and others were accepted in between.
+/// An event dies when it was refused alone this often, and others were accepted in between.
 inline constexpr std::int64_t refusals_min = 2;
 /// A suspect for which evidence can never come dies after this many refusals alone, over this time.
 /// Also then at most one event a key and `suspects_max` in all die between two acceptances.
@@ -41,7 +41,7 @@ inline std::int64_t innocent_failures_after(std::int64_t before, const Suspicion
   return before + (change - (change < 0 ? acceptances - 1 : 0)) / acceptances;
 }
 
-/// So many failures or refusals alone make an event guilty: `failures_min`, or as many as an
+/// How many failures or refusals alone make an event guilty: `failures_min`, or as many as an
 /// innocent one has in a row once in 10^9 at such an endpoint.
 inline std::int64_t guilty_failures(std::int64_t failures_min, std::int64_t innocent_failures) {
   if (innocent_failures <= 0) return failures_min;

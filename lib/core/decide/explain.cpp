@@ -55,7 +55,7 @@ struct Cause {
   std::string text;
 };
 
-std::string state_of(const Blocker& blocker) {
+std::string state_of(const Holder& blocker) {
   const std::string id = std::to_string(blocker.id);
   const std::string decide =
       "`outbox retry " + id + "` or `outbox discard " + id + " --reason …` lets it go.";

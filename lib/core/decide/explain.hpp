@@ -10,23 +10,15 @@
 
 namespace outbox::core {
 
-/// An earlier event with the same ordering key.
-struct Blocker {
-  std::int64_t id = 0;
-  bool is_dead = false;  // where death blocks
-  std::int64_t refusals = 0;
-  std::int64_t solo_failures = 0;
-};
-
 /// Nobody counts further: the answer is for people, and a backlog may be large.
 inline constexpr std::int64_t due_before_max = 1'000;
 
 struct ExplainFacts {
   EventDetail event;
   DestinationStatus destination;
-  std::optional<Blocker> blocker;
-  std::int64_t due_before;  // due events of its destination before it; above the most: more
-  bool is_in_search;        // for the guilty event of a request that held it
+  std::optional<Holder> blocker;  // an earlier event with the same ordering key
+  std::int64_t due_before;        // due events of its destination before it; above the most: more
+  bool is_in_search;              // for the guilty event of a request that held it
   Instant now;
 };
 

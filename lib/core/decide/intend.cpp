@@ -19,8 +19,8 @@ std::vector<ProbeLook> probe_of(const std::optional<HoldState>& hold) {
 
 }  // namespace
 
-Intent intend(const DestinationState& state, const RequestLimits& limits, std::size_t in_flight,
-              const Occasion& occasion, Instant now) {
+Intent intend(const DestinationState& state, const BatchLimits& limits, std::size_t connections,
+              std::size_t in_flight, const Occasion& occasion, Instant now) {
   const EndpointState& endpoint = state.endpoint;
   if (state.is_paused) return {};
   if (endpoint.hold) {
@@ -31,9 +31,9 @@ Intent intend(const DestinationState& state, const RequestLimits& limits, std::s
   // One request at a time as long as it is not known that the endpoint works; a hold begins with a
   // cap of one event.
   const bool is_careful = endpoint.hold || endpoint.events_cap || !endpoint.is_proven;
-  const std::size_t requests = is_careful ? 1 : limits.connections;
+  const std::size_t requests = is_careful ? 1 : connections;
   Intent intent{.requests_max = requests > in_flight ? requests - in_flight : 0,
-                .limits = {.events_max = limits.batch_events, .bytes_max = limits.batch_bytes},
+                .limits = limits,
                 .probe = probe_of(endpoint.hold)};
   if (endpoint.hold || !endpoint.is_proven) intent.limits.events_max = 1;
   if (endpoint.events_cap) {

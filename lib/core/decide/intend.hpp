@@ -12,13 +12,6 @@
 
 namespace outbox::core {
 
-/// What the host allows.
-struct RequestLimits {
-  std::size_t batch_events = 100;
-  std::size_t batch_bytes = 1'900'000;
-  std::size_t connections = 1;
-};
-
 /// What speaks for a request although the destination is on hold.
 struct Occasion {
   bool is_asked = false;  // a person, or a process that has just begun
@@ -45,10 +38,11 @@ struct Intent {
   bool may_send() const { return requests_max > 0; }
 };
 
-/// What a round may start, with `in_flight` requests under way. While the endpoint is not known to
+/// What a round may start: requests within `limits`, `connections` at a time at most, of which
+/// `in_flight` are under way. While the endpoint is not known to
 /// work it is one request, and on hold one event.
-Intent intend(const DestinationState& state, const RequestLimits& limits, std::size_t in_flight,
-              const Occasion& occasion, Instant now);
+Intent intend(const DestinationState& state, const BatchLimits& limits, std::size_t connections,
+              std::size_t in_flight, const Occasion& occasion, Instant now);
 
 /// Whether the destination waits at `now`. A wait that begins in the future or is longer than any
 /// comes from a clock that jumped, and is over.

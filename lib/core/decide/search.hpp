@@ -20,7 +20,7 @@
 
 namespace outbox::core {
 
-/// A batch is at most so large, and so is its work list.
+/// The most events of a batch, and of its work list.
 inline constexpr std::size_t search_ids_max = 1'000;
 
 /// Ids in order: `next` before `sibling` before `rest`.

@@ -6,7 +6,6 @@
 #include "core/decide/evidence.hpp"
 #include "core/decide/hold.hpp"
 #include "core/decide/outcomes.hpp"
-#include "core/decide/pace.hpp"
 #include "core/event/limits.hpp"
 #include "core/event/text.hpp"
 

@@ -16,15 +16,15 @@
 #include <vector>
 
 #include "core/clock.hpp"
-#include "core/decide/backoff.hpp"
 #include "core/decide/endpoint_state.hpp"
+#include "core/decide/hold.hpp"
 #include "core/decide/plan.hpp"
 #include "core/event/pending_event.hpp"
 #include "outbox/sink.hpp"
 
 namespace outbox::core {
 
-/// So many events refused alone, with nothing accepted between them, speak against the endpoint.
+/// This many events refused alone, with nothing accepted between them, speak against the endpoint.
 inline constexpr std::int64_t suspects_max = 10;
 /// This many failures in a row, with nothing accepted between them, speak against the endpoint,
 /// whatever was accepted before: a search among 1,000 events fails ten times in a row at worst.

@@ -8,7 +8,6 @@
 #include "core/event/event_value.hpp"
 #include "core/event/headers.hpp"
 #include "core/event/limits.hpp"
-#include "core/event/names.hpp"
 #include "core/event/payload.hpp"
 #include "core/event/payload_writer.hpp"
 #include "core/event/text.hpp"
@@ -74,6 +73,18 @@ void require_headers(const std::vector<std::pair<std::string, std::string>>& hea
 }
 
 }  // namespace
+
+void require_destination_name(std::string_view name) {
+  const auto is_plain = [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'); };
+  const bool is_name = !name.empty() && name.size() <= 32 && is_plain(name.front()) &&
+                       std::all_of(name.begin(), name.end(),
+                                   [&](char c) { return is_plain(c) || c == '_' || c == '-'; });
+  if (!is_name) {
+    throw std::invalid_argument{
+        "outbox: destination: must be 1 to 32 characters of a-z, 0-9, _ and -, and begin with a "
+        "letter or a digit"};
+  }
+}
 
 void require_enqueue_options(std::span<const Event> events, const EnqueueOptions& options) {
   require_destinations(options);

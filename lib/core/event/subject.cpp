@@ -89,6 +89,9 @@ bool names(std::string_view key, std::string_view name) {
 }
 
 class Finder;
+// Of a text that is no JSON as a whole. More would let a hostile one take long.
+constexpr int brackets_tried_max = 8;
+
 enum class Rest { counts, is_ignored };  // what stands behind the JSON
 bool read_json(std::string_view text, Finder& finder, Rest rest);
 
@@ -156,11 +159,14 @@ class Finder final : public JsonReader {
     if (subject_.kind() == Subject::Kind::email || depth_ == decodings_max) return false;
     std::string view = text;
     for (int i = 0; i <= decodings_max; ++i) {
-      const std::size_t begin = view.find_first_of("{[");
-      if (begin < view.rfind('"') && view.rfind('"') != std::string::npos) {
+      const std::size_t last_quote = view.rfind('"');
+      std::size_t begin = last_quote == std::string::npos ? last_quote : view.find_first_of("{[");
+      // What stands before the JSON may have brackets of its own: "[info] {…}".
+      for (int tries = 0; begin < last_quote && tries < brackets_tried_max; ++tries) {
         Finder inner{subject_, depth_ + 1};
         read_json(std::string_view{view}.substr(begin), inner, Rest::is_ignored);
         if (inner.has_found()) return true;
+        begin = view.find_first_of("{[", begin + 1);
       }
       if (!is_encoded(view)) return false;
       view = decoded(view);

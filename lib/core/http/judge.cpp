@@ -13,14 +13,20 @@ namespace outbox::core {
 
 namespace {
 
+// The body without what may stand before its first character.
+std::string_view text_of(const Answer& answer) {
+  constexpr std::string_view byte_order_mark = "\xEF\xBB\xBF";
+  std::string_view text = answer.body;
+  if (text.starts_with(byte_order_mark)) text.remove_prefix(byte_order_mark.size());
+  return trimmed(text);
+}
+
 bool is_web_page(const Answer& answer) {
   const std::string type = lower(answer.content_type);
   if (type.find("text/html") != std::string::npos || type.find("xhtml") != std::string::npos) {
     return true;
   }
-  std::string_view body = answer.body;
-  if (body.substr(0, 3) == "\xEF\xBB\xBF") body.remove_prefix(3);
-  return trimmed(body).substr(0, 1) == "<";
+  return text_of(answer).starts_with('<');
 }
 
 // What the endpoint says, fit to be kept: without the credential, addresses, or what a terminal
@@ -84,10 +90,8 @@ Verdict verdict_of_status(const Answer& answer, std::span<const StatusMeaning> m
   return usual_verdict(answer);
 }
 
-bool begins_as_json(std::string_view text) {
-  constexpr std::string_view byte_order_mark = "\xEF\xBB\xBF";
-  if (text.starts_with(byte_order_mark)) text.remove_prefix(byte_order_mark.size());
-  text = trimmed(text);
+bool begins_as_json(const Answer& answer) {
+  const std::string_view text = text_of(answer);
   return text.starts_with('{') || text.starts_with('[');
 }
 
@@ -114,14 +118,12 @@ Outcome judge_answered(const Answer& answer, std::span<const StatusMeaning> mean
   // A malformed body after a 2xx changes nothing: the endpoint has said yes. But one that may have
   // been cut within its JSON may have said no.
   const AnswerBody body = answer_body(answer.body);
-  if (is_success && answer.may_be_cut && body.ends_early && begins_as_json(answer.body)) {
+  if (is_success && answer.may_be_cut && body.ends_early && begins_as_json(answer)) {
     outcome.verdict = Verdict::failed;
     outcome.reason += body_was_cut;
     return outcome;
   }
-  // What is said of a credential may quote it.
-  const bool is_told = outcome.verdict != Verdict::unauthorized && answer.status != 401 &&
-                       answer.status != 403 && answer.status != 407;
+  const bool is_told = !is_about_credential(outcome);
   if (is_told) {
     outcome.response_id = kept(body.response_id, answer.secrets, response_id_bytes_max);
     outcome.warnings = kept(body.warnings, answer.secrets, warnings_bytes_max);
@@ -146,6 +148,11 @@ Outcome trouble(Verdict verdict, const char* what, const Answer& answer) {
 }
 
 }  // namespace
+
+bool is_about_credential(const Outcome& outcome) {
+  return outcome.verdict == Verdict::unauthorized || outcome.status == 401 ||
+         outcome.status == 403 || outcome.status == 407;
+}
 
 Outcome judge(const Answer& answer, Instant now, std::span<const StatusMeaning> meanings,
               AnswerBodies bodies) {

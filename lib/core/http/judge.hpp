@@ -31,4 +31,8 @@ inline constexpr std::string_view own_words[] = {not_the_api, not_the_receiver, 
 Outcome judge(const Answer& answer, Instant now, std::span<const StatusMeaning> meanings = {},
               AnswerBodies bodies = AnswerBodies::of_track_api);
 
+/// Whether the endpoint speaks of the credential: by the status, or by the verdict, which
+/// `meanings` may give to other statuses. What it says then may quote it.
+bool is_about_credential(const Outcome& outcome);
+
 }  // namespace outbox::core

@@ -21,11 +21,11 @@ std::optional<std::size_t> size_or_none(const Statement& row, int column) {
 
 }  // namespace
 
-void make_destination(sqlite3* db, const std::string& name, const char* action_) {
+void make_destination(sqlite3* db, const std::string& name, const char* action) {
   Statement{db,
             "insert into main.outbox_destinations (name) select ?1 where not exists"
             " (select 1 from main.outbox_destinations where name = ?1)",
-            action_}
+            action}
       .bind(1, name)
       .run();
 }

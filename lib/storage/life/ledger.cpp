@@ -157,13 +157,9 @@ std::optional<Recorded> Ledger::try_record(const Changes& changes, Claims& claim
 namespace {
 
 // Binds the guard of `guarded`.
-Statement& bind_row(Statement& statement, const std::string& destination,
-                    const core::QueuedEvent& event) {
-  return statement.bind(1, destination)
-      .bind(2, static_cast<std::int64_t>(event.state))
-      .bind(3, event.due_at_ms)
-      .bind(4, event.id)
-      .bind(5, event.enqueued_at_ms);
+Statement& bind_guard(Statement& statement, const std::string& destination,
+                      const core::QueuedEvent& event) {
+  return bind_row(statement, destination, event).bind(5, event.enqueued_at_ms);
 }
 
 bool is_neighbour(const core::QueuedEvent& left, const core::QueuedEvent& right) {
@@ -173,7 +169,7 @@ bool is_neighbour(const core::QueuedEvent& left, const core::QueuedEvent& right)
 }  // namespace
 
 void Ledger::move_waiting(Recording& recording, const core::QueuedEvent& event) {
-  bind_row(move_waiting_, destination_, event).bind(6, event.ordering_key).run();
+  bind_guard(move_waiting_, destination_, event).bind(6, event.ordering_key).run();
   if (sqlite3_changes(db_) == 0) recording.claims.look_from(event.id);
 }
 
@@ -226,11 +222,11 @@ void Ledger::deliver_run(Recording& recording, std::span<const core::QueuedEvent
 
 // A person may have moved the event meanwhile: given up or asked for again, it has arrived.
 bool Ledger::deliver_one(const core::QueuedEvent& event) {
-  bind_row(remove_, destination_, event).run();
+  bind_guard(remove_, destination_, event).run();
   if (sqlite3_changes(db_) > 0) return true;
   const auto moved = find_queued(db_, event.id);
   if (!moved || moved->stored_at_ms != event.stored_at_ms) return false;
-  return try_change(bind_row(remove_, destination_, *moved), *moved);
+  return try_change(bind_guard(remove_, destination_, *moved), *moved);
 }
 
 // Runs `change` of `row`; false: a person was faster. A trigger or an authorizer of the host's can
@@ -252,7 +248,7 @@ bool Ledger::bury(Recording& recording, const core::Death& death) {
   const auto counted = [&](std::int64_t core::Suspicion::*member) {
     return death.suspicion ? std::optional{(*death.suspicion).*member} : std::nullopt;
   };
-  const bool is_done = try_change(bind_row(bury_, destination_, *row)
+  const bool is_done = try_change(bind_guard(bury_, destination_, *row)
                                       .bind(6, core::unix_ms(recording.now))
                                       .bind(7, text_or_null(death.reason))
                                       .bind(8, counted(&core::Suspicion::refusals))
@@ -266,7 +262,7 @@ bool Ledger::suspect(Recording& recording, const core::Suspect& suspect, std::in
   const core::QueuedEvent* const row = recording.claims.find(suspect.id);
   if (row == nullptr) return false;
   const std::int64_t since = suspect.suspicion.since == 0 ? request : suspect.suspicion.since;
-  return try_change(bind_row(suspect_, destination_, *row)
+  return try_change(bind_guard(suspect_, destination_, *row)
                         .bind(6, core::unix_ms(suspect.due))
                         .bind(7, suspect.suspicion.refusals)
                         .bind(8, suspect.suspicion.solo_failures)
@@ -281,7 +277,7 @@ void Ledger::begin_search(Recording& recording, const core::SentBatch& sent, std
   for (const std::int64_t id : sent.begun.all()) {
     const core::QueuedEvent* const row = recording.claims.find(id);
     if (row == nullptr) continue;
-    try_change(bind_row(search_, destination_, *row).bind(6, request), *row);
+    try_change(bind_guard(search_, destination_, *row).bind(6, request), *row);
   }
 }
 

@@ -28,6 +28,14 @@ std::optional<core::QueuedEvent> find_queued(sqlite3* db, std::int64_t id) {
                            .ordering_key = row.text(4)};
 }
 
+Statement& bind_row(Statement& statement, const std::string& destination,
+                    const core::QueuedEvent& event) {
+  return statement.bind(1, std::string_view{destination})
+      .bind(2, static_cast<std::int64_t>(event.state))
+      .bind(3, event.due_at_ms)
+      .bind(4, event.id);
+}
+
 NextOfKey::NextOfKey(sqlite3* db)
     : free_{db,
             "update main.outbox_queue indexed by outbox_queue_keys set state = 0"

@@ -20,6 +20,10 @@ namespace outbox::storage {
 /// ordering key it reads the suspects. Throws: `database_error`.
 std::optional<core::QueuedEvent> find_queued(sqlite3* db, std::int64_t id);
 
+/// Binds ?1 to ?4 of `statement`, the whole key of a row: destination, state, due time, event.
+Statement& bind_row(Statement& statement, const std::string& destination,
+                    const core::QueuedEvent& event);
+
 /// Makes the first undelivered event of a key ready if it waits: what it waited for has left.
 /// Called in the same transaction by whatever takes an event with a key away or lets it go: nothing
 /// else wakes a waiting event. Calling it once too often changes nothing.

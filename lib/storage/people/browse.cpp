@@ -2,7 +2,7 @@
 // page is full or the time is up. No statement runs long, so that nothing has to interrupt one: the
 // progress handler of the connection is its host's.
 
-#include "storage/people/browse.hpp"
+#include "outbox/browse.hpp"
 
 #include <algorithm>
 #include <limits>
@@ -10,8 +10,11 @@
 #include "storage/people/events.hpp"
 #include "storage/people/filter.hpp"
 #include "storage/sqlite/statement.hpp"
+#include "storage/sqlite/transaction.hpp"
 
-namespace outbox::storage {
+namespace outbox {
+
+namespace storage {
 
 namespace {
 
@@ -174,13 +177,11 @@ bool is_past_since(const EventFilter& filter, const Glance& look) {
          look.newest < *filter.since - clock_change_max;
 }
 
-}  // namespace
-
-EventPage browse_events(sqlite3* db, const EventFilter& filter, std::chrono::milliseconds patience,
-                        core::Instant now) {
+EventPage read_page(sqlite3* db, const EventFilter& filter, std::chrono::milliseconds time_max,
+                    core::Instant now) {
   constexpr std::chrono::milliseconds longest =
       std::chrono::hours{24};  // "for ever" would overflow
-  const auto deadline = std::chrono::steady_clock::now() + std::min(patience, longest);
+  const auto deadline = std::chrono::steady_clock::now() + std::min(time_max, longest);
   const std::size_t limit = std::max<std::size_t>(filter.limit.value_or(limit_default), 1);
   const std::size_t look = narrows(filter) ? look_max : std::clamp(limit + 1, look_min, look_max);
   constexpr std::int64_t id_max = std::numeric_limits<std::int64_t>::max();
@@ -211,4 +212,19 @@ EventPage browse_events(sqlite3* db, const EventFilter& filter, std::chrono::mil
   return page;
 }
 
-}  // namespace outbox::storage
+}  // namespace
+}  // namespace storage
+
+inline namespace v1 {
+
+EventPage browse_events(ConnectionRef connection, const EventFilter& filter,
+                        std::chrono::milliseconds time_max) {
+  sqlite3* const db = storage::readable(connection, filter);
+  return storage::while_busy([&] {
+    const storage::ReadTransaction moment{db};
+    return storage::read_page(db, filter, time_max, core::system_now());
+  });
+}
+
+}  // namespace v1
+}  // namespace outbox

@@ -131,11 +131,7 @@ Tally remove_rows(sqlite3* db, const std::vector<EventRow>& rows, const core::Id
       moved.were_delivered += was_delivered ? 1 : 0;
       continue;
     }
-    from_queue.bind(1, std::string_view{row.destination})
-        .bind(2, static_cast<std::int64_t>(row.queued->state))
-        .bind(3, row.queued->due_at_ms)
-        .bind(4, row.id)
-        .run();
+    bind_row(from_queue, row.destination, *row.queued).run();
     keys.add(row);
   }
   keys.free_next(db);

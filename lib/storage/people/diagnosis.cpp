@@ -13,7 +13,9 @@
 #include "storage/sqlite/statement.hpp"
 #include "storage/sqlite/transaction.hpp"
 
-namespace outbox::storage {
+namespace outbox {
+
+namespace storage {
 
 namespace {
 
@@ -70,15 +72,15 @@ Differences compare(sqlite3* db) {
                  " select d.name, coalesce(c.delivered, 0) - d.delivered"
                  " from main.outbox_destinations d left join counted c on c.name = d.name",
                  diagnose_action};
-  while (rows.step()) {
-    if (rows.integer(1) != 0) found.delivered[rows.text(0)] = rows.integer(1);
-  }
-  // They are counted above as delivered, and are not.
+  while (rows.step()) found.delivered[rows.text(0)] = rows.integer(1);
+  // They are counted above as delivered, and are not. A destination without a row has no counter.
   Statement destination{db, "select destination from main.outbox_events where id = ?1",
                         diagnose_action};
   for (const std::int64_t id : found.missing) {
     const ResetAtEnd end{destination};
-    if (destination.bind(1, id).step()) --found.delivered[destination.text(0)];
+    if (!destination.bind(1, id).step()) continue;
+    const auto counter = found.delivered.find(destination.text(0));
+    if (counter != found.delivered.end()) --counter->second;
   }
   std::erase_if(found.delivered, [](const auto& difference) { return difference.second == 0; });
   return found;
@@ -174,7 +176,13 @@ std::vector<Finding> diagnose(sqlite3* db) {
   });
 }
 
-RepairReport repair(sqlite3* db, const ChangeNote& note, Mode mode) {
+}  // namespace storage
+
+inline namespace v1 {
+
+RepairReport repair(ConnectionRef connection, const ChangeNote& note, Mode mode) {
+  using namespace storage;
+  sqlite3* const db = connection.handle();
   while_busy([db] { require_schema(db); });
   Differences found;
   const auto report = [&found] {
@@ -206,4 +214,5 @@ RepairReport repair(sqlite3* db, const ChangeNote& note, Mode mode) {
   return report();
 }
 
-}  // namespace outbox::storage
+}  // namespace v1
+}  // namespace outbox

@@ -5,7 +5,6 @@
 #include <vector>
 
 #include "outbox/inspect.hpp"
-#include "outbox/operate.hpp"
 
 struct sqlite3;
 
@@ -13,8 +12,5 @@ namespace outbox::storage {
 
 /// As `outbox::diagnose`. Requires: the schema is there.
 std::vector<Finding> diagnose(sqlite3* db);
-
-/// As `outbox::repair`.
-RepairReport repair(sqlite3* db, const ChangeNote& note, Mode mode);
 
 }  // namespace outbox::storage

@@ -117,7 +117,7 @@ Erasure::Erasure(sqlite3* db, const Subject& subject, const ChangeNote& note, Fo
     all_.insert(all_.end(), more.begin(), more.end());
   }
   all_ = distinct(std::move(all_));
-  have_keys_ = have_keys_ || all_.size() > ids_.size();  // who knows
+  have_keys_ = have_keys_ || all_.size() > ids_.size();  // those of others may have had keys
 }
 
 std::int64_t Erasure::remove_events() {
@@ -159,12 +159,7 @@ void Erasure::forget_answers() {
                      " where destination = ?1 and state = ?2 and due_at_ms = ?3 and event = ?4",
                      erase_action};
     for (const EventRow& row : read_rows(db_, Chosen{chunk})) {
-      if (!row.queued) continue;
-      forget.bind(1, std::string_view{row.destination})
-          .bind(2, static_cast<std::int64_t>(row.queued->state))
-          .bind(3, row.queued->due_at_ms)
-          .bind(4, row.id)
-          .run();
+      if (row.queued) bind_row(forget, row.destination, *row.queued).run();
     }
   });
   change_atomically(db_, erase_action, [&] {

@@ -164,7 +164,7 @@ std::vector<EventRow> read_rows(sqlite3* db, const Chosen& events) {
   return found;
 }
 
-std::optional<core::Blocker> blocker_in_key(sqlite3* db, const EventDetail& event) {
+std::optional<Holder> blocker_in_key(sqlite3* db, const EventDetail& event) {
   if (event.ordering_key.empty()) return std::nullopt;
   // The first of the key is the one that all the others wait for.
   Statement before{
@@ -178,10 +178,10 @@ std::optional<core::Blocker> blocker_in_key(sqlite3* db, const EventDetail& even
       .bind(2, std::string_view{event.ordering_key})
       .bind(3, event.event.id);
   if (!before.step()) return std::nullopt;
-  return core::Blocker{.id = before.integer(0),
-                       .is_dead = before.integer(1) == 4,
-                       .refusals = before.integer(2),
-                       .solo_failures = before.integer(3)};
+  return Holder{.id = before.integer(0),
+                .is_dead = before.integer(1) == 4,
+                .refusals = before.integer(2),
+                .solo_failures = before.integer(3)};
 }
 
 std::int64_t due_before(sqlite3* db, const EventSummary& event, core::Instant now) {

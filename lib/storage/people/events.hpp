@@ -53,7 +53,7 @@ std::vector<EventRow> read_rows(sqlite3* db, const Chosen& events);
 
 /// The event that holds back this one by its ordering key, the first of the key; none: there is
 /// none.
-std::optional<core::Blocker> blocker_in_key(sqlite3* db, const EventDetail& event);
+std::optional<Holder> blocker_in_key(sqlite3* db, const EventDetail& event);
 
 /// How many due events of its destination are before this one; counts to `due_before_max` + 1.
 std::int64_t due_before(sqlite3* db, const EventSummary& event, core::Instant now);

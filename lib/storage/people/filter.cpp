@@ -5,8 +5,10 @@
 #include <stdexcept>
 #include <string_view>
 
-#include "core/event/names.hpp"
+#include "core/event/enqueue_options.hpp"
 #include "core/event/timestamp.hpp"
+#include "storage/sqlite/schema.hpp"
+#include "storage/sqlite/transaction.hpp"
 
 namespace outbox::storage {
 
@@ -34,6 +36,12 @@ void require_filter(const EventFilter& filter) {
   if (filter.since && filter.until && *filter.since >= *filter.until) {
     throw std::invalid_argument{"outbox: until: must be after since"};
   }
+}
+
+sqlite3* readable(ConnectionRef connection, const EventFilter& filter) {
+  require_filter(filter);
+  while_busy([&] { require_schema(connection.handle()); });
+  return connection.handle();
 }
 
 std::vector<core::QueueState> queue_states(EventState state) {
@@ -80,9 +88,11 @@ bool is_part_of(EventState narrow, EventState wide) {
   return narrow == wide || (wide == EventState::pending && narrow < EventState::delivered);
 }
 
-// json_extract stops with an error at what is no JSON.
+// json_extract stops with an error at what is no JSON. An id may be a number there, and what it is
+// compared with is a text.
 std::string field_sql(const std::string& path) {
-  return "iif(json_valid(e.payload), json_extract(e.payload, '$." + path + "'), null)";
+  return "iif(json_valid(e.payload), cast(json_extract(e.payload, '$." + path +
+         "') as text), null)";
 }
 
 Chosen::Chosen(const core::Ids& ids) {

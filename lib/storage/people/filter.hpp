@@ -18,6 +18,10 @@ namespace outbox::storage {
 /// span in which nothing can be.
 void require_filter(const EventFilter& filter);
 
+/// The handle of a connection, once its schema and the filter have been checked.
+/// Throws: `schema_error`, `std::invalid_argument`, `database_error`.
+sqlite3* readable(ConnectionRef connection, const EventFilter& filter = {});
+
 using EventStates = std::vector<EventState>;
 
 /// What people call the state of an event in the queue, the narrowest that fits.

@@ -2,7 +2,7 @@
 
 #include <stdexcept>
 
-#include "core/event/names.hpp"
+#include "core/event/enqueue_options.hpp"
 #include "storage/life/retention.hpp"
 #include "storage/people/change.hpp"
 #include "storage/people/filter.hpp"

@@ -6,13 +6,15 @@
 #include <optional>
 
 #include "core/event/id_ranges.hpp"
+#include "outbox/operate.hpp"
 #include "storage/people/change.hpp"
 #include "storage/people/selection.hpp"
-#include "storage/people/verbs.hpp"
 #include "storage/sqlite/statement.hpp"
 #include "storage/sqlite/transaction.hpp"
 
-namespace outbox::storage {
+namespace outbox {
+
+namespace storage {
 
 namespace {
 
@@ -112,11 +114,16 @@ Tally requeue_chunk(sqlite3* db, const std::vector<Delivered>& chunk, core::Inst
 }
 
 }  // namespace
+}  // namespace storage
 
-std::int64_t requeue(sqlite3* db, const Selection& selection, const ChangeNote& note, Mode mode,
-                     const Progress& progress) {
+inline namespace v1 {
+
+std::int64_t requeue(ConnectionRef connection, const Selection& selection, const ChangeNote& note,
+                     Mode mode, const Progress& progress) {
+  using namespace storage;
   require_selection(selection, requeue_action);
   names_of(selection, {EventState::delivered}, {EventState::delivered}, requeue_action);
+  sqlite3* const db = connection.handle();
   const core::Instant now = core::system_now();  // `give_up_after` counts from here
   BulkChange bulk{db, note_of(requeue_action, selection, note), Probe::asked, progress};
   return bulk.run_all(
@@ -124,4 +131,5 @@ std::int64_t requeue(sqlite3* db, const Selection& selection, const ChangeNote& 
       [&](const std::vector<Delivered>& chunk) { return requeue_chunk(db, chunk, now); });
 }
 
-}  // namespace outbox::storage
+}  // namespace v1
+}  // namespace outbox

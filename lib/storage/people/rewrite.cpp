@@ -125,7 +125,7 @@ void rewrite(sqlite3* db, const Table& table, const Span& span) {
   let_others_in(db);
 }
 
-// The place at the end of so much of `span`; none: it holds less.
+// The place where the first `size` of `span` ends; none: it holds less.
 std::optional<std::string> place_after(sqlite3* db, const Table& table, const Span& span,
                                        const Size& size) {
   Statement row{db,

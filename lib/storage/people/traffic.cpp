@@ -1,13 +1,19 @@
 // What went over the wire: the newest rows of the request log, sorted into slots of time.
 
 #include <algorithm>
+#include <stdexcept>
 #include <vector>
 
+#include "core/clock.hpp"
+#include "outbox/browse.hpp"
 #include "outbox/verdict.hpp"
-#include "storage/people/browse.hpp"
+#include "storage/people/filter.hpp"
 #include "storage/sqlite/statement.hpp"
+#include "storage/sqlite/transaction.hpp"
 
-namespace outbox::storage {
+namespace outbox {
+
+namespace storage {
 
 namespace {
 
@@ -31,7 +37,15 @@ void count(TrafficSlot& slot, std::string_view outcome, std::int64_t events) {
   }
 }
 
-}  // namespace
+void require_slots(const TrafficOptions& options) {
+  constexpr std::int64_t slots_max = 1'000;
+  if (options.slot.count() > 0 && options.window.count() > 0 &&
+      options.window.count() % options.slot.count() == 0 &&
+      options.window.count() / options.slot.count() <= slots_max) {
+    return;
+  }
+  throw std::invalid_argument{"outbox: traffic: window: must be 1 to 1,000 whole slots"};
+}
 
 Traffic read_traffic(sqlite3* db, const TrafficOptions& options, core::Instant now) {
   const std::int64_t slot_ms = options.slot.count();
@@ -73,4 +87,17 @@ Traffic read_traffic(sqlite3* db, const TrafficOptions& options, core::Instant n
   return traffic;
 }
 
-}  // namespace outbox::storage
+}  // namespace
+}  // namespace storage
+
+inline namespace v1 {
+
+Traffic traffic(ConnectionRef connection, const TrafficOptions& options) {
+  storage::require_slots(options);
+  sqlite3* const db = storage::readable(connection, {.destination = options.destination});
+  return storage::while_busy(
+      [&] { return storage::read_traffic(db, options, core::system_now()); });
+}
+
+}  // namespace v1
+}  // namespace outbox

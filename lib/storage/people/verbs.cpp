@@ -1,10 +1,12 @@
-#include "storage/people/verbs.hpp"
+// The public functions of outbox/operate.hpp that change rows where they are.
+
+#include "outbox/operate.hpp"
 
 #include <stdexcept>
 
 #include "core/clock.hpp"
+#include "core/event/enqueue_options.hpp"
 #include "core/event/limits.hpp"
-#include "core/event/names.hpp"
 #include "core/event/text.hpp"
 #include "storage/life/destination_row.hpp"
 #include "storage/people/change.hpp"
@@ -13,7 +15,9 @@
 #include "storage/sqlite/statement.hpp"
 #include "storage/sqlite/transaction.hpp"
 
-namespace outbox::storage {
+namespace outbox {
+
+namespace storage {
 
 namespace {
 
@@ -58,11 +62,7 @@ Tally change_chunk(sqlite3* db, const Verb& verb, const EventStates& names, cons
   Tally tally;
   for (const EventRow& row : read_rows(db, Chosen{ids})) {
     if (!is_in(row, names, now)) continue;
-    change.bind(1, std::string_view{row.destination})
-        .bind(2, static_cast<std::int64_t>(row.queued->state))
-        .bind(3, row.queued->due_at_ms)
-        .bind(4, row.id);
-    change.bind(5, core::unix_ms(now));
+    bind_row(change, row.destination, *row.queued).bind(5, core::unix_ms(now));
     if (verb.keeps_reason) change.bind(6, std::string_view{reason});
     change.run();
     tally[row.destination].events += sqlite3_changes(db);
@@ -104,39 +104,45 @@ void change_destination(sqlite3* db, const std::string& name, const char* update
 }
 
 }  // namespace
+}  // namespace storage
 
-std::int64_t retry(sqlite3* db, const Selection& selection, const ChangeNote& note, Mode mode,
-                   const Progress& progress) {
-  return change_events(db, retrying, selection, note, mode, progress);
+inline namespace v1 {
+
+std::int64_t retry(ConnectionRef connection, const Selection& selection, const ChangeNote& note,
+                   Mode mode, const Progress& progress) {
+  return storage::change_events(connection.handle(), storage::retrying, selection, note, mode,
+                                progress);
 }
 
-std::int64_t discard(sqlite3* db, const Selection& selection, const ChangeNote& note, Mode mode,
-                     const Progress& progress) {
+std::int64_t discard(ConnectionRef connection, const Selection& selection, const ChangeNote& note,
+                     Mode mode, const Progress& progress) {
   if (core::trimmed(note.reason).empty())
     throw std::invalid_argument{"outbox: discard: a reason is required"};
-  return change_events(db, discarding, selection, note, mode, progress);
+  return storage::change_events(connection.handle(), storage::discarding, selection, note, mode,
+                                progress);
 }
 
-void nudge(sqlite3* db, const std::string& destination) {
-  change_destination(db, destination,
-                     "update main.outbox_destinations set probes_asked = probes_asked + 1"
-                     " where name = ?1 and ?2 > 0 and ?3 is null",
-                     {});
+void nudge(ConnectionRef connection, const std::string& destination) {
+  storage::change_destination(connection.handle(), destination,
+                              "update main.outbox_destinations set probes_asked = probes_asked + 1"
+                              " where name = ?1 and ?2 > 0 and ?3 is null",
+                              {});
 }
 
-void pause(sqlite3* db, const std::string& destination, const ChangeNote& note) {
-  change_destination(db, destination,
-                     "update main.outbox_destinations set paused_reason = ?3,"
-                     " paused_at_ms = coalesce(paused_at_ms, ?2) where name = ?1",
-                     {.action = "pause", .destination = destination, .note = note});
+void pause(ConnectionRef connection, const std::string& destination, const ChangeNote& note) {
+  storage::change_destination(connection.handle(), destination,
+                              "update main.outbox_destinations set paused_reason = ?3,"
+                              " paused_at_ms = coalesce(paused_at_ms, ?2) where name = ?1",
+                              {.action = "pause", .destination = destination, .note = note});
 }
 
-void resume(sqlite3* db, const std::string& destination, const ChangeNote& note) {
-  change_destination(
-      db, destination,
+void resume(ConnectionRef connection, const std::string& destination, const ChangeNote& note) {
+  storage::change_destination(
+      connection.handle(), destination,
       "update main.outbox_destinations set paused_reason = null, paused_at_ms = null,"
       " probes_asked = probes_asked + 1 where name = ?1 and ?2 > 0 and ?3 is null",
       {.action = "resume", .destination = destination, .note = note});
 }
 
-}  // namespace outbox::storage
+}  // namespace v1
+}  // namespace outbox

@@ -18,6 +18,7 @@
 #include <stdexcept>
 #include <vector>
 
+#include "core/encoding.hpp"
 #include "core/file_system.hpp"
 #include "core/sqlite_version.hpp"
 #include "outbox/errors.hpp"
@@ -65,11 +66,7 @@ void configure(sqlite3* db) {
 
 // A folder whose name has one of these would be another one in a URI (sqlite.org/uri.html).
 std::string escaped_for_uri(std::string_view path) {
-  std::string text;
-  for (const char c : path) {
-    text += c == '%' ? "%25" : c == '?' ? "%3f" : c == '#' ? "%23" : std::string(1, c);
-  }
-  return text;
+  return core::percent_encoded(path, [](char c) { return c == '%' || c == '?' || c == '#'; });
 }
 
 // What SQLite would only say in its own words, or at the first write.

@@ -126,11 +126,7 @@ std::string_view Statement::view(int column) const {
   if (is_null(column)) return {};
   const auto* data = reinterpret_cast<const char*>(sqlite3_column_text(handle_, column));
   if (data == nullptr) throw std::bad_alloc{};
-  return {data, bytes(column)};
-}
-
-std::size_t Statement::bytes(int column) const {
-  return static_cast<std::size_t>(sqlite3_column_bytes(handle_, column));
+  return {data, static_cast<std::size_t>(sqlite3_column_bytes(handle_, column))};
 }
 
 void Statement::check(int code) {

@@ -76,7 +76,6 @@ class Statement {
   std::string text(int column) const;
   /// As `text`, without a copy; empty for null. Until the next step or reset.
   std::string_view view(int column) const;
-  std::size_t bytes(int column) const;
 
  private:
   void check(int code);

@@ -1,4 +1,4 @@
-#include "core/decide/backoff.hpp"
+#include "core/decide/hold.hpp"
 
 #include <doctest/doctest.h>
 

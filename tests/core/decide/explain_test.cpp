@@ -42,7 +42,7 @@ TEST_CASE("the first thing that an event waits for is named") {
   facts.destination.paused = Pause{.reason = "maintenance", .since = asked_at - 1h};
   CHECK(core::explain(facts).waiting_for == outbox::WaitingFor::pause);
 
-  facts.blocker = outbox::core::Blocker{.id = 8800};
+  facts.blocker = outbox::Holder{.id = 8800};
   CHECK(core::explain(facts).waiting_for == outbox::WaitingFor::ordering_key);
 
   facts.event.event.due_at = asked_at + 2h;
@@ -139,7 +139,7 @@ TEST_CASE("an event at which the endpoint failed alone waits its time, whatever 
 TEST_CASE("an event that waits for its key is told what may be done about the one before it") {
   core::ExplainFacts facts = pending();
   facts.event.event.state = outbox::EventState::waiting;
-  facts.blocker = core::Blocker{.id = 8800, .is_dead = true};
+  facts.blocker = Holder{.id = 8800, .is_dead = true};
   CHECK(core::explain(facts).waiting_for == outbox::WaitingFor::ordering_key);
   CHECK(core::explain(facts).text ==
         "8812 invite_sent is waiting: event 8800, with the same ordering key, is before it and "
@@ -150,14 +150,14 @@ TEST_CASE("an event that waits for its key is told what may be done about the on
 TEST_CASE("the suspect that holds a key is named, with what may be done") {
   core::ExplainFacts facts = pending();
   facts.event.event.state = outbox::EventState::waiting;
-  facts.blocker = core::Blocker{.id = 101, .refusals = 12};
+  facts.blocker = Holder{.id = 101, .refusals = 12};
   facts.due_before = 0;
   CHECK(core::explain(facts).text ==
         "8812 invite_sent is waiting: event 101, with the same ordering key, is before it and was "
         "refused alone 12 times: `outbox retry 101` or `outbox discard 101 --reason …` lets it go. "
         "It has no "
         "refusals of its own.");
-  facts.blocker = core::Blocker{.id = 101, .solo_failures = 1};
+  facts.blocker = Holder{.id = 101, .solo_failures = 1};
   CHECK(core::explain(facts).text.find("failed alone once: `outbox retry 101`") !=
         std::string::npos);
 }

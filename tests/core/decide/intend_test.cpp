@@ -11,8 +11,7 @@ using namespace std::chrono_literals;
 
 namespace {
 
-const RequestLimits one_connection{.batch_events = 100, .batch_bytes = 5'000, .connections = 1};
-const RequestLimits four_connections{.batch_events = 100, .batch_bytes = 5'000, .connections = 4};
+const BatchLimits limits{.events_max = 100, .bytes_max = 5'000};
 
 HoldState hold_until(Instant until) {
   return {
@@ -22,7 +21,7 @@ HoldState hold_until(Instant until) {
 }  // namespace
 
 TEST_CASE("a destination that nothing speaks against is sent to at full speed") {
-  const Intent intent = intend({}, four_connections, 0, {}, asked_at);
+  const Intent intent = intend({}, limits, 4, 0, {}, asked_at);
 
   CHECK(intent.may_send());
   CHECK(intent.requests_max == 4);
@@ -36,7 +35,7 @@ TEST_CASE("while a person has paused the destination nothing starts, whoever ask
   state.is_paused = true;
   for (const Occasion& occasion :
        {Occasion{}, Occasion{.is_asked = true}, Occasion{.credential_is_renewed = true}}) {
-    CHECK_FALSE(intend(state, four_connections, 0, occasion, asked_at).may_send());
+    CHECK_FALSE(intend(state, limits, 4, 0, occasion, asked_at).may_send());
   }
 }
 
@@ -61,7 +60,7 @@ TEST_CASE("on hold one request of one event starts, when its time has come or so
     CAPTURE(row.until.count());
     CAPTURE(row.in_flight);
     const DestinationState state = on_hold(hold_until(asked_at + row.until));
-    const Intent intent = intend(state, four_connections, row.in_flight, row.occasion, asked_at);
+    const Intent intent = intend(state, limits, 4, row.in_flight, row.occasion, asked_at);
     CHECK(intent.requests_max == row.requests_max);
     if (row.requests_max > 0) CHECK(intent.limits.events_max == 1);
   }
@@ -102,7 +101,7 @@ TEST_CASE("what was learned about the endpoint limits each request, and never wi
     state.endpoint.events_cap = row.events_cap;
     state.endpoint.bytes_cap = row.bytes_cap;
     state.endpoint.is_proven = row.is_proven;
-    const Intent intent = intend(state, four_connections, 0, {}, asked_at);
+    const Intent intent = intend(state, limits, 4, 0, {}, asked_at);
     CHECK(intent.requests_max == row.requests_max);
     CHECK(intent.limits.events_max == row.events_max);
     CHECK(intent.limits.bytes_max == row.bytes_max);
@@ -111,24 +110,24 @@ TEST_CASE("what was learned about the endpoint limits each request, and never wi
 
 TEST_CASE("as many requests start as connections are free") {
   struct Row {
-    const RequestLimits& limits;
+    std::size_t connections;
     std::size_t in_flight;
     std::optional<std::size_t> events_cap;
     std::size_t requests_max;
   };
   const Row rows[] = {
-      {one_connection, 0, std::nullopt, 1},
-      {one_connection, 1, std::nullopt, 0},
-      {four_connections, 1, std::nullopt, 3},
-      {four_connections, 4, std::nullopt, 0},
-      {four_connections, 7, std::nullopt, 0},  // the host has lowered its limit
-      {four_connections, 1, 2, 0},             // slow start
+      {1, 0, std::nullopt, 1},
+      {1, 1, std::nullopt, 0},
+      {4, 1, std::nullopt, 3},
+      {4, 4, std::nullopt, 0},
+      {4, 7, std::nullopt, 0},  // the host has lowered its limit
+      {4, 1, 2, 0},             // slow start
   };
   for (const Row& row : rows) {
     CAPTURE(row.in_flight);
     DestinationState state;
     state.endpoint.events_cap = row.events_cap;
-    const Intent intent = intend(state, row.limits, row.in_flight, {}, asked_at);
+    const Intent intent = intend(state, limits, row.connections, row.in_flight, {}, asked_at);
     CHECK(intent.requests_max == row.requests_max);
   }
 }
@@ -159,7 +158,7 @@ TEST_CASE("most tries on hold ask with other events than the first, near and far
       CAPTURE(row.tries);
       const DestinationState state =
           on_hold({.kind = kind, .since = asked_at - 1s, .until = asked_at, .tries = row.tries});
-      const Intent intent = intend(state, one_connection, 0, {}, asked_at);
+      const Intent intent = intend(state, limits, 1, 0, {}, asked_at);
       CHECK(intent.probe == (row.turn ? probe_looks(*row.turn) : std::vector<ProbeLook>{}));
     }
   }

@@ -112,6 +112,8 @@ TEST_CASE("an event is about a subject wherever the payload names it") {
       {R"({"q":"{&quot;user_id&quot;: &quot;u-1&quot;}"})", Subject::user("u-1"), true},
       {R"({"q":"said: {\"user_id\": \"u-1\"} twice"})", Subject::user("u-1"), true},
       {R"({"q":"said: {\"plan\": \"u-1\"} twice"})", Subject::user("u-1"), false},
+      {R"({"q":"[info] [u-1] {\"user_id\": \"u-1\"}"})", Subject::user("u-1"), true},
+      {R"({"q":"{\"a\":1} {\"user_id\": \"u-1\"}"})", Subject::user("u-1"), true},
       {R"({"e":"amy&#0000000064;achme&period;com"})", Subject::email("amy@achme.com"), true},
       // A number that no double can hold is JSON.
       {R"({"a":1e400,"user_id":4242})", Subject::user("4242"), true},

@@ -97,6 +97,20 @@ TEST_CASE("pages are the list, in either order, for every filter and every size"
   }
 }
 
+TEST_CASE("ids that are numbers in the payload are found by their text") {
+  support::AppDatabase app;
+  app.insert(R"({"user_id":42,"event_name":"seen","context":{"group_id":7}})");
+  app.insert(R"({"user_id":"42 ","event_name":"seen","context":{"group_id":"07"}})");
+
+  for (const outbox::EventFilter& filter :
+       {outbox::EventFilter{.user_id = "42"}, outbox::EventFilter{.group_id = "7"}}) {
+    CHECK(ids_of(outbox::list_events(app.db(), filter)) == std::vector<std::int64_t>{1});
+    CHECK(browsed(app, filter) == std::vector<std::int64_t>{1});
+    app.mark_delivered(1, 1);
+    CHECK(outbox::requeue(app.db(), outbox::Selection::matching(filter)) == 1);
+  }
+}
+
 TEST_CASE("without time a page stops after one look, says so, and the next goes on") {
   support::AppDatabase app;
   app.enqueue_many(9'000);

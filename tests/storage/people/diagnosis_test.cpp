@@ -108,6 +108,20 @@ TEST_CASE("a repair does what it says, once, and a dry run nothing") {
   CHECK(desk.app.text("select action || actor || reason from outbox_audit") == "repairanndoctor");
 }
 
+TEST_CASE("what was never queued changes no counter of a destination that nobody has served") {
+  support::AppDatabase app;
+  app.enqueue_many(2);
+  app.db().exec("delete from outbox_queue where event = 2");
+  REQUIRE(app.number("select count(*) from outbox_destinations") == 0);
+
+  const auto found = findings(app);
+  CHECK(found.at("queue").level == Finding::Level::problem);
+  CHECK(found.at("counters").text.find("of track") == std::string::npos);
+  const auto report = outbox::repair(app.db());
+  CHECK(report.queued == 1);
+  CHECK(report.recounted == 0);
+}
+
 TEST_CASE("a repair lets go what waits for an event that is not there") {
   support::AppDatabase app;
   for (int i = 0; i < 3; ++i) app.enqueue(support::event_of("u"), {.ordering_key = "key"});

@@ -117,7 +117,7 @@ TEST_CASE("a URI is made absolute in a folder of any name") {
   std::filesystem::current_path(odd);
   CHECK(storage::with_absolute_path("a.db?").path == odd + "/a.db?");
   CHECK(storage::with_absolute_path("file:a.db?y=z").path ==
-        "file:" + folder.file("c%2520d%3f%23") + "/a.db?y=z");
+        "file:" + folder.file("c%2520d%3F%23") + "/a.db?y=z");
 }
 
 TEST_CASE("a path where nothing is, or no file, is refused, and nothing is made") {
