@@ -3,6 +3,7 @@
 // A whole dispatcher but for its thread: the real round and store, a fake clock and endpoint.
 
 #include <chrono>
+#include <map>
 #include <memory>
 #include <string>
 #include <utility>
@@ -57,14 +58,17 @@ class Desk {
     };
     if (const auto hold = state().endpoint.hold) no_later(hold->until);
     if (const auto due = store_->queue.next_due(clock.now())) no_later(*due);
-    no_later(outbox::core::instant_of(app.number(
-        "select coalesce(min(due_at_ms), 0) from outbox_queue where state = 3 and due_at_ms > " +
-        std::to_string(outbox::core::unix_ms(clock.now())))));
+    SQLite::Statement& retry = prepared(
+        "select coalesce(min(due_at_ms), 0) from outbox_queue where state = 3 and due_at_ms > ?");
+    retry.bind(1, outbox::core::unix_ms(clock.now()));
+    no_later(outbox::core::instant_of(number_of(retry)));
     clock.set(until);
   }
 
   outbox::core::DestinationState state() { return store_->destination.read(); }
-  std::int64_t count(const std::string& where) { return app.count(where); }
+  std::int64_t count(const std::string& where) {
+    return number_of(prepared("select count(*) from outbox_event_states where " + where));
+  }
   SQLite::Database& db() { return app.db(); }
   outbox::storage::Store& store() { return *store_; }
   outbox::dispatch::Round& round() { return *round_; }
@@ -81,6 +85,22 @@ class Desk {
             .scrubs = options_.scrubs_delivered};
   }
 
+  // Prepared once: loops ask the same each round, and to prepare it takes longer than its answer.
+  SQLite::Statement& prepared(const std::string& sql) {
+    const auto found = prepared_.find(sql);
+    if (found != prepared_.end()) return found->second;
+    if (prepared_.size() >= 20) prepared_.clear();  // with ids in them they are not asked again
+    return prepared_.try_emplace(sql, db(), sql).first->second;
+  }
+
+  static std::int64_t number_of(SQLite::Statement& statement) {
+    statement.executeStep();
+    const std::int64_t number = statement.getColumn(0).getInt64();
+    statement.reset();
+    return number;
+  }
+
+  std::map<std::string, SQLite::Statement> prepared_;
   outbox::DispatcherOptions options_;
   std::unique_ptr<outbox::storage::Store> store_;
   std::unique_ptr<outbox::dispatch::Round> round_;
