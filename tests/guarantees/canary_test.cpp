@@ -3,6 +3,7 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <sstream>
 
@@ -88,6 +89,10 @@ TEST_CASE("a token that an answer quotes is kept nowhere") {
       kept += support::text_of(entry.path());
     }
     CHECK(kept.size() > 10'000);
+    // Most bytes of a page are empty, and each is decoded again and again: one stands for its
+    // neighbours.
+    const auto are_empty = [](char one, char next) { return one == '\0' && next == '\0'; };
+    kept.erase(std::unique(kept.begin(), kept.end(), are_empty), kept.end());
     CHECK_FALSE(core::quotes_secret(kept, token));
   }
 }
