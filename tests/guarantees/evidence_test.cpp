@@ -279,15 +279,14 @@ TEST_CASE("an API that refuses everything for a while buries ten events at most"
     CAPTURE(row.keys);
     Desk desk;
     std::size_t count = 0;
+    Writer writer{desk.db()};
     const auto minute = [&] {
-      for (std::size_t i = 0; i < row.events_a_minute; i += row.keys == 0 ? 1'000 : 1) {
-        EnqueueOptions options;
-        if (row.keys > 0) options.ordering_key = "k" + std::to_string(count % row.keys);
-        const std::size_t some =
-            row.keys == 0 ? std::min<std::size_t>(row.events_a_minute - i, 1'000) : 1;
-        desk.app.enqueue_many(some, options);
-        count += some;
+      SQLite::Transaction transaction{desk.db()};
+      for (std::size_t i = 0; i < row.events_a_minute; ++i, ++count) {
+        const std::string key = row.keys == 0 ? "" : "k" + std::to_string(count % row.keys);
+        writer.enqueue(support::event_of("user-" + std::to_string(i)), {.ordering_key = key});
       }
+      transaction.commit();
       const auto end = desk.clock.now() + 1min;
       while (desk.clock.now() < end) {
         desk.settle();
