@@ -267,6 +267,7 @@ void enqueue_mixed(support::AppDatabase& app, int count, int person) {
   const outbox::EnqueueOptions options{.event_bytes_max = 1'000'000};
   const std::string before = app.text("select count(*) from outbox_events");
   app.db().exec("begin immediate");
+  outbox::Writer writer{app.db()};
   for (int i = 0; i < count; ++i) {
     outbox::EnqueueOptions own = options;
     const bool is_amy = i % 100 < person;
@@ -274,10 +275,9 @@ void enqueue_mixed(support::AppDatabase& app, int count, int person) {
     const std::string number = std::to_string(std::int64_t{i} * 7'919 % 10'007);
     own.ordering_key = (is_amy ? "user:" + email + ":" : "user:tom@achme.com:") + number;
     own.dedupe_key = number + "/" + (is_amy ? last_name : "Kept") + "/" + before;
-    outbox::enqueue(app.db(),
-                    is_amy ? invite(email, first_name, last_name, 0)
-                           : invite("tom@achme.com", "Tom", "Kept", 0),
-                    own);
+    writer.enqueue(is_amy ? invite(email, first_name, last_name, 0)
+                          : invite("tom@achme.com", "Tom", "Kept", 0),
+                   own);
   }
   app.db().exec("commit");
 }
