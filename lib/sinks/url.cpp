@@ -43,6 +43,11 @@ UrlFacts require_url(const std::string& url, const std::string& option) {
   if (curl_url_set(parsed.get(), CURLUPART_URL, url.c_str(), 0) != CURLUE_OK) {
     refuse_url("not a URL");
   }
+  // libcurl forgives a third slash, and takes the first folder for the host.
+  if (url.find(":///") != std::string::npos && url.find(":///") < url.find('/')) {
+    refuse_url("has no host");
+  }
+  if (part_of(parsed.get(), CURLUPART_PORT) == "0") refuse_url("nobody listens on port 0");
   const std::string scheme = part_of(parsed.get(), CURLUPART_SCHEME);
   if (scheme != "https" && scheme != "http") {
     refuse_url("must begin with https:// or http://");

@@ -38,13 +38,16 @@ void print_table(const std::vector<outbox::AuditEntry>& entries, const Globals& 
 
 ExitCode audit(std::int64_t limit, const Globals& globals) {
   SQLite::Database db = open_database(globals, Access::read);
-  const std::vector<outbox::AuditEntry> entries =
-      outbox::list_audit(db, globals.destination, static_cast<std::size_t>(limit));
+  // One more, to know whether there are more.
+  auto entries = outbox::list_audit(db, globals.destination, static_cast<std::size_t>(limit) + 1);
+  const bool has_more = entries.size() > static_cast<std::size_t>(limit);
+  if (has_more) entries.pop_back();
   if (globals.is_json) {
     for (const outbox::AuditEntry& entry : entries) std::cout << line_of(json_of(entry, globals));
   } else if (!entries.empty()) {
     print_table(entries, globals);
   }
+  if (has_more) std::cerr << "the newest " << limit << "; --limit N shows more\n";
   if (entries.empty()) {
     std::cerr << "nobody has changed anything "
               << (globals.destination.empty() ? "" : "of " + escaped(globals.destination) + " ")

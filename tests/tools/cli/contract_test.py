@@ -255,6 +255,12 @@ class Reading(CliTest):
         self.assertEqual((entry["action"], entry["subject"], entry["events"], entry["reason"]),
                          ("retry", "ids 2", 1, "fixed"))
         self.assertIn("fixed", self.cli("audit").out)
+        self.assertEqual(self.cli("audit", "--limit", "1").err, "")
+        self.cli("pause", "--reason", "holiday", "--yes")
+        cut = self.cli("audit", "--limit", "1")
+        self.assertIn("holiday", cut.out)
+        self.assertNotIn("fixed", cut.out)
+        self.assertIn("the newest 1; --limit N shows more", cut.err)
 
     def test_destinations(self):
         found = self.json("destinations", "destinations")
