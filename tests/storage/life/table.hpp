@@ -22,17 +22,17 @@ class Table {
   using Take = outbox::storage::Take;
 
   explicit Table(outbox::storage::ServeOptions options = {.endpoint = "endpoint"}) {
+    // A power cut is not what is tested.
+    for (SQLite::Database* db : {&app.db(), &person, &own}) db->exec("pragma synchronous = off");
     store.serve(options, now);
   }
 
   /// Inserts an event as any client can; returns its id.
   std::int64_t add(const std::string& key = {}, std::int64_t due_at_ms = 0) {
-    SQLite::Statement insert{app.db(),
-                             "insert into outbox_events (payload, ordering_key, due_at_ms)"
-                             " values ('{\"n\":1}', nullif(?, ''), ?)"};
     insert.bind(1, key);
     insert.bind(2, due_at_ms);
     insert.exec();
+    insert.reset();
     return app.db().getLastInsertRowid();
   }
   void add_many(int count) {
@@ -107,6 +107,9 @@ class Table {
 
   static constexpr outbox::core::Instant now{std::chrono::milliseconds{1'000'000}};
   AppDatabase app;
+  SQLite::Statement insert{app.db(),
+                           "insert into outbox_events (payload, ordering_key, due_at_ms)"
+                           " values ('{\"n\":1}', nullif(?, ''), ?)"};
   SQLite::Database person{app.connect()};
   SQLite::Database own{app.connect()};  // the dispatcher's
   outbox::storage::Claims claims;

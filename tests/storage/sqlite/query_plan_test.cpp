@@ -129,8 +129,9 @@ void fill(support::AppDatabase& app) {
       "begin; with recursive n(i) as (select 1 union all select i + 1 from n where i < 5000)"
       " insert into outbox_events (payload, ordering_key, due_at_ms)"
       " select '{}', iif(i % 3 = 0, 'key' || (i % 7), null), iif(i % 5 = 0, 1000, 0) from n;"
-      " update outbox_queue set state = event % 6; commit");
+      " update outbox_queue set state = event % 6");
   for (int first = 1; first < 4'900; first += 100) app.mark_delivered(first, first + 99);
+  app.db().exec("commit");
 }
 
 bool is_planned(const std::string& sql) {
