@@ -48,7 +48,7 @@ bool holds(const std::string& body, const char* user) {
 // Lets `desk` run, and time pass, for as long as `time` and until nothing is pending.
 void run_for(Desk& desk, std::chrono::milliseconds time) {
   const auto end = desk.clock.now() + time;
-  while (desk.clock.now() < end && desk.count("state = 'pending'") > 0) {
+  while (desk.clock.now() < end && desk.has_pending()) {
     desk.settle();
     desk.wait();
   }
@@ -56,7 +56,7 @@ void run_for(Desk& desk, std::chrono::milliseconds time) {
 
 // The same, while somebody else's event comes by every hour and is accepted.
 void run_with_passers_by(Desk& desk) {
-  for (int i = 0; i < 300 && desk.count("state = 'pending'") > 0; ++i) {
+  for (int i = 0; i < 300 && desk.has_pending(); ++i) {
     desk.app.enqueue(support::event_of("passer-by"));
     run_for(desk, 1h);
   }
@@ -194,7 +194,7 @@ TEST_CASE("an API that begins to refuse everything, at 1,000 events a second, ki
     desk.app.enqueue_many(1'000);
     const std::size_t requests = desk.settle();
     if (refuses) requests_while_refusing += requests;
-    CHECK(desk.count("state = 'dead'") == 0);
+    CHECK(desk.app.number("select count(*) from outbox_queue where state = 4") == 0);  // dead
     desk.clock.advance(1s);
     if (second == 40)
       CHECK(desk.state().endpoint.hold->kind == outbox::HoldKind::refuses_everything);
@@ -231,7 +231,7 @@ TEST_CASE("a hundred bad events in a row hold up the good ones for minutes, not 
     return answer_of(200);
   };
   const auto begin = desk.clock.now();
-  while (desk.count("state = 'delivered'") == 0) {
+  while (desk.delivered() == 0) {
     desk.settle();
     desk.wait();
   }

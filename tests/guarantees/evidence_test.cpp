@@ -64,9 +64,7 @@ class Scene {
     while (desk.clock.now() - begin < time_max) {
       desk.settle();
       const auto now = desk.clock.now();
-      if (desk.count("state = 'delivered'") >= static_cast<std::int64_t>(good_ids.size())) {
-        return now - begin;
-      }
+      if (desk.delivered() >= static_cast<std::int64_t>(good_ids.size())) return now - begin;
       desk.wait();
     }
     return time_max;
@@ -302,7 +300,7 @@ TEST_CASE("an API that refuses everything for a while buries ten events at most"
     while (desk.clock.now() < corrected_at) minute();
     CHECK(desk.count("state = 'dead'") <= 10);
     desk.sink.answer = [](const std::string&) { return answer_of(200); };
-    for (int i = 0; i < 60 && desk.count("state = 'pending'") > 0; ++i) minute();
+    for (int i = 0; i < 60 && desk.has_pending(); ++i) minute();
     CHECK(desk.count("state = 'dead'") <= 10);
     CHECK(desk.count("state = 'pending'") == 0);
     if (row.keys == 0) CHECK(desk.count("state = 'dead'") == 0);

@@ -69,6 +69,15 @@ class Desk {
   std::int64_t count(const std::string& where) {
     return number_of(prepared("select count(*) from outbox_event_states where " + where));
   }
+  // What follows is said by the view too, which reads all that were ever enqueued: not each round.
+  bool has_pending() {
+    return number_of(prepared("select exists (select 1 from outbox_queue where state < 4)")) != 0;
+  }
+  std::int64_t delivered() {
+    return number_of(
+        prepared("select (select count(*) from outbox_events)"
+                 " - (select count(*) from outbox_queue)"));
+  }
   SQLite::Database& db() { return app.db(); }
   outbox::storage::Store& store() { return *store_; }
   outbox::dispatch::Round& round() { return *round_; }

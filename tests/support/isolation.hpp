@@ -43,7 +43,7 @@ class IsolationDesk {
     bad_ = bad;
     accepted_.assign(events_, 0);
     desk_.sink.bodies.clear();
-    for (int round = 0; round < 1'000 && desk_.count("state = 'pending'") > 0; ++round) {
+    for (int round = 0; round < 1'000 && desk_.has_pending(); ++round) {
       desk_.run();
       if (crashes == Crashes::after_each_round) desk_.restart();
     }
