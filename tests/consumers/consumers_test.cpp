@@ -3,6 +3,7 @@
 
 #include <doctest/doctest.h>
 
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -67,34 +68,50 @@ std::string library_folder(const std::string& prefix) {
 }
 
 // What pkg-config says of `package`, as installed in `libraries`.
-Arguments flags_of(const std::string& package, const std::string& libraries) {
+Arguments flags_of(const std::string& package, const char* kind, const std::string& libraries) {
   const support::Environment environment = {{"PKG_CONFIG_PATH", libraries + "/pkgconfig"}};
-  std::istringstream words{must({"pkg-config", "--cflags", "--libs", package}, environment)};
+  std::istringstream words{must({"pkg-config", kind, package}, environment)};
   return {std::istream_iterator<std::string>{words}, {}};
 }
 
-void compile(Arguments command, const std::string& source, const std::string& program,
-             const std::string& package, const std::string& libraries) {
-  command.insert(command.end(), {"-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "-Werror"});
-  command.push_back(std::string{OUTBOX_SOURCE_DIR} + "/tests/consumers/" + source);
-  command.insert(command.end(), {"-o", program});
-  const Arguments flags = flags_of(package, libraries);
-  command.insert(command.end(), flags.begin(), flags.end());
-  command.insert(command.end(), {"-lsqlite3", "-Wl,-rpath," + libraries});
-  must(command);
+// By ccache, where the build has it: most of the time goes to the same headers each time.
+void compile(Arguments command) {
+  support::Environment environment;
+  for (const char* name : {"HOME", "XDG_CACHE_HOME", "CCACHE_DIR"}) {
+    if (const char* value = std::getenv(name)) environment[name] = value;
+  }
+  if (const char* ccache = std::getenv("OUTBOX_CCACHE")) command.insert(command.begin(), ccache);
+  must(command, environment);
+}
+
+void build(const Arguments& compiler, const std::string& source, const std::string& program,
+           const std::string& package, const std::string& libraries) {
+  const auto with = [&](Arguments command, const char* kind) {
+    command.insert(command.begin(), compiler.begin(), compiler.end());
+    const Arguments flags = flags_of(package, kind, libraries);
+    command.insert(command.end(), flags.begin(), flags.end());
+    return command;
+  };
+  compile(
+      with({"-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "-Werror", "-c",
+            std::string{OUTBOX_SOURCE_DIR} + "/tests/consumers/" + source, "-o", program + ".o"},
+           "--cflags"));
+  Arguments link = with({program + ".o", "-o", program}, "--libs");
+  link.insert(link.end(), {"-lsqlite3", "-Wl,-rpath," + libraries});
+  must(link);
 }
 
 void check_pkg_config(const std::string& prefix, const Arguments& compiler) {
   const std::string libraries = library_folder(prefix);
   const support::TemporaryFolder folder;
   const std::string program = folder.file("consumer");
-  compile(compiler, "main.cpp", program, "outbox", libraries);
+  build(compiler, "main.cpp", program, "outbox", libraries);
   check_delivers(program);
   // A relay, where it was built. Each program ends by itself, with no server.
   for (const auto& [relay, source] :
        {std::pair{"outbox-nats", "relay.cpp"}, {"outbox-kafka", "kafka_relay.cpp"}}) {
     if (!std::filesystem::exists(libraries + "/pkgconfig/" + relay + ".pc")) continue;
-    compile(compiler, source, program, relay, libraries);
+    build(compiler, source, program, relay, libraries);
     must({program});
   }
 }

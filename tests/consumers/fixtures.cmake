@@ -70,3 +70,6 @@ endforeach()
 
 set_tests_properties(consumers/consumers PROPERTIES FIXTURES_REQUIRED
   "consumers;consumers_host;consumers_static;consumers_shared")
+if(OUTBOX_CCACHE)
+  set_tests_properties(consumers/consumers PROPERTIES ENVIRONMENT "OUTBOX_CCACHE=${OUTBOX_CCACHE}")
+endif()
