@@ -32,7 +32,10 @@ def dead_event(test, id_):
 class Reading(CliTest):
     def setUp(self):
         super().setUp()
-        self.cli("migrate")
+        self.begin_with(self.some_events)
+
+    def some_events(self):
+        self.migrate()
         self.cli("enqueue", text=event("u1") + event("u2") + event("u3"))
         self.cli("enqueue", "--destination", "crm", "--delay", "1h", text=event("u4"))
         dead_event(self, 2)
@@ -293,7 +296,7 @@ class Reading(CliTest):
 class Changing(CliTest):
     def setUp(self):
         super().setUp()
-        self.cli("migrate")
+        self.begin_with(self.migrate)
         self.good = self.endpoint()
         self.cli("enqueue", text=event("u1"))
         self.cli("drain", "--url", self.good.url)
@@ -499,7 +502,7 @@ class Databases(CliTest):
 class Enqueueing(CliTest):
     def setUp(self):
         super().setUp()
-        self.cli("migrate")
+        self.begin_with(self.migrate)
 
     def count(self):
         return self.sql("select count(*) from outbox_events")[0][0]
@@ -553,7 +556,7 @@ class Enqueueing(CliTest):
 class Sending(CliTest):
     def setUp(self):
         super().setUp()
-        self.cli("migrate")
+        self.begin_with(self.migrate)
         self.cli("enqueue", text=event("u1"))
 
     def test_drain(self):
@@ -643,7 +646,7 @@ class Sending(CliTest):
 class Running(CliTest):
     def setUp(self):
         super().setUp()
-        self.cli("migrate")
+        self.begin_with(self.migrate)
 
     def test_run_delivers_and_stands_by_and_is_nudged(self):
         endpoint = self.endpoint()
@@ -757,7 +760,7 @@ new = true
 class Looking(CliTest):
     def setUp(self):
         super().setUp()
-        self.cli("migrate")
+        self.begin_with(self.migrate)
         self.cli("enqueue", text=event("u1") + event("tom@achme.com"))
 
     def test_watch_prints_a_line_each_time_when_it_has_no_terminal(self):
@@ -817,7 +820,7 @@ class Looking(CliTest):
 class Doctor(CliTest):
     def setUp(self):
         super().setUp()
-        self.cli("migrate")
+        self.begin_with(self.migrate)
         self.endpoint_ = self.endpoint()
         self.cli("enqueue", text=event("u1") + event("u2"))
         self.cli("drain", "--url", self.endpoint_.url)
@@ -1096,7 +1099,7 @@ class Relays(CliTest):
 
     def setUp(self):
         super().setUp()
-        self.cli("migrate")
+        self.begin_with(self.migrate)
 
     def test_an_option_of_a_relay_is_refused_without_one(self):
         """It would be sent to the Track API, with its token."""
@@ -1152,7 +1155,7 @@ class Relays(CliTest):
 class RunOptions(CliTest):
     def setUp(self):
         super().setUp()
-        self.cli("migrate")
+        self.begin_with(self.migrate)
 
     def test_run_takes_all_that_says_how_to_send(self):
         endpoint = self.endpoint()

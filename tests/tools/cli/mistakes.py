@@ -24,7 +24,7 @@ def contents(folder):
 class Files(CliTest):
     def setUp(self):
         super().setUp()
-        self.cli("migrate")
+        self.begin_with(self.migrate)
         self.cli("enqueue", text=event("u1"))
         self.app = sqlite3.connect(self.db)  # keeps the -wal and -shm there
         self.addCleanup(self.app.close)
@@ -71,7 +71,7 @@ class Files(CliTest):
 class Shown(CliTest):
     def setUp(self):
         super().setUp()
-        self.cli("migrate")
+        self.begin_with(self.migrate)
 
     def properties(self, **properties):
         self.cli("enqueue", text=event("u1", properties=properties))
@@ -106,7 +106,7 @@ class Suspects(CliTest):
 
     def setUp(self):
         super().setUp()
-        self.cli("migrate")
+        self.begin_with(self.migrate)
         self.cli("enqueue", text=event("u1"))
         self.good = self.endpoint()
         self.cli("drain", "--url", self.good.url)
@@ -137,7 +137,7 @@ class Suspects(CliTest):
 class Destinations(CliTest):
     def setUp(self):
         super().setUp()
-        self.cli("migrate")
+        self.begin_with(self.migrate)
         self.cli("enqueue", text=event("u1"))
 
     def test_what_reads_names_a_destination_that_was_never_used(self):
@@ -169,7 +169,7 @@ class Destinations(CliTest):
 class Interrupts(CliTest):
     def setUp(self):
         super().setUp()
-        self.cli("migrate")
+        self.begin_with(self.migrate)
         self.file = self.folder / "many.ndjson"
         self.file.write_text((event("u1") + "\n") * 400_000)
 
@@ -200,7 +200,7 @@ class Interrupts(CliTest):
 class ConfigFiles(CliTest):
     def setUp(self):
         super().setUp()
-        self.cli("migrate")
+        self.begin_with(self.migrate)
 
     def run_with(self, text, code):
         config = self.folder / "outbox.toml"
@@ -281,7 +281,7 @@ class Replaced(CliTest):
 
     def setUp(self):
         super().setUp()
-        self.cli("migrate")
+        self.begin_with(self.migrate)
         self.cli("enqueue", text=event("u1") + event("u2"))
         self.other = self.folder / "other" / "app.db"
         self.other.parent.mkdir()

@@ -81,7 +81,7 @@ class Screen:
 class OnTerminal(CliTest):
     def setUp(self):
         super().setUp()
-        self.cli("migrate")
+        self.begin_with(self.migrate)
         self.cli("enqueue", text=event("u1") + event("u2"))
 
     def screen(self, *arguments, **size):
