@@ -23,6 +23,9 @@ constexpr std::pair<std::string_view, char> named_references[] = {
     {"&quot;", '"'},   {"&apos;", '\''},  {"&colon;", ':'}, {"&sol;", '/'},
     {"&amp;", '&'},    {"&lt;", '<'},     {"&gt;", '>'}};
 
+// Nothing else begins what `decode_at` decodes.
+constexpr std::string_view begins_of_codes = "%\\&";
+
 // One character that stands encoded at `at`, and how long that is; 0: it stands for itself.
 std::size_t decode_at(std::string_view text, std::size_t at, int& value) {
   const std::string_view rest = text.substr(at);
@@ -67,9 +70,17 @@ std::size_t decode_at(std::string_view text, std::size_t at, int& value) {
 
 }  // namespace
 
+bool is_encoded(std::string_view text) {
+  return text.find_first_of(begins_of_codes) != std::string_view::npos;
+}
+
 std::string decoded(std::string_view text) {
   std::string result;
   for (std::size_t i = 0; i < text.size();) {
+    const std::size_t next = std::min(text.find_first_of(begins_of_codes, i), text.size());
+    result += text.substr(i, next - i);
+    i = next;
+    if (i == text.size()) break;
     int value = -1;
     const std::size_t length = decode_at(text, i, value);
     const bool is_byte = text[i] == '%';  // of UTF-8, perhaps

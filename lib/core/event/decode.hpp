@@ -13,5 +13,7 @@ inline constexpr int decodings_max = 3;
 /// `text` with one layer of JSON escapes, percent-encoding and HTML character references taken
 /// away. What is none of them stays; an escape of JSON or HTML beyond ASCII becomes '?'.
 std::string decoded(std::string_view text);
+/// Whether `decoded` could give another text.
+bool is_encoded(std::string_view text);
 
 }  // namespace outbox::core

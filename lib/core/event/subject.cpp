@@ -68,10 +68,6 @@ bool holds_in_form(std::string text, std::string_view address) {
   return holds_plainly(decoded(text), address);
 }
 
-bool is_encoded(std::string_view text) {
-  return text.find_first_of("%\\&") != std::string_view::npos;
-}
-
 // Whether `text` is `id`, looked at through the layers of an encoding.
 bool is_text(std::string_view text, std::string_view id) {
   if (text == id) return true;
