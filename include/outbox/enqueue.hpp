@@ -54,8 +54,9 @@ struct EnqueueOptions {
   /// Larger events are refused. Defaults to 256 KiB; 1 to 1,000,000 bytes.
   std::size_t event_bytes_max = std::size_t{256} * 1024;
   /// Refuses with `queue_full` what would make more events of the destination pending; at least 1.
-  /// None (default): no cap, since an outage of the endpoint should cost the app nothing. Near the
-  /// cap each call counts what is pending.
+  /// None (default): no cap, since an outage of the endpoint should cost the app nothing. Each
+  /// call counts what is pending of it once more events than the cap are pending, dead or discarded
+  /// in the whole file, which takes the longer the more that is.
   std::optional<std::size_t> pending_events_max = {};
 };
 

@@ -33,6 +33,7 @@ struct Counts {
   std::int64_t removed = 0;          ///< Pruned or erased, of any state.
   std::int64_t delivered_total = 0;  ///< Deliveries ever recorded.
   std::int64_t requests_total = 0;   ///< Requests ever answered or failed.
+  std::int64_t moved_away = 0;       ///< Of a destination: people moved them to others.
   /// Age of the oldest due event: since it was enqueued or became due.
   std::optional<std::chrono::milliseconds> oldest_due_age = {};
 };

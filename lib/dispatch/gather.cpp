@@ -27,7 +27,7 @@ void Round::follow_people(const core::DestinationState& state) {
 }
 
 core::Intent Round::intend(const core::DestinationState& state) {
-  if (!is_sending_) return {};
+  if (!is_sending_ || !state.has_row) return {};
   const auto& hold = state.endpoint.hold;
   const bool is_renewed =
       hold && hold->kind == HoldKind::unauthorized && sink_.has_new_credential();

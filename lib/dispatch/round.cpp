@@ -1,6 +1,7 @@
 #include "dispatch/round.hpp"
 
 #include <algorithm>
+#include <atomic>
 #include <iterator>
 #include <utility>
 
@@ -72,7 +73,7 @@ RoundReport Round::run(storage::Store& store, milliseconds wait_max) {
   const core::DestinationState state = store.destination.read();
   follow_people(state);
   Gathered gathered;
-  if (!state.is_paused) gather_expired(store, gathered);
+  if (state.has_row && !state.is_paused) gather_expired(store, gathered);
   if (const core::Intent intent = this->intend(state); intent.may_send()) {
     const bool was_asked = std::exchange(probes_now_, false);
     gather(store, state, intent, gathered);
@@ -139,7 +140,8 @@ void Round::send(storage::Store& store, std::vector<Outgoing> outgoing) {
 
 void Round::submit(Outgoing outgoing) {
   rate_.start();
-  const std::uint64_t token = next_token_++;
+  static std::atomic<std::uint64_t> next_token{1};  // a late answer is no other round's
+  const std::uint64_t token = next_token++;
   outgoing.batch.destination = options_.destination;
   core::SentBatch sent{.ids = core::ids_of(outgoing.batch),
                        .due_since = due_since(outgoing.taken.events()),

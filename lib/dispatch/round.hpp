@@ -37,7 +37,7 @@ struct RoundReport {
   std::uint64_t requests = 0;
   bool has_more = false;                   // there may be more to take at once
   std::chrono::microseconds recording{0};  // how long nobody else could write
-  bool has_row = false;  // false: the destination's row is gone; it must be served again
+  bool has_row = false;  // false: gone, or not as it was served; it must be served again
   bool is_paused = false;
   std::optional<core::Instant> resume_at = {};  // before it the rate allows no request
   std::optional<core::HoldState> hold = {};
@@ -165,9 +165,8 @@ class Round {
   Unrecorded unrecorded_;
   RoundTotals totals_;
   std::chrono::microseconds recording_{0};  // in this round
-  std::uint64_t next_token_ = 1;
-  std::int64_t probes_asked_ = -1;  // as last seen; -1: not yet
-  core::Instant read_at_ = {};      // when this round began to read
+  std::int64_t probes_asked_ = -1;          // as last seen; -1: not yet
+  core::Instant read_at_ = {};              // when this round began to read
   core::Instant looked_for_expired_ = {};
   bool was_suspects_turn_ = false;
   bool probes_now_ = false;

@@ -175,7 +175,9 @@ bool Worker::is_elected() {
 void Worker::serve() {
   // It may have to read the whole log.
   const storage::EndsWhen stopped{storage::handle_of(database_), [this] { return is_to_end(); }};
-  if (!store_->serve(serve_options_of(endpoint_.sink(), options_, identity_), clock_.now())) {
+  storage::ServeOptions serving = serve_options_of(endpoint_.sink(), options_, identity_);
+  serving.is_over = [this] { return is_to_end(); };
+  if (!store_->serve(serving, clock_.now())) {
     warn(is_copy_text);
   }
   is_serving_ = true;
@@ -196,9 +198,10 @@ milliseconds Worker::deliver() {
   const RoundReport report =
       round_.run(*store_, options_.connections > 1 ? poll_with_traffic : poll_without);
   note(report);
-  if (!report.has_row) is_serving_ = false;  // a backup from before it was served is back in place
-  if (report.requests > 0 && store_->queue.data_version() != data_version_)
+  if (!report.has_row) is_serving_ = false;  // a backup was written over the file
+  if (report.recording.count() > 0 && store_->queue.data_version() != data_version_) {
     make_room(report.recording);
+  }
   const auto prune_at = retention_.run(*store_, clock_.now(), report.delivered > 0);
   if (const auto trouble = retention_.new_trouble(); trouble && !trouble->empty()) {
     warn("what was delivered long ago cannot be removed: " + *trouble);

@@ -239,6 +239,47 @@ TEST_CASE("an answer for a round that is gone is nobody's") {
   CHECK(app.count("id = 2 and state = 'pending'") == 1);
 }
 
+TEST_CASE("the late answer of a sink that does not forget is none to another round") {
+  // `Sink::abort` is to forget; one that does not must cost no event.
+  class Stubborn final : public Sink {
+   public:
+    std::string name() const override { return "stubborn"; }
+    void submit(std::uint64_t token, Batch) override { tokens.push_back(token); }
+    std::vector<Reply> collect(std::chrono::milliseconds) override {
+      if (tokens.size() < 2) return {};
+      return {{tokens.front(), {.verdict = Verdict::delivered}}};
+    }
+    void wake() noexcept override {}
+    void abort() noexcept override {}
+    std::vector<std::uint64_t> tokens = {};
+  };
+  support::AppDatabase app;
+  support::FakeClock clock;
+  Stubborn sink;
+  storage::Store store{app.db().getHandle(), "track"};
+  store.serve({"stubborn"}, clock.now());
+  app.enqueue(support::event_of("first"));
+  Round{sink, clock.in({}), 1}.run(store, 0ms);
+  outbox::discard(app.db(), outbox::Selection::ids({1}), {"test", "too late"});
+  app.enqueue(support::event_of("second"));
+
+  Round next{sink, clock.in({}), 1};
+  CHECK(next.run(store, 0ms).delivered == 0);
+  CHECK(app.count("id = 2 and state = 'pending'") == 1);
+}
+
+TEST_CASE("nothing is sent until a row that was written over is served again") {
+  Desk desk;
+  desk.app.enqueue_many(1);
+  desk.app.db().exec("update outbox_destinations set database_identity = 'of another file'");
+
+  const RoundReport report = desk.run();
+  CHECK_FALSE(report.has_row);
+  CHECK(desk.sink.bodies.empty());
+  desk.store.serve({"fake"}, desk.clock.now());
+  CHECK(desk.run().delivered == 1);
+}
+
 TEST_CASE("an answer that arrives while the database is in trouble is not lost") {
   Desk desk{{.batch_events = 1, .connections = 2}};
   desk.app.enqueue_many(2);

@@ -1,8 +1,10 @@
 // A database that misbehaves under a dispatcher at work, for real.
 
+#include <SQLiteCpp/Backup.h>
 #include <doctest/doctest.h>
 #include <sqlite3.h>
 
+#include <atomic>
 #include <filesystem>
 #include <fstream>
 #include <mutex>
@@ -350,4 +352,107 @@ TEST_CASE("strict refuses a SQLite that may lose commits") {
   } else {
     make();
   }
+}
+
+TEST_CASE("a backup that is written over the file is served as the dispatcher is set up now") {
+  support::TemporaryFolder folder;
+  const std::string path = folder.file("app.db");
+  TrackServer server;
+  auto db = host(path);
+  const auto copy = [](SQLite::Database& from, SQLite::Database& to) {
+    SQLite::Backup{to, from}.executeStep(-1);
+  };
+  const auto enqueue_in_key = [&](const std::string& user) {
+    SQLite::Transaction transaction{db};
+    enqueue(db, support::event_of(user), {.ordering_key = "k"});
+    transaction.commit();
+  };
+  // Of a dispatcher to which death blocks: one is dead, another waits behind it.
+  db.exec("insert into outbox_events (payload, ordering_key) values ('{\"rubbish\":1}', 'k')");
+  enqueue_in_key("waits");
+  enqueue_one(db, "free");
+  deliver_once(db, endpoint_of(server), {.blocks_on_dead = true});
+  REQUIRE(count(db, "waits_as = 'waiting'") == 1);
+  SQLite::Database backup{folder.file("backup.db"), SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE};
+  copy(db, backup);
+
+  Dispatcher dispatcher{path, endpoint_of(server)};
+  REQUIRE(becomes_true([&] { return count(db, "state = 'pending'") == 0; }));
+  copy(backup, db);
+  enqueue_in_key("later");
+
+  CHECK(becomes_true([&] { return count(db, "state = 'pending'") == 0; }));
+  CHECK(db.execAndGet("select block_on_dead from outbox_destinations").getInt() == 0);
+}
+
+TEST_CASE("another file's database, written over this one, is paused before anything is sent") {
+  support::TemporaryFolder folder;
+  TrackServer production;
+  TrackServer staging;
+  auto theirs = host(folder.file("production.db"));
+  enqueue_one(theirs, "known");
+  deliver_once(folder.file("production.db"), endpoint_of(production));
+  enqueue_one(theirs, "person");
+  auto ours = host(folder.file("staging.db"));
+
+  Dispatcher dispatcher{
+      folder.file("staging.db"), endpoint_of(staging), {.pauses_foreign_database = true}};
+  REQUIRE(becomes_true([&] { return count(ours, "1") == 0 && dispatcher.stats().is_active; }));
+  SQLite::Backup{ours, theirs}.executeStep(-1);
+
+  CHECK(becomes_true([&] { return dispatcher.stats().is_paused; }));
+  CHECK(staging.event_count() == 0);
+}
+
+TEST_CASE("a host that writes has its turn while events are only made to wait") {
+  // Each look at the clock is a commit of the host's: one at least in each round.
+  support::TemporaryFolder folder;
+  const std::string path = folder.file("app.db");
+  auto db = host(path);
+  {
+    SQLite::Transaction transaction{db};
+    Writer writer{db};
+    for (int i = 0; i < 10'000; ++i) {
+      writer.enqueue(support::event_of("u"), {.ordering_key = "k"});
+    }
+    db.exec(
+        "update outbox_queue set state = 3, refusals = 1, suspected_at_ms = 1,"
+        " due_at_ms = enqueued_at_ms + 500000 where event = 1;"
+        "create table visits (id integer primary key)");
+    transaction.commit();
+  }
+  // Nothing is ever sent: what waits for an answer before all have been moved is the room for
+  // others.
+  SQLite::Database visits{path, SQLite::OPEN_READWRITE, 5000};
+  const auto waiting = [](SQLite::Database& from) {
+    return from.execAndGet("select count(*) from outbox_queue where state = 1").getInt();
+  };
+  std::atomic<int> turns{0};
+  struct Idle final : Sink {
+    explicit Idle(std::function<void()> on_wait) : on_wait_{std::move(on_wait)} {}
+    std::string name() const override { return "idle"; }
+    void submit(std::uint64_t, Batch) override {}
+    std::vector<Reply> collect(std::chrono::milliseconds time_max) override {
+      on_wait_();
+      std::this_thread::sleep_for(std::min(time_max, 1ms));
+      return {};
+    }
+    void wake() noexcept override {}
+    void abort() noexcept override {}
+
+   private:
+    std::function<void()> on_wait_;
+  };
+  const auto count_turn = [&] {
+    const int moved = waiting(visits);
+    if (moved > 0 && moved < 9'999) ++turns;
+  };
+  const auto clock = [&] {
+    if (waiting(visits) < 9'999) visits.exec("insert into visits default values");
+    return std::chrono::system_clock::now();
+  };
+  Dispatcher dispatcher{path, Endpoint{std::make_unique<Idle>(count_turn)}, {.clock = clock}};
+  REQUIRE(becomes_true([&] { return waiting(db) == 9'999; }));
+  dispatcher.stop();
+  CHECK(turns > 0);
 }

@@ -48,7 +48,7 @@ struct OpenSearch {
 };
 
 struct DestinationState {
-  bool has_row = false;           // false: the row is gone, as in a backup from before it was made
+  bool has_row = false;           // false: it is gone or not as it was served, as in a backup
   bool is_paused = false;         // by a person
   std::int64_t probes_asked = 0;  // moved by people: try now, whatever a hold says
   EndpointState endpoint = {};

@@ -20,6 +20,9 @@ Outcome fit_to_keep(Outcome outcome) {
     outcome.retry_after =
         std::clamp(*outcome.retry_after, std::chrono::milliseconds{0}, retry_after_max);
   }
+  constexpr std::chrono::hours took_max{24};  // no clock is set that far in a request
+  outcome.took =
+      std::clamp<std::chrono::milliseconds>(outcome.took, std::chrono::milliseconds{0}, took_max);
   return outcome;
 }
 

@@ -107,8 +107,11 @@ void put_events(Exposition& out, const Status& status) {
   out.each([](const DestinationStatus& destination) {
     return seconds_text(destination.counts.oldest_due_age.value_or(milliseconds{0}));
   });
-  out.family("events_enqueued_total", "counter", "Events ever enqueued.");
-  out.each_total(&Counts::enqueued);
+  // A counter never falls: what was moved to another destination counts for both.
+  out.family("events_enqueued_total", "counter", "Events ever enqueued, or moved here.");
+  out.each([](const auto& destination) {
+    return std::to_string(destination.counts.enqueued + destination.counts.moved_away);
+  });
   out.family("events_delivered_total", "counter", "Deliveries ever recorded.");
   out.each_total(&Counts::delivered_total);
   out.family("requests_total", "counter", "Requests ever answered or failed.");

@@ -1,5 +1,6 @@
 #include "storage/life/destination_row.hpp"
 
+#include <algorithm>
 #include <vector>
 
 #include "core/stored_names.hpp"
@@ -37,8 +38,9 @@ DestinationRow::DestinationRow(sqlite3* db, std::string name, std::chrono::milli
       row_{db,
            "select paused_at_ms is not null, probes_asked, hold_kind, hold_reason, hold_since_ms,"
            " hold_until_ms, hold_tries, batch_events_max, batch_bytes_max, suspects,"
-           " endpoint_proven, accepted_request, failures, selective, innocent_failures"
-           " from main.outbox_destinations where name = ?1",
+           " endpoint_proven, accepted_request, failures, selective, innocent_failures,"
+           " endpoint, database_identity, block_on_dead from main.outbox_destinations where name = "
+           "?1",
            "read the destination", Use::often},
       searches_{db,
                 "select id, search from main.outbox_requests"
@@ -61,6 +63,14 @@ DestinationRow::DestinationRow(sqlite3* db, std::string name, std::chrono::milli
               "record a round", Use::often} {}
 
 bool DestinationRow::serve(const ServeOptions& options, core::Instant now) {
+  served_.reset();
+  const bool is_own = serve_anew(options, now);
+  const ResetAtEnd end{row_};
+  if (row_.bind(1, name_).step()) served_ = served_in_row();
+  return is_own;
+}
+
+bool DestinationRow::serve_anew(const ServeOptions& options, core::Instant now) {
   bool is_known = false;
   bool frees = false;  // death blocks no more
   std::string last_identity;
@@ -83,6 +93,7 @@ bool DestinationRow::serve(const ServeOptions& options, core::Instant now) {
   const bool is_foreign =
       !last_identity.empty() && last_identity != options.identity && has_pending();
   const LogLook look = look_for_missing(db_, name_);
+  if (frees) free_held(options);
   const std::vector<std::string> held = frees ? held_keys() : std::vector<std::string>{};
   change_atomically(
       db_, serve_action,
@@ -90,9 +101,9 @@ bool DestinationRow::serve(const ServeOptions& options, core::Instant now) {
         make_destination(db_, name_, serve_action);
         write_serve(options, now);
         meet_endpoint(options.endpoint);
-        queue_missing(db_, name_, look);
+        close_gap(db_, name_, look);
         NextOfKey next{db_};
-        for (const std::string& key : held) next.free(name_, key);
+        for (const std::string& key : held) next.free(name_, key, Dead::let_pass);
         if (is_foreign && options.foreign == Foreign::is_paused) pause_foreign(now);
       },
       patience_);
@@ -126,14 +137,44 @@ void DestinationRow::meet_endpoint(const std::string& endpoint) {
       .run();
 }
 
-// The keys in which something waits behind a dead event. Read without the write lock: nobody but
-// the dispatcher makes an event wait.
+DestinationRow::Served DestinationRow::served_in_row() const {
+  return {.endpoint = row_.text(15), .identity = row_.text(16), .blocks = row_.integer(17) != 0};
+}
+
+// Some keys at a time, and then the others have as long to write. Where it stops, it can go on: the
+// row says until the end that death blocks.
+void DestinationRow::free_held(const ServeOptions& options) {
+  constexpr std::ptrdiff_t keys_at_once = 200;
+  const std::vector<std::string> held = held_keys();
+  NextOfKey next{db_};
+  for (auto key = held.begin(); held.end() - key > keys_at_once; key += keys_at_once) {
+    if (options.is_over && options.is_over()) {
+      throw database_error{SQLITE_INTERRUPT, "outbox: serve the destination: interrupted"};
+    }
+    const auto begin = std::chrono::steady_clock::now();
+    change_atomically(
+        db_, serve_action,
+        [&] {
+          std::for_each(key, key + keys_at_once,
+                        [&](const std::string& one) { next.free(name_, one, Dead::let_pass); });
+        },
+        patience_);
+    const auto writing = std::chrono::steady_clock::now() - begin;
+    sqlite3_sleep(static_cast<int>(std::chrono::ceil<std::chrono::milliseconds>(writing).count()));
+  }
+}
+
+// The keys whose first event waits behind a dead one. Read without the write lock: nobody but the
+// dispatcher makes an event wait.
 std::vector<std::string> DestinationRow::held_keys() {
   Statement keys{db_,
                  "select distinct d.ordering_key from main.outbox_queue d where d.destination = ?1"
                  " and d.ordering_key is not null and d.state = 4 and exists (select 1 from"
                  " main.outbox_queue w indexed by outbox_queue_keys where w.destination = ?1"
-                 " and w.ordering_key = d.ordering_key and w.state < 4 and w.state = 1)",
+                 " and w.ordering_key = d.ordering_key and w.state < 4 and w.state = 1"
+                 " and w.event = (select min(event) from main.outbox_queue"
+                 " indexed by outbox_queue_keys where destination = ?1"
+                 " and ordering_key = d.ordering_key and state < 4))",
                  serve_action};
   std::vector<std::string> held;
   for (keys.bind(1, name_); keys.step();) held.push_back(keys.text(0));
@@ -168,7 +209,7 @@ core::DestinationState DestinationRow::read_row() {
   core::DestinationState state;
   const ResetAtEnd end{row_};
   const Statement& row = row_.bind(1, name_);
-  state.has_row = row_.step();
+  state.has_row = row_.step() && (!served_ || served_in_row() == *served_);
   if (!state.has_row) return state;
   state.is_paused = row.integer(0) != 0;
   state.probes_asked = row.integer(1);

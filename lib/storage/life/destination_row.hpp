@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -28,7 +29,8 @@ struct ServeOptions {
   std::string identity = {};  // of the database's file
   Foreign foreign = Foreign::is_served;
   core::OnDead on_dead = core::OnDead::unblocks;
-  bool scrubs = false;  // overwrites payloads once they are delivered
+  bool scrubs = false;                 // overwrites payloads once they are delivered
+  std::function<bool()> is_over = {};  // asked between the transactions of one that takes long
 };
 
 /// What one round adds to the counters.
@@ -45,10 +47,12 @@ class DestinationRow {
 
   /// Makes the destination known as served, lifts a hold that belongs to another endpoint, and
   /// queues events that are in the log alone. False: events are pending that were last served in
-  /// another file, so this one is a copy or was restored.
+  /// another file, so this one is a copy or was restored. Throws: `database_error`, an interrupt
+  /// when it `is_over`.
   bool serve(const ServeOptions& options, core::Instant now);
 
-  /// How the destination is, with the searches that are under way. Throws: `schema_error` when the
+  /// How the destination is, with the searches that are under way; without a row when that is gone
+  /// or not as it was served: a backup was written over the file. Throws: `schema_error` when the
   /// database was migrated by a newer library meanwhile.
   core::DestinationState read();
   /// Adds to the counters. Requires: a write transaction is open. Throws: as `read`.
@@ -59,9 +63,20 @@ class DestinationRow {
   bool is_paused();
 
  private:
+  // What `serve` has written, as it is read again.
+  struct Served {
+    std::string endpoint;
+    std::string identity;
+    bool blocks = false;
+    bool operator==(const Served&) const = default;
+  };
+
+  bool serve_anew(const ServeOptions& options, core::Instant now);
+  Served served_in_row() const;
   void write_serve(const ServeOptions& options, core::Instant now);
   void meet_endpoint(const std::string& endpoint);
   void pause_foreign(core::Instant now);
+  void free_held(const ServeOptions& options);
   std::vector<std::string> held_keys();
   bool has_pending();
   core::DestinationState read_row();
@@ -76,6 +91,7 @@ class DestinationRow {
   Statement paused_;
   Statement count_;
   Statement update_;
+  std::optional<Served> served_ = {};
 };
 
 }  // namespace outbox::storage

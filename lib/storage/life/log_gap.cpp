@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "core/event/id_ranges.hpp"
+#include "storage/life/queue_row.hpp"
 #include "storage/sqlite/statement.hpp"
 
 namespace outbox::storage {
@@ -15,13 +16,14 @@ constexpr auto compare_action = "compare the log with the queue";
 
 using Ranges = std::vector<std::pair<std::int64_t, std::int64_t>>;
 
-// What requests have delivered, in order.
-Ranges delivered_ranges(sqlite3* db) {
+// What requests behind `seen` have delivered, in order.
+Ranges delivered_ranges(sqlite3* db, std::int64_t seen = 0) {
   Statement rows{db,
-                 "select delivered_ids from main.outbox_requests where delivered_ids is not null",
+                 "select delivered_ids from main.outbox_requests"
+                 " where delivered_ids is not null and id > ?1",
                  compare_action};
   Ranges ranges;
-  while (rows.step()) {
+  for (rows.bind(1, seen); rows.step();) {
     core::for_each_range(rows.text(0), [&](std::int64_t first, std::int64_t last) {
       ranges.emplace_back(first, last);
     });
@@ -39,18 +41,21 @@ bool contains(const Ranges& ranges, std::int64_t id) {
 
 }  // namespace
 
-core::Ids unqueued(sqlite3* db) {
+Unqueued unqueued(sqlite3* db) {
+  // First: what is delivered while the rest is read is looked at again.
+  Unqueued found{.seen =
+                     query_integer(db, "select max(id) from main.outbox_requests", compare_action)
+                         .value_or(0)};
   const Ranges delivered = delivered_ranges(db);
   Statement rows{db,
                  "select id from main.outbox_events"
                  " where id > 0"  // an erasure that was interrupted leaves filling rows below
                  " and id not in (select event from main.outbox_queue)",
                  compare_action};
-  core::Ids missing;
   while (rows.step()) {
-    if (!contains(delivered, rows.integer(0))) missing.push_back(rows.integer(0));
+    if (!contains(delivered, rows.integer(0))) found.ids.push_back(rows.integer(0));
   }
-  return missing;
+  return found;
 }
 
 void queue_events(sqlite3* db, const core::Ids& ids) {
@@ -60,6 +65,20 @@ void queue_events(sqlite3* db, const core::Ids& ids) {
                    " enqueued_at_ms from main.outbox_events where id = ?1",
                    "enqueue"};
   for (const std::int64_t id : ids) insert.bind(1, id).run();
+}
+
+std::int64_t queue_missing(sqlite3* db, const Unqueued& found) {
+  if (found.ids.empty()) return 0;
+  const Ranges delivered = delivered_ranges(db, found.seen);
+  Statement stored{db, "select 1 from main.outbox_events where id = ?1", compare_action};
+  core::Ids missing;
+  for (const std::int64_t id : found.ids) {
+    const ResetAtEnd end{stored};
+    if (contains(delivered, id) || find_queued(db, id) || !stored.bind(1, id).step()) continue;
+    missing.push_back(id);
+  }
+  queue_events(db, missing);
+  return static_cast<std::int64_t>(missing.size());
 }
 
 std::int64_t log_gap(sqlite3* db) {
@@ -79,15 +98,12 @@ LogLook look_for_missing(sqlite3* db, const std::string& destination) {
                  compare_action};
   // A gap that was looked into before says nothing new, and a large log is long to read.
   const bool is_known = look.gap == 0 || seen.bind(1, destination).bind(2, look.gap).step();
-  look.has_missing = !is_known && !unqueued(db).empty();
+  if (!is_known) look.missing = unqueued(db);
   return look;
 }
 
-void queue_missing(sqlite3* db, const std::string& destination, LogLook look) {
-  if (look.has_missing) {
-    queue_events(db, unqueued(db));
-    look.gap = log_gap(db);
-  }
+void close_gap(sqlite3* db, const std::string& destination, LogLook look) {
+  if (queue_missing(db, look.missing) > 0) look.gap = log_gap(db);
   Statement{db, "update main.outbox_destinations set log_gap = ?2 where name = ?1", compare_action}
       .bind(1, destination)
       .bind(2, look.gap)

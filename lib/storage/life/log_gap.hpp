@@ -16,26 +16,35 @@ namespace outbox::storage {
 /// every event is queued, delivered, or removed and counted. Costs a count of the queue.
 std::int64_t log_gap(sqlite3* db);
 
-/// The events that are in the log alone. Reads the whole log.
-core::Ids unqueued(sqlite3* db);
+/// Events that are in the log alone, as far as the request `seen` of the log: found without the
+/// write lock, since writers would wait for as long as the log is read.
+struct Unqueued {
+  core::Ids ids = {};
+  std::int64_t seen = 0;
+};
+/// Reads the whole log.
+Unqueued unqueued(sqlite3* db);
 
 /// Puts events of the log into the queue. Requires: a write transaction is open.
 void queue_events(sqlite3* db, const core::Ids& ids);
+/// The same for those of `found` that are still missing: neither queued nor delivered nor removed
+/// since. Returns how many.
+std::int64_t queue_missing(sqlite3* db, const Unqueued& found);
 
-/// What a look found, without the write lock: writers would wait for as long as the log is read.
+/// What a look found.
 struct LogLook {
   std::int64_t gap = 0;
-  bool has_missing = false;  // events are in the log alone, or were a moment ago
+  Unqueued missing = {};
 };
 
 /// Reads the log unless the gap is the one that `destination` has noted.
 LogLook look_for_missing(sqlite3* db, const std::string& destination);
 
-/// Queues the events of all destinations that are in the log alone, if `look` found any, and notes
-/// in the row of `destination` the gap that is left. Of all destinations, since a gap that the
-/// events of one left would hide those of another.
+/// Queues the events of all destinations that `look` found in the log alone, and notes in the row
+/// of `destination` the gap that is left. Of all destinations, since a gap that the events of one
+/// left would hide those of another.
 ///
 /// Requires: a write transaction is open. Throws: `database_error`.
-void queue_missing(sqlite3* db, const std::string& destination, LogLook look);
+void close_gap(sqlite3* db, const std::string& destination, LogLook look);
 
 }  // namespace outbox::storage

@@ -42,18 +42,21 @@ NextOfKey::NextOfKey(sqlite3* db)
             " where destination = ?1 and ordering_key = ?2 and state < 4 and state = 1"
             " and event = (select min(event) from main.outbox_queue indexed by outbox_queue_keys"
             " where destination = ?1 and ordering_key = ?2 and state < 4)"
-            " and not exists (select 1 from main.outbox_destinations d, main.outbox_queue b"
+            " and (?3 or not exists (select 1 from main.outbox_destinations d, main.outbox_queue b"
             " indexed by outbox_queue_dead_keys where d.name = ?1 and d.block_on_dead"
             " and b.destination = ?1 and b.ordering_key = ?2 and b.state = 4"
-            " and b.event < outbox_queue.event) returning event",
+            " and b.event < outbox_queue.event)) returning event",
             "let an event of a key go", Use::often} {}
 
-std::optional<std::int64_t> NextOfKey::free(const std::string& destination,
-                                            const std::string& key) {
+std::optional<std::int64_t> NextOfKey::free(const std::string& destination, const std::string& key,
+                                            Dead dead) {
   if (key.empty()) return std::nullopt;
   const ResetAtEnd end{free_};
   std::optional<std::int64_t> freed;
-  if (free_.bind(1, std::string_view{destination}).bind(2, std::string_view{key}).step()) {
+  free_.bind(1, std::string_view{destination})
+      .bind(2, std::string_view{key})
+      .bind(3, std::int64_t{dead == Dead::let_pass});
+  if (free_.step()) {
     freed = free_.integer(0);
   }
   free_.run();

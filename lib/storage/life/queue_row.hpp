@@ -24,6 +24,9 @@ std::optional<core::QueuedEvent> find_queued(sqlite3* db, std::int64_t id);
 Statement& bind_row(Statement& statement, const std::string& destination,
                     const core::QueuedEvent& event);
 
+/// Whether a dead event before it holds an event back.
+enum class Dead { as_row_says, let_pass };
+
 /// Makes the first undelivered event of a key ready if it waits: what it waited for has left.
 /// Called in the same transaction by whatever takes an event with a key away or lets it go: nothing
 /// else wakes a waiting event. Calling it once too often changes nothing.
@@ -34,7 +37,8 @@ class NextOfKey {
   explicit NextOfKey(sqlite3* db);
 
   /// Returns the event that it made ready; none: there was none, or `key` is empty.
-  std::optional<std::int64_t> free(const std::string& destination, const std::string& key);
+  std::optional<std::int64_t> free(const std::string& destination, const std::string& key,
+                                   Dead dead = Dead::as_row_says);
 
  private:
   Statement free_;

@@ -46,6 +46,14 @@ void read_rows_of(sqlite3* db, Destinations& destinations) {
     found.is_foreign = !rows.is_null(13) && !identity.empty() && rows.text(13) != identity;
     found.blocks_on_dead = rows.integer(14) != 0;
   }
+  Statement moves{db,
+                  "select destination, sum(events) from main.outbox_audit where action = 'move'"
+                  " and destination is not null group by 1",
+                  count_action};
+  while (moves.step()) {
+    const auto found = destinations.find(moves.text(0));
+    if (found != destinations.end()) found->second.counts.moved_away = moves.integer(1);
+  }
 }
 
 // What a name of people counts as, in the order of EventState: pending by itself may go now.

@@ -20,6 +20,7 @@ namespace storage {
 namespace {
 
 constexpr auto diagnose_action = "diagnose";
+constexpr auto repair_action = "repair";
 using Level = Finding::Level;
 
 std::string events_text(std::int64_t count) {
@@ -28,7 +29,7 @@ std::string events_text(std::int64_t count) {
 
 // What log, queue and counters disagree about.
 struct Differences {
-  core::Ids missing = {};                              // in the log alone
+  Unqueued missing = {};                               // in the log alone
   std::int64_t orphans = 0;                            // in the queue alone
   std::int64_t stranded = 0;                           // wait for an event that is not there
   std::int64_t altered = 0;                            // in both, and not the same
@@ -76,7 +77,7 @@ Differences compare(sqlite3* db) {
   // They are counted above as delivered, and are not. A destination without a row has no counter.
   Statement destination{db, "select destination from main.outbox_events where id = ?1",
                         diagnose_action};
-  for (const std::int64_t id : found.missing) {
+  for (const std::int64_t id : found.missing.ids) {
     const ResetAtEnd end{destination};
     if (!destination.bind(1, id).step()) continue;
     const auto counter = found.delivered.find(destination.text(0));
@@ -87,11 +88,11 @@ Differences compare(sqlite3* db) {
 }
 
 Finding look_at_queue(const Differences& found) {
-  if (!found.missing.empty()) {
+  if (!found.missing.ids.empty()) {
     return {"queue", Level::problem,
-            events_text(static_cast<std::int64_t>(found.missing.size())) +
+            events_text(static_cast<std::int64_t>(found.missing.ids.size())) +
                 " in the log, neither queued nor delivered, the first is " +
-                std::to_string(found.missing.front()) +
+                std::to_string(found.missing.ids.front()) +
                 ": triggers were switched off, or rows deleted",
             true};
   }
@@ -142,20 +143,32 @@ Finding look_at_counters(sqlite3* db, const Differences& found) {
               ": ids of somebody's own, INSERT OR IGNORE, or rows deleted by hand"};
 }
 
-void apply(sqlite3* db, const Differences& found) {
-  queue_events(db, found.missing);
+std::int64_t last_repair(sqlite3* db) {
+  return query_integer(db, "select max(id) from main.outbox_audit where action = 'repair'",
+                       repair_action)
+      .value_or(0);
+}
+
+// Returns what it changed. What others did since `found` was found moved the counters and the rows
+// alike, so a difference is still the same.
+RepairReport apply(sqlite3* db, const Differences& found) {
+  RepairReport report{.queued = queue_missing(db, found.missing),
+                      .recounted = static_cast<std::int64_t>(found.delivered.size())};
   execute(db,
           "delete from main.outbox_queue where event not in (select id from main.outbox_events)",
-          "repair");
+          repair_action);
+  report.unqueued = sqlite3_changes(db);
   execute(db,
           (std::string{"update main.outbox_queue as q set state = 0 where "} + is_stranded).c_str(),
-          "repair");
+          repair_action);
+  report.queued += sqlite3_changes(db);
   Statement count{db,
                   "update main.outbox_destinations set delivered = delivered + ?2 where name = ?1",
-                  "repair"};
+                  repair_action};
   for (const auto& [name, difference] : found.delivered) {
     count.bind(1, std::string_view{name}).bind(2, difference).run();
   }
+  return report;
 }
 
 }  // namespace
@@ -185,33 +198,31 @@ RepairReport repair(ConnectionRef connection, const ChangeNote& note, Mode mode)
   sqlite3* const db = connection.handle();
   while_busy([db] { require_schema(db); });
   Differences found;
-  const auto report = [&found] {
-    return RepairReport{.queued = static_cast<std::int64_t>(found.missing.size()) + found.stranded,
-                        .unqueued = found.orphans,
-                        .recounted = static_cast<std::int64_t>(found.delivered.size())};
-  };
-  const auto is_well = [&found] {
-    return found.missing.empty() && found.orphans == 0 && found.stranded == 0 &&
-           found.delivered.empty();
-  };
+  std::int64_t repaired = 0;
   while_busy([&] {
     const ReadTransaction moment{db};
+    repaired = last_repair(db);
     found = compare(db);
   });
-  if (mode == Mode::dry_run || is_well()) return report();
-  change_atomically(db, "repair", [&] {
-    found = compare(db);
-    if (is_well()) return;
-    apply(db, found);
+  RepairReport report{
+      .queued = static_cast<std::int64_t>(found.missing.ids.size()) + found.stranded,
+      .unqueued = found.orphans,
+      .recounted = static_cast<std::int64_t>(found.delivered.size())};
+  const bool is_well = report.queued + report.unqueued + report.recounted == 0;
+  if (mode == Mode::dry_run || is_well) return report;
+  change_atomically(db, repair_action, [&] {
+    // Somebody was faster, and what was found is not so any more.
+    if (last_repair(db) != repaired) found = compare(db);
+    report = apply(db, found);
     write_audit(db,
-                {.action = "repair",
-                 .subject = "queued " + std::to_string(report().queued) + ", unqueued " +
-                            std::to_string(report().unqueued) + ", recounted " +
-                            std::to_string(report().recounted),
+                {.action = repair_action,
+                 .subject = "queued " + std::to_string(report.queued) + ", unqueued " +
+                            std::to_string(report.unqueued) + ", recounted " +
+                            std::to_string(report.recounted),
                  .note = note},
-                report().queued + report().unqueued);
+                report.queued + report.unqueued);
   });
-  return report();
+  return report;
 }
 
 }  // namespace v1

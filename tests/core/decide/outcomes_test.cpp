@@ -21,6 +21,8 @@ TEST_CASE("what a sink says is masked and cut before it is kept") {
   CHECK(fit.retry_after == std::chrono::hours{24});
   CHECK(fit_to_keep(fit).reason == fit.reason);
   CHECK(fit_to_keep({.retry_after = -1ms}).retry_after == 0ms);
+  CHECK(fit_to_keep({.took = std::chrono::milliseconds::max()}).took == 24h);
+  CHECK(fit_to_keep({.took = -1ms}).took == 0ms);
 }
 
 TEST_CASE("outcomes are those of a whole batch only when they name each event once") {

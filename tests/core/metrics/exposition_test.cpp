@@ -21,6 +21,12 @@ void check_holds(const std::string& text, const std::string& line) {
 
 }  // namespace
 
+TEST_CASE("what is moved away does not make a counter fall") {
+  const std::string text =
+      core::exposition(facts_of({.name = "crm", .counts = {.enqueued = 1'000, .moved_away = 10}}));
+  check_holds(text, R"(outbox_events_enqueued_total{destination="crm"} 1010)");
+}
+
 TEST_CASE("the metrics of a destination are its counts, its age, and whether it waits") {
   const std::string text = core::exposition(
       facts_of({.name = "track",

@@ -436,6 +436,37 @@ TEST_CASE("recording leaves last_insert_rowid as it was, and nothing to record w
   CHECK(sqlite3_total_changes(table.handle()) == changes);
 }
 
+TEST_CASE("keys that death held back are let go a few at a time, and it can be gone on with") {
+  constexpr int keys = 500;
+  Table table{{.endpoint = "endpoint", .on_dead = OnDead::blocks}};
+  table.app.db().exec("begin");
+  for (int key = 0; key < keys; ++key) {
+    for (int i = 0; i < 2; ++i) table.add("k" + std::to_string(key));
+  }
+  table.app.db().exec(
+      "update outbox_queue set state = iif(event % 2 = 1, 4, 1), settled_at_ms = 1; commit");
+  const auto waiting = [&] {
+    return table.number("select count(*) from outbox_queue where state = 1");
+  };
+
+  int looks = 0;
+  const auto is_over = [&] {
+    table.person.exec("update outbox_destinations set removed = removed");  // others can write
+    return ++looks == 2;
+  };
+  const outbox::storage::ServeOptions options{.endpoint = "endpoint", .is_over = is_over};
+  CHECK_THROWS_WITH_AS(table.store.serve(options, Table::now),
+                       "outbox: serve the destination: interrupted", outbox::database_error);
+  CHECK(looks == 2);
+  CHECK(waiting() == keys - 200);
+  CHECK(table.destination("block_on_dead") == 1);
+
+  looks = -10;
+  table.store.serve(options, Table::now);
+  CHECK(waiting() == 0);
+  CHECK(table.destination("block_on_dead") == 0);
+}
+
 TEST_CASE("a copy of the database is noticed only while something is pending") {
   Table table{{.endpoint = "endpoint", .identity = "one"}};
   CHECK(table.store.serve({.endpoint = "endpoint", .identity = "two"}, Table::now));

@@ -6,6 +6,7 @@
 
 #include "storage/people/integrity.hpp"
 #include "support/database.hpp"
+#include "support/steps.hpp"
 
 namespace {
 
@@ -120,6 +121,21 @@ TEST_CASE("what was never queued changes no counter of a destination that nobody
   const auto report = outbox::repair(app.db());
   CHECK(report.queued == 1);
   CHECK(report.recounted == 0);
+}
+
+TEST_CASE("a repair does not read the log while writers wait") {
+  support::AppDatabase app;
+  app.enqueue_many(3'001);
+  app.mark_delivered(1, 3'000);
+  app.db().exec("delete from outbox_queue where event = 3001");
+
+  outbox::RepairReport report;
+  const auto steps =
+      support::count_steps(app.db().getHandle(), [&] { report = outbox::repair(app.db()); });
+  CHECK(report.queued == 1);
+  CHECK(steps.all > 3'000);
+  CHECK(steps.while_writing > 0);
+  CHECK(steps.while_writing < 1'000);
 }
 
 TEST_CASE("a repair lets go what waits for an event that is not there") {

@@ -57,6 +57,8 @@ TEST_CASE("pending events begin anew at the other destination, and dead ones sta
 
   CHECK(report.events == 5);
   CHECK_FALSE(report.is_removed);
+  CHECK(outbox::status(app.db(), "from").destinations.at(0).counts.moved_away == 5);
+  CHECK(outbox::status(app.db(), "to").destinations.at(0).counts.moved_away == 0);
   CHECK(states(app, "to") ==
         "1 pending ready, 2 pending ready, 3 pending ready, 4 dead, 6 pending ready");
   CHECK(states(app, "from") == "5 discarded");

@@ -22,9 +22,9 @@ constexpr Instant now{std::chrono::milliseconds{1'800'000'000'000}};
 // What reads a whole range of rows on purpose, by its beginning, and why.
 const std::map<std::string, const char*> reads_a_range = {
     {"select coalesce((select seq from main.sqlite_sequence", "a count of the queue, by its pages"},
-    {"select delivered_ids from main.outbox_requests where",
+    {"select id from main.outbox_events where id > 0 and id not in",
      "only when the log and the queue differ"},
-    {"select id from main.outbox_events where id > 0 and id not in", "the same"},
+    {"select destination, sum(events) from main.outbox_audit", "a row for each change of a person"},
     {"select 1 from main.outbox_queue where destination = ?1 and state",
      "whether there is one: it ends at the first"},
     {"select count(*) from main.outbox_queue where destination = ?1 and state = 3", "the suspects"},

@@ -127,6 +127,10 @@ void Server::State::set_up() {
   // Before the body is read.
   http_.set_pre_routing_handler(
       [this](const httplib::Request& request, httplib::Response& response) {
+        if (request.has_header("Transfer-Encoding")) {  // httplib bounds only what has a length
+          write(response, Problem{411, "the body needs a Content-Length"});
+          return httplib::Server::HandlerResponse::Handled;
+        }
         const auto refusal = guard_->refuse(visit_of(request));
         if (!refusal) return httplib::Server::HandlerResponse::Unhandled;
         write(response, Problem{refusal->status, refusal->detail});
