@@ -56,7 +56,7 @@ struct EnqueueOptions {
   /// Refuses with `queue_full` what would make more events of the destination pending; at least 1.
   /// None (default): no cap, since an outage of the endpoint should cost the app nothing. Each
   /// call counts what is pending of it once more events than the cap are pending, dead or discarded
-  /// in the whole file, which takes the longer the more that is.
+  /// in the whole file; it reads as many rows as the cap at most.
   std::optional<std::size_t> pending_events_max = {};
 };
 

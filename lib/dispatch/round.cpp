@@ -71,6 +71,7 @@ RoundReport Round::run(storage::Store& store, milliseconds wait_max) {
   read_at_ = clock_.now();
   storage::ReadTransaction moment = store.read();
   const core::DestinationState state = store.destination.read();
+  if (!state.has_row) claims_.look_from(1);  // what was restored may stand before
   follow_people(state);
   Gathered gathered;
   if (state.has_row && !state.is_paused) gather_expired(store, gathered);

@@ -271,11 +271,14 @@ TEST_CASE("the late answer of a sink that does not forget is none to another rou
 TEST_CASE("nothing is sent until a row that was written over is served again") {
   Desk desk;
   desk.app.enqueue_many(1);
-  desk.app.db().exec("update outbox_destinations set database_identity = 'of another file'");
+  desk.app.db().exec(
+      "update outbox_destinations set database_identity = 'of another file',"
+      " hold_kind = 'backing_off', hold_since_ms = 1, hold_until_ms = 1, hold_tries = 1");
 
   const RoundReport report = desk.run();
   CHECK_FALSE(report.has_row);
   CHECK(desk.sink.bodies.empty());
+  CHECK(desk.store.destination.read().endpoint.hold);
   desk.store.serve({"fake"}, desk.clock.now());
   CHECK(desk.run().delivered == 1);
 }

@@ -360,7 +360,7 @@ TEST_CASE("a backup that is written over the file is served as the dispatcher is
   TrackServer server;
   auto db = host(path);
   const auto copy = [](SQLite::Database& from, SQLite::Database& to) {
-    SQLite::Backup{to, from}.executeStep(-1);
+    REQUIRE(SQLite::Backup{to, from}.executeStep(-1) == SQLITE_DONE);
   };
   const auto enqueue_in_key = [&](const std::string& user) {
     SQLite::Transaction transaction{db};
@@ -398,7 +398,7 @@ TEST_CASE("another file's database, written over this one, is paused before anyt
   Dispatcher dispatcher{
       folder.file("staging.db"), endpoint_of(staging), {.pauses_foreign_database = true}};
   REQUIRE(becomes_true([&] { return count(ours, "1") == 0 && dispatcher.stats().is_active; }));
-  SQLite::Backup{ours, theirs}.executeStep(-1);
+  REQUIRE(SQLite::Backup{ours, theirs}.executeStep(-1) == SQLITE_DONE);
 
   CHECK(becomes_true([&] { return dispatcher.stats().is_paused; }));
   CHECK(staging.event_count() == 0);

@@ -39,8 +39,8 @@ struct Intent {
 };
 
 /// What a round may start: requests within `limits`, `connections` at a time at most, of which
-/// `in_flight` are under way. While the endpoint is not known to
-/// work it is one request, and on hold one event.
+/// `in_flight` are under way. While the endpoint is not known to work it is one request, and on
+/// hold one event.
 Intent intend(const DestinationState& state, const BatchLimits& limits, std::size_t connections,
               std::size_t in_flight, const Occasion& occasion, Instant now);
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <memory>
 #include <stdexcept>
 #include <string>
 #include <utility>
@@ -84,17 +85,22 @@ bool names(std::string_view key, std::string_view name) {
                          key[key.size() - name.size() - 1] == '_');
 }
 
-class Finder;
-// Of a text that is no JSON as a whole. More would let a hostile one take long.
+// Of a text, where its JSON may begin; and of a payload in all, behind the first bracket of each
+// text. More would let a hostile one take long.
 constexpr int brackets_tried_max = 8;
+constexpr int further_brackets_max = 64;
 
+class Finder;
 enum class Rest { counts, is_ignored };  // what stands behind the JSON
 bool read_json(std::string_view text, Finder& finder, Rest rest);
 
 // Looks at every text of the payload, whatever it is in, without building a tree.
 class Finder final : public JsonReader {
  public:
-  explicit Finder(const Subject& subject, int depth = 0) : subject_{subject}, depth_{depth} {}
+  explicit Finder(const Subject& subject) : subject_{subject} {}
+  /// Of a text within `outer`.
+  explicit Finder(const Finder& outer)
+      : subject_{outer.subject_}, depth_{outer.depth_ + 1}, further_{outer.further_} {}
 
   bool has_found() const { return has_found_; }
   const std::string& last_key() const { return key_; }
@@ -159,7 +165,8 @@ class Finder final : public JsonReader {
       std::size_t begin = last_quote == std::string::npos ? last_quote : view.find_first_of("{[");
       // What stands before the JSON may have brackets of its own: "[info] {…}".
       for (int tries = 0; begin < last_quote && tries < brackets_tried_max; ++tries) {
-        Finder inner{subject_, depth_ + 1};
+        if (tries > 0 && --*further_ < 0) break;
+        Finder inner{*this};
         read_json(std::string_view{view}.substr(begin), inner, Rest::is_ignored);
         if (inner.has_found()) return true;
         begin = view.find_first_of("{[", begin + 1);
@@ -171,7 +178,8 @@ class Finder final : public JsonReader {
   }
 
   const Subject& subject_;
-  int depth_;
+  int depth_ = 0;
+  std::shared_ptr<int> further_ = std::make_shared<int>(further_brackets_max);
   std::string key_;
   std::vector<std::string> outer_keys_;
   bool has_met_huge_number_ = false;

@@ -64,13 +64,6 @@ DestinationRow::DestinationRow(sqlite3* db, std::string name, std::chrono::milli
 
 bool DestinationRow::serve(const ServeOptions& options, core::Instant now) {
   served_.reset();
-  const bool is_own = serve_anew(options, now);
-  const ResetAtEnd end{row_};
-  if (row_.bind(1, name_).step()) served_ = served_in_row();
-  return is_own;
-}
-
-bool DestinationRow::serve_anew(const ServeOptions& options, core::Instant now) {
   bool is_known = false;
   bool frees = false;  // death blocks no more
   std::string last_identity;
@@ -86,14 +79,15 @@ bool DestinationRow::serve_anew(const ServeOptions& options, core::Instant now) 
       frees = known.integer(2) != 0 && !blocks;
       is_known = known.text(0) == options.endpoint && last_identity == options.identity &&
                  (known.integer(2) != 0) == blocks && known.integer(3) == log_gap(db_);
+      if (is_known) served_ = {known.text(0), last_identity, blocks};
     }
   }  // a reader cannot become the writer
   if (is_known) return true;
 
   const bool is_foreign =
       !last_identity.empty() && last_identity != options.identity && has_pending();
-  const LogLook look = look_for_missing(db_, name_);
   if (frees) free_held(options);
+  const LogLook look = look_for_missing(db_, name_);
   const std::vector<std::string> held = frees ? held_keys() : std::vector<std::string>{};
   change_atomically(
       db_, serve_action,
@@ -105,6 +99,8 @@ bool DestinationRow::serve_anew(const ServeOptions& options, core::Instant now) 
         NextOfKey next{db_};
         for (const std::string& key : held) next.free(name_, key, Dead::let_pass);
         if (is_foreign && options.foreign == Foreign::is_paused) pause_foreign(now);
+        const ResetAtEnd end{row_};
+        if (row_.bind(1, name_).step()) served_ = served_in_row();
       },
       patience_);
   return !is_foreign;
@@ -145,20 +141,29 @@ DestinationRow::Served DestinationRow::served_in_row() const {
 // row says until the end that death blocks.
 void DestinationRow::free_held(const ServeOptions& options) {
   constexpr std::ptrdiff_t keys_at_once = 200;
+  constexpr int busy_pause_ms = 5;
   const std::vector<std::string> held = held_keys();
   NextOfKey next{db_};
-  for (auto key = held.begin(); held.end() - key > keys_at_once; key += keys_at_once) {
+  for (auto key = held.begin(); held.end() - key > keys_at_once;) {
     if (options.is_over && options.is_over()) {
       throw database_error{SQLITE_INTERRUPT, "outbox: serve the destination: interrupted"};
     }
-    const auto begin = std::chrono::steady_clock::now();
-    change_atomically(
-        db_, serve_action,
-        [&] {
-          std::for_each(key, key + keys_at_once,
-                        [&](const std::string& one) { next.free(name_, one, Dead::let_pass); });
-        },
-        patience_);
+    std::chrono::steady_clock::time_point begin;
+    try {
+      change_atomically(
+          db_, serve_action,
+          [&] {
+            begin = std::chrono::steady_clock::now();
+            std::for_each(key, key + keys_at_once,
+                          [&](const std::string& one) { next.free(name_, one, Dead::let_pass); });
+          },
+          patience_);
+    } catch (const database_error& error) {
+      if (!error.is_busy() || !options.is_over) throw;
+      sqlite3_sleep(busy_pause_ms);
+      continue;
+    }
+    key += keys_at_once;
     const auto writing = std::chrono::steady_clock::now() - begin;
     sqlite3_sleep(static_cast<int>(std::chrono::ceil<std::chrono::milliseconds>(writing).count()));
   }
@@ -209,8 +214,8 @@ core::DestinationState DestinationRow::read_row() {
   core::DestinationState state;
   const ResetAtEnd end{row_};
   const Statement& row = row_.bind(1, name_);
-  state.has_row = row_.step() && (!served_ || served_in_row() == *served_);
-  if (!state.has_row) return state;
+  if (!row_.step()) return state;
+  state.has_row = !served_ || served_in_row() == *served_;
   state.is_paused = row.integer(0) != 0;
   state.probes_asked = row.integer(1);
   if (!row.is_null(2)) {

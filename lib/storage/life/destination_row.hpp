@@ -71,7 +71,6 @@ class DestinationRow {
     bool operator==(const Served&) const = default;
   };
 
-  bool serve_anew(const ServeOptions& options, core::Instant now);
   Served served_in_row() const;
   void write_serve(const ServeOptions& options, core::Instant now);
   void meet_endpoint(const std::string& endpoint);

@@ -71,10 +71,11 @@ std::int64_t queue_missing(sqlite3* db, const Unqueued& found) {
   if (found.ids.empty()) return 0;
   const Ranges delivered = delivered_ranges(db, found.seen);
   Statement stored{db, "select 1 from main.outbox_events where id = ?1", compare_action};
+  FindQueued is_queued{db};
   core::Ids missing;
   for (const std::int64_t id : found.ids) {
     const ResetAtEnd end{stored};
-    if (contains(delivered, id) || find_queued(db, id) || !stored.bind(1, id).step()) continue;
+    if (contains(delivered, id) || is_queued(id) || !stored.bind(1, id).step()) continue;
     missing.push_back(id);
   }
   queue_events(db, missing);

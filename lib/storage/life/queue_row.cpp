@@ -4,28 +4,34 @@ namespace outbox::storage {
 
 // An event that is ready, waits or was never touched has its own due time or 0; one that is in a
 // search, dead or discarded has 0; a suspect has the time of its next try.
+FindQueued::FindQueued(sqlite3* db)
+    : row_{db,
+           "select q.event, q.state, q.due_at_ms, q.enqueued_at_ms, q.ordering_key,"
+           " e.enqueued_at_ms"
+           " from main.outbox_events e cross join main.outbox_queue q"
+           " on q.destination = e.destination and q.state in (0, 1, 2, 4, 5)"
+           " and q.due_at_ms in (0, e.due_at_ms) and q.event = e.id where e.id = ?1"
+           " union all"
+           " select q.event, q.state, q.due_at_ms, q.enqueued_at_ms, q.ordering_key,"
+           " e.enqueued_at_ms"
+           " from main.outbox_events e cross join main.outbox_queue q"
+           " on q.destination = e.destination and q.state = 3 and q.event = e.id"
+           " where e.id = ?1 limit 1",
+           "find an event"} {}
+
+std::optional<core::QueuedEvent> FindQueued::operator()(std::int64_t id) {
+  const ResetAtEnd end{row_};
+  if (!row_.bind(1, id).step()) return std::nullopt;
+  return core::QueuedEvent{.id = row_.integer(0),
+                           .state = core::QueueState{row_.integer(1)},
+                           .due_at_ms = row_.integer(2),
+                           .enqueued_at_ms = row_.integer(3),
+                           .stored_at_ms = row_.integer(5),
+                           .ordering_key = row_.text(4)};
+}
+
 std::optional<core::QueuedEvent> find_queued(sqlite3* db, std::int64_t id) {
-  constexpr auto action = "find an event";
-  Statement row{db,
-                "select q.event, q.state, q.due_at_ms, q.enqueued_at_ms, q.ordering_key,"
-                " e.enqueued_at_ms"
-                " from main.outbox_events e cross join main.outbox_queue q"
-                " on q.destination = e.destination and q.state in (0, 1, 2, 4, 5)"
-                " and q.due_at_ms in (0, e.due_at_ms) and q.event = e.id where e.id = ?1"
-                " union all"
-                " select q.event, q.state, q.due_at_ms, q.enqueued_at_ms, q.ordering_key,"
-                " e.enqueued_at_ms"
-                " from main.outbox_events e cross join main.outbox_queue q"
-                " on q.destination = e.destination and q.state = 3 and q.event = e.id"
-                " where e.id = ?1 limit 1",
-                action};
-  if (!row.bind(1, id).step()) return std::nullopt;
-  return core::QueuedEvent{.id = row.integer(0),
-                           .state = core::QueueState{row.integer(1)},
-                           .due_at_ms = row.integer(2),
-                           .enqueued_at_ms = row.integer(3),
-                           .stored_at_ms = row.integer(5),
-                           .ordering_key = row.text(4)};
+  return FindQueued{db}(id);
 }
 
 Statement& bind_row(Statement& statement, const std::string& destination,

@@ -19,6 +19,15 @@ namespace outbox::storage {
 /// can be follows from its state, so that this takes a few look-ups; for a suspect without an
 /// ordering key it reads the suspects. Throws: `database_error`.
 std::optional<core::QueuedEvent> find_queued(sqlite3* db, std::int64_t id);
+/// The same for many events, prepared once. Lifetime: as a `Statement`.
+class FindQueued {
+ public:
+  explicit FindQueued(sqlite3* db);
+  std::optional<core::QueuedEvent> operator()(std::int64_t id);
+
+ private:
+  Statement row_;
+};
 
 /// Binds ?1 to ?4 of `statement`, the whole key of a row: destination, state, due time, event.
 Statement& bind_row(Statement& statement, const std::string& destination,

@@ -46,14 +46,6 @@ void read_rows_of(sqlite3* db, Destinations& destinations) {
     found.is_foreign = !rows.is_null(13) && !identity.empty() && rows.text(13) != identity;
     found.blocks_on_dead = rows.integer(14) != 0;
   }
-  Statement moves{db,
-                  "select destination, sum(events) from main.outbox_audit where action = 'move'"
-                  " and destination is not null group by 1",
-                  count_action};
-  while (moves.step()) {
-    const auto found = destinations.find(moves.text(0));
-    if (found != destinations.end()) found->second.counts.moved_away = moves.integer(1);
-  }
 }
 
 // What a name of people counts as, in the order of EventState: pending by itself may go now.
@@ -122,6 +114,17 @@ std::vector<Holder> read_holders(sqlite3* db, const DestinationStatus& destinati
   return found;
 }
 
+void read_moves(sqlite3* db, Destinations& destinations) {
+  Statement moves{db,
+                  "select destination, sum(events) from main.outbox_audit where action = 'move'"
+                  " and destination is not null group by 1",
+                  count_action};
+  while (moves.step()) {
+    const auto found = destinations.find(moves.text(0));
+    if (found != destinations.end()) found->second.counts.moved_away = moves.integer(1);
+  }
+}
+
 void add(Counts& sum, const Counts& part) {
   for (const auto member :
        {&Counts::pending, &Counts::due, &Counts::scheduled, &Counts::waiting, &Counts::retrying,
@@ -144,6 +147,7 @@ Status read_status(sqlite3* db, const std::string& destination, core::Instant no
     Destinations destinations;
     read_rows_of(db, destinations);
     read_queue(db, destinations, now);
+    read_moves(db, destinations);
     Status status{.schema_version = migrated_version(db)};
     for (auto& [name, found] : destinations) {
       if (!destination.empty() && name != destination) continue;

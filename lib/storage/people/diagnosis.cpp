@@ -214,6 +214,7 @@ RepairReport repair(ConnectionRef connection, const ChangeNote& note, Mode mode)
     // Somebody was faster, and what was found is not so any more.
     if (last_repair(db) != repaired) found = compare(db);
     report = apply(db, found);
+    if (report.queued + report.unqueued + report.recounted == 0) return;
     write_audit(db,
                 {.action = repair_action,
                  .subject = "queued " + std::to_string(report.queued) + ", unqueued " +

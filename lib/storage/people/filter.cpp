@@ -89,10 +89,13 @@ bool is_part_of(EventState narrow, EventState wide) {
 }
 
 // json_extract stops with an error at what is no JSON. An id may be a number there, and what it is
-// compared with is a text.
+// compared with is a text. A number beyond 64 bits is not found by its digits.
 std::string field_sql(const std::string& path) {
-  return "iif(json_valid(e.payload), cast(json_extract(e.payload, '$." + path +
-         "') as text), null)";
+  const std::string of_field = "(e.payload, '$." + path + "')";
+  return "iif(json_valid(e.payload) and json_type" + of_field +
+         " not in ('true', 'false'),"
+         " cast(json_extract" +
+         of_field + " as text), null)";
 }
 
 Chosen::Chosen(const core::Ids& ids) {

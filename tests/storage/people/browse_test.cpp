@@ -100,6 +100,7 @@ TEST_CASE("pages are the list, in either order, for every filter and every size"
 TEST_CASE("ids that are numbers in the payload are found by their text") {
   support::AppDatabase app;
   app.insert(R"({"user_id":42,"event_name":"seen","context":{"group_id":7}})");
+  app.insert(R"({"user_id":true,"event_name":"seen","context":{"group_id":[7]}})");
   app.insert(R"({"user_id":"42 ","event_name":"seen","context":{"group_id":"07"}})");
 
   for (const outbox::EventFilter& filter :
@@ -109,6 +110,7 @@ TEST_CASE("ids that are numbers in the payload are found by their text") {
     app.mark_delivered(1, 1);
     CHECK(outbox::requeue(app.db(), outbox::Selection::matching(filter)) == 1);
   }
+  CHECK(outbox::list_events(app.db(), {.user_id = "1"}).empty());  // `true` is a 1 to SQLite
 }
 
 TEST_CASE("without time a page stops after one look, says so, and the next goes on") {

@@ -41,6 +41,18 @@ class Heartbeat {
 
 }  // namespace
 
+TEST_CASE("what was moved away is counted where nobody has ever served it, too") {
+  support::AppDatabase app;
+  for (int i = 0; i < 3; ++i) app.enqueue(support::event_of("u"), {.destination = "typo"});
+  outbox::discard(app.db(), outbox::Selection::ids({1}), {.reason = "test"});
+  app.db().exec("delete from outbox_destinations where name = 'typo'");
+  REQUIRE(outbox::move_events(app.db(), "typo", "track").events == 2);
+
+  const outbox::Counts counts = outbox::status(app.db(), "typo").destinations.at(0).counts;
+  CHECK(counts.enqueued == 1);
+  CHECK(counts.moved_away == 2);
+}
+
 TEST_CASE("pending events begin anew at the other destination, and dead ones stay dead") {
   support::AppDatabase app;
   const auto tomorrow = std::chrono::system_clock::now() + std::chrono::hours{24};
