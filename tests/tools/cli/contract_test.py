@@ -20,7 +20,6 @@ import time
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
-from mistakes import *  # noqa: E402,F403
 from support import CLI, CliTest, event, eventually, stop  # noqa: E402
 
 

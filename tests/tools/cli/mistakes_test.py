@@ -1,4 +1,4 @@
-"""What people and their scripts get wrong, and must not pay for with their data: run by contract_test.py."""
+"""What people and their scripts get wrong, and must not pay for with their data."""
 
 import json
 import os
@@ -7,9 +7,12 @@ import shlex
 import signal
 import sqlite3
 import subprocess
+import sys
+import unittest
 import urllib.request
 
-from support import CLI, CliTest, Finished, event, eventually, stop
+sys.path.insert(0, str(pathlib.Path(__file__).parent))
+from support import CLI, CliTest, Finished, event, eventually, stop  # noqa: E402
 
 
 def contents(folder):
@@ -382,3 +385,7 @@ class Words(CliTest):
     def test_nothing_is_erased_without_consent_though_nothing_was_found(self):
         self.assertIn("give --yes", self.cli("erase", "--user", "nobody", code=2).err)
         self.cli("erase", "--user", "nobody", "--yes", code=3)
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2 if "-v" in sys.argv else 1)
