@@ -1,5 +1,5 @@
-// The functions of outbox/operate.hpp that ask the lock about dispatchers and requests under way,
-// and those that open the file themselves. The others are in storage/people.
+// The functions of outbox/operate.hpp that ask the lock about dispatchers and requests under way.
+// The others are in storage/people.
 
 #include "outbox/operate.hpp"
 
@@ -13,7 +13,7 @@
 #include "dispatch/deadline.hpp"
 #include "dispatch/lock.hpp"
 #include "storage/people/erase.hpp"
-#include "storage/people/verbs.hpp"
+#include "storage/people/move.hpp"
 #include "storage/sqlite/database.hpp"
 #include "storage/sqlite/schema.hpp"
 #include "storage/sqlite/transaction.hpp"
@@ -137,12 +137,6 @@ MoveReport move_events(ConnectionRef connection, const std::string& from, const 
     if (progress) progress(events);
   };
   return storage::move_events(db, from, to, note, mode, keep_and_tell, rests_since);
-}
-
-std::int64_t prune(const DatabaseFile& database, const PruneOptions& options,
-                   const ChangeNote& note, Mode mode, const Progress& progress) {
-  const auto own = storage::open_database(storage::with_absolute_path(database));
-  return storage::prune(storage::handle_of(own), options, note, mode, core::system_now(), progress);
 }
 
 EraseReport erase(const DatabaseFile& database, const Subject& subject, const ChangeNote& note,

@@ -39,8 +39,8 @@ DestinationRow::DestinationRow(sqlite3* db, std::string name, std::chrono::milli
            "select paused_at_ms is not null, probes_asked, hold_kind, hold_reason, hold_since_ms,"
            " hold_until_ms, hold_tries, batch_events_max, batch_bytes_max, suspects,"
            " endpoint_proven, accepted_request, failures, selective, innocent_failures,"
-           " endpoint, database_identity, block_on_dead from main.outbox_destinations where name = "
-           "?1",
+           " endpoint, database_identity, block_on_dead"
+           " from main.outbox_destinations where name = ?1",
            "read the destination", Use::often},
       searches_{db,
                 "select id, search from main.outbox_requests"

@@ -91,11 +91,13 @@ bool is_part_of(EventState narrow, EventState wide) {
 // json_extract stops with an error at what is no JSON. An id may be a number there, and what it is
 // compared with is a text. A number beyond 64 bits is not found by its digits.
 std::string field_sql(const std::string& path) {
-  const std::string of_field = "(e.payload, '$." + path + "')";
-  return "iif(json_valid(e.payload) and json_type" + of_field +
-         " not in ('true', 'false'),"
-         " cast(json_extract" +
-         of_field + " as text), null)";
+  const std::string field = "(e.payload, '$." + path + "')";
+  std::string sql{"iif(json_valid(e.payload) and json_type"};
+  sql += field;
+  sql += " not in ('true', 'false'), cast(json_extract";
+  sql += field;
+  sql += " as text), null)";
+  return sql;
 }
 
 Chosen::Chosen(const core::Ids& ids) {

@@ -4,8 +4,8 @@
 
 #include "storage/life/destination_row.hpp"
 #include "storage/people/change.hpp"
+#include "storage/people/move.hpp"
 #include "storage/people/selection.hpp"
-#include "storage/people/verbs.hpp"
 #include "storage/sqlite/statement.hpp"
 #include "storage/sqlite/transaction.hpp"
 

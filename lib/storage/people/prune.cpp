@@ -2,15 +2,19 @@
 
 #include <stdexcept>
 
+#include "core/clock.hpp"
 #include "core/event/enqueue_options.hpp"
+#include "outbox/operate.hpp"
 #include "storage/life/retention.hpp"
 #include "storage/people/change.hpp"
 #include "storage/people/filter.hpp"
-#include "storage/people/verbs.hpp"
+#include "storage/sqlite/database.hpp"
 #include "storage/sqlite/statement.hpp"
 #include "storage/sqlite/transaction.hpp"
 
-namespace outbox::storage {
+namespace outbox {
+
+namespace storage {
 
 namespace {
 
@@ -66,9 +70,16 @@ std::int64_t prune_discarded(sqlite3* db, BulkChange& bulk, const std::string& d
 }
 
 }  // namespace
+}  // namespace storage
 
-std::int64_t prune(sqlite3* db, const PruneOptions& options, const ChangeNote& note, Mode mode,
-                   core::Instant now, const Progress& progress) {
+inline namespace v1 {
+
+std::int64_t prune(const DatabaseFile& database, const PruneOptions& options,
+                   const ChangeNote& note, Mode mode, const Progress& progress) {
+  using namespace storage;
+  const OpenDatabase own = open_database(with_absolute_path(database));
+  sqlite3* const db = handle_of(own);
+  const core::Instant now = core::system_now();
   if (!options.destination.empty()) core::require_destination_name(options.destination);
   if (options.older_than < std::chrono::milliseconds{0}) {
     throw std::invalid_argument{"outbox: prune: older_than must not be negative"};
@@ -90,4 +101,5 @@ std::int64_t prune(sqlite3* db, const PruneOptions& options, const ChangeNote& n
   return mode == Mode::dry_run ? found : bulk.total();
 }
 
-}  // namespace outbox::storage
+}  // namespace v1
+}  // namespace outbox
