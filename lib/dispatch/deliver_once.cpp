@@ -41,10 +41,17 @@ std::uint64_t remaining_count(storage::Store& store, const core::Clock& clock) {
   return static_cast<std::uint64_t>(store.queue.remaining_count(clock.now()));
 }
 
+void serve(storage::Store& store, const storage::ServeOptions& serving, const core::Clock& clock,
+           const DispatcherOptions& options) {
+  if (store.serve(serving, clock.now())) return;
+  tell(options.observer,
+       {.kind = Notice::Kind::warning, .destination = options.destination, .text = is_copy_text});
+}
+
 // Rounds until nothing is due, nothing can be done about it, or time is up.
 DeliverReport run_rounds(storage::Store& store, Sink& sink, const core::Clock& clock,
-                         const DispatcherOptions& options, SteadyClock::time_point deadline,
-                         std::optional<Lock>& lock) {
+                         const DispatcherOptions& options, const storage::ServeOptions& serving,
+                         SteadyClock::time_point deadline, std::optional<Lock>& lock) {
   Round round{sink, options, std::random_device{}()};
   round.probe_now();  // a person asks: however long a hold still lasts
   DeliverReport report;
@@ -59,6 +66,10 @@ DeliverReport run_rounds(storage::Store& store, Sink& sink, const core::Clock& c
     add(report, last);
     const bool is_over = left_until(deadline) == milliseconds{0};
     if (report.is_paused || report.is_unauthorized || is_over) break;
+    if (!last.has_row) {  // a backup was written over the file
+      serve(store, serving, clock, options);
+      continue;
+    }
     const bool is_idle = !round.has_in_flight() && !last.has_more && last.requests == 0;
     idle_rounds = is_idle ? idle_rounds + 1 : 0;
     if (!is_idle) continue;
@@ -103,11 +114,9 @@ DeliverReport deliver(sqlite3* db, const Endpoint& endpoint, const DispatcherOpt
   const sinks::HeldSigpipe held;
   const storage::SecureDeletion secure{db};
   const auto serving = serve_options_of(endpoint.sink(), options, storage::identity_of(path));
-  if (!store.serve(serving, clock.now())) {
-    tell(options.observer,
-         {.kind = Notice::Kind::warning, .destination = options.destination, .text = is_copy_text});
-  }
-  const DeliverReport report = run_rounds(store, endpoint.sink(), clock, options, deadline, lock);
+  serve(store, serving, clock, options);
+  const DeliverReport report =
+      run_rounds(store, endpoint.sink(), clock, options, serving, deadline, lock);
   Retention{options}.run_until(store, clock.now(), deadline);
   return report;
 }

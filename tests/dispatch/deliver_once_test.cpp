@@ -3,6 +3,7 @@
 #include <atomic>
 #include <nlohmann/json.hpp>
 #include <set>
+#include <utility>
 
 #include "outbox/testing.hpp"
 #include "support/database.hpp"
@@ -362,4 +363,22 @@ TEST_CASE("a copy of a database is told of, as a dispatcher tells of it") {
 
   deliver_once(app.db(), endpoint.endpoint(), options);
   CHECK(warnings.size() == 1);
+}
+
+TEST_CASE("deliver_once goes on when a backup is written over the file meanwhile") {
+  support::AppDatabase app;
+  testing::RecordingEndpoint endpoint;
+  app.enqueue_many(3);
+  bool is_restored = false;
+  endpoint.answer_by([&](const testing::SentRequest&) {
+    if (!std::exchange(is_restored, true)) {
+      // As in the row of a backup from a time when death blocked.
+      app.db().exec("update outbox_destinations set block_on_dead = 1");
+    }
+    return testing::accepted();
+  });
+  const DeliverReport report = deliver_once(app.path(), endpoint.endpoint(), {.batch_events = 1});
+  CHECK(report.delivered == 3);
+  CHECK(report.remaining == 0);
+  CHECK(app.db().execAndGet("select block_on_dead from outbox_destinations").getInt() == 0);
 }
