@@ -2,6 +2,7 @@
 //
 //     liveness takeover       liveness waking       liveness idle
 //     liveness stops          liveness marks
+//     liveness host
 
 #include <CLI/CLI.hpp>
 #include <cstdint>
@@ -42,6 +43,11 @@ int main(int argc, char** argv) {
   int marks_seconds = 15;
   auto* const marks = app.add_subcommand("marks", "Marks beside a writer in a tight loop");
   marks->add_option("--seconds", marks_seconds)->capture_default_str();
+  int host_seconds = 60;
+  auto* const host =
+      app.add_subcommand("host", "Failed transactions of a host beside a dispatcher");
+  host->add_option("--seconds", host_seconds, "Length of each of the two runs")
+      ->check(CLI::Range(1, 600));
 
   std::string db;
   std::string url;
@@ -63,6 +69,7 @@ int main(int argc, char** argv) {
     if (idle->parsed()) liveness::measure_idle(idle_seconds);
     if (stops->parsed()) liveness::measure_stops(stop_count);
     if (marks->parsed()) liveness::measure_marks(marks_seconds);
+    if (host->parsed() && !liveness::measure_host(host_seconds)) return 1;
     if (holder->parsed()) liveness::play_holder(db, url, forks);
     if (exiter->parsed()) liveness::play_exiter(db, url);
     if (committer->parsed()) liveness::play_committer(db);

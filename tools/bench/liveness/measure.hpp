@@ -45,6 +45,9 @@ struct MarksResult {
 MarksResult marks_beside_writer(const std::string& url, int seconds, int events);
 /// Marks beside a writer that commits as fast as it can, and that writer alone.
 void measure_marks(int seconds);
+/// A host that commits each millisecond, alone and beside a dispatcher, `length_s` seconds each.
+/// False: a transaction of it failed, or an event was not delivered within 30 s.
+bool measure_host(int length_s);
 
 // The parts that other processes play.
 
