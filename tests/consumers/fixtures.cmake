@@ -55,7 +55,7 @@ foreach(host IN LISTS hosts)
   string(COMPARE EQUAL ${CMAKE_MATCH_1} shared is_shared)
   add_build(host-${host} ${compiler} SOURCE add_subdirectory FIXTURE consumers_host OPTIONS
     -DOUTBOX_SOURCE_DIR=${PROJECT_SOURCE_DIR} -DBUILD_SHARED_LIBS=${is_shared} -DOUTBOX_INSTALL=ON
-    -DCMAKE_BUILD_TYPE=Debug -DCMAKE_UNITY_BUILD=ON -DOUTBOX_WITH_NATS=${OUTBOX_WITH_NATS})
+    -DCMAKE_BUILD_TYPE=Debug -DCMAKE_CXX_FLAGS_DEBUG=-O0 -DCMAKE_UNITY_BUILD=ON -DOUTBOX_WITH_NATS=${OUTBOX_WITH_NATS})
   set_tests_properties(consumers/build_host-${host} PROPERTIES PROCESSORS 2 COST 1000)
 endforeach()
 
