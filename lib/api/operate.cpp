@@ -57,7 +57,7 @@ std::optional<ActiveDispatcher> wait_for_requests_of(const std::string& path,
                                                      SteadyClock::time_point deadline) {
   Watcher watcher{instant};
   for (;;) {
-    const std::optional<ActiveDispatcher> found = active_dispatcher(path, destination);
+    const std::optional<ActiveDispatcher> found = known_dispatcher(path, destination);
     if (!found || watcher.is_past(*found)) return std::nullopt;
     if (left_until(deadline) == milliseconds{0}) return found;
     std::this_thread::sleep_for(between_looks);
@@ -75,6 +75,14 @@ std::optional<ActiveDispatcher> wait_for_requests(sqlite3* db, system_clock::tim
   return std::nullopt;
 }
 
+// Throws: `std::runtime_error` when it cannot be said of a destination what is under way.
+void require_known_dispatchers(sqlite3* db) {
+  const std::string path = storage::path_of(db);
+  for (const DestinationStatus& destination : list_destinations(db)) {
+    known_dispatcher(path, destination.name);
+  }
+}
+
 constexpr milliseconds rest_comes_within{2'000};
 
 // Since when the dispatcher of `from` rests; none: there is none. A request under way would deliver
@@ -82,7 +90,7 @@ constexpr milliseconds rest_comes_within{2'000};
 // not rest.
 std::optional<core::Instant> require_rest(ConnectionRef connection, const std::string& path,
                                           const std::string& from) {
-  const std::optional<ActiveDispatcher> dispatcher = active_dispatcher(path, from);
+  const std::optional<ActiveDispatcher> dispatcher = known_dispatcher(path, from);
   if (!dispatcher) return std::nullopt;
   const Status now = status(connection, from);
   const bool is_paused = !now.destinations.empty() && now.destinations.front().paused;
@@ -151,6 +159,7 @@ EraseReport erase(const DatabaseFile& database, const Subject& subject, const Ch
     }
     return report;
   }
+  dispatch::require_known_dispatchers(db);  // before anything is changed
   storage::Erasure erasure{db, subject, note, std::move(found)};
   report.events = erasure.remove_events();
   // The answer to a request under way may quote the subject, so answers are forgotten after it.

@@ -91,6 +91,7 @@ DeliverReport run_rounds(storage::Store& store, Sink& sink, const core::Clock& c
 DeliverReport deliver(sqlite3* db, const Endpoint& endpoint, const DispatcherOptions& options,
                       milliseconds time_max) {
   require_options(options);
+  if (options.refuses_unsafe_sqlite) storage::require_safe_sqlite();
   if (sqlite3_get_autocommit(db) == 0) {
     throw std::logic_error{"outbox: deliver_once inside a transaction: commit first"};
   }

@@ -1,7 +1,6 @@
 #include "dispatch/lock.hpp"
 
 #include <fcntl.h>
-#include <pthread.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -10,14 +9,12 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
-#include <mutex>
 #include <sstream>
 #include <stdexcept>
 #include <thread>
 #include <utility>
-#include <vector>
 
-#include "outbox/errors.hpp"
+#include "dispatch/fork_state.hpp"
 
 namespace outbox::dispatch {
 
@@ -45,67 +42,6 @@ class Descriptor {
   int file_;
 };
 
-// What a fork must know of this process: the descriptors of its locks, and how many `SqliteUser`s
-// it has. A forked child shares the locks behind the descriptors and would keep them when this
-// process has died, so it closes its copies, before anything else happens there. Process-wide,
-// because fork is: pthread_atfork takes functions without context.
-class ForkState {
- public:
-  static ForkState& of_process() {
-    static ForkState* const locks = new ForkState;  // never destroyed: fork may come after exit
-    return *locks;
-  }
-
-  /// Opens with no fork in between, so that no child has a copy that is not known here.
-  int open_file(const std::string& path, mode_t mode) {
-    const std::lock_guard guard{mutex_};
-    // O_NONBLOCK: someone may have put a pipe in its place.
-    constexpr int flags = O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK;
-    const int file = open(path.c_str(), flags, mode);
-    const int error = errno;
-    if (file >= 0) files_.push_back(file);
-    errno = error;
-    return file;
-  }
-
-  void close_file(int file) {
-    const std::lock_guard guard{mutex_};
-    files_.erase(std::remove(files_.begin(), files_.end(), file), files_.end());
-    close(file);
-  }
-
-  /// Throws: `forked_process`.
-  void add_user() {
-    const std::lock_guard guard{mutex_};
-    if (users_ > 0 && process_ != getpid()) throw forked_process{};
-    process_ = getpid();
-    ++users_;
-  }
-  void remove_user() noexcept {
-    const std::lock_guard guard{mutex_};
-    if (process_ == getpid()) --users_;
-  }
-
- private:
-  ForkState() {
-    files_.reserve(64);
-    pthread_atfork([] { of_process().mutex_.lock(); }, [] { of_process().mutex_.unlock(); },
-                   [] {
-                     for (const int file : of_process().files_) close(file);
-                     of_process().files_.clear();
-                     of_process().mutex_.unlock();
-                   });
-  }
-
-  std::mutex mutex_;
-  std::vector<int> files_;
-  // In a child that was forked while there were some, SQLite cannot be used. One of its mutexes
-  // may be held for ever, and it believes that it has the parent's locks on the database, so that
-  // commits can be lost (sqlite.org/howtocorrupt.html, 2.6).
-  int users_ = 0;
-  pid_t process_ = 0;  // that has them
-};
-
 // Who may open the lock file can hold the lock, and stop all deliveries: only the owner of the
 // database may. Whoever else may write the database must be served by that user's dispatcher.
 constexpr mode_t lock_mode = 0600;
@@ -125,9 +61,14 @@ const char* lock_problem(int file, const std::string& database_path) {
   return is_given ? nullptr : "belongs to another user than the database: remove it";
 }
 
+// One word, as the line in the file needs it.
 std::string host_name() {
-  std::array<char, 256> name{};
-  return gethostname(name.data(), name.size() - 1) == 0 ? name.data() : "unknown";
+  std::array<char, 256> buffer{};
+  if (gethostname(buffer.data(), buffer.size() - 1) != 0) return "unknown";
+  std::string name = buffer.data();
+  std::replace_if(
+      name.begin(), name.end(), [](char c) { return !(c > ' '); }, '-');
+  return name.empty() ? "unknown" : name;
 }
 
 std::string read_text(int file) {
@@ -241,12 +182,22 @@ void Lock::write_owner() const {
   static_cast<void>(is_written);  // a full disk takes away the name, not the lock
 }
 
-std::optional<ActiveDispatcher> active_dispatcher(const std::string& database_path,
-                                                  const std::string& destination) {
+namespace {
+
+// Who holds the lock; `problem`: why the file may not be looked at.
+std::optional<ActiveDispatcher> look_at_lock(const std::string& database_path,
+                                             const std::string& destination, std::string& problem) {
   if (database_path.empty()) return std::nullopt;
-  const Descriptor file{open(lock_path(database_path, destination).c_str(),
-                             O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK)};
-  if (file.get() < 0 || lock_problem(file.get(), database_path) != nullptr) return std::nullopt;
+  const std::string path = lock_path(database_path, destination);
+  const Descriptor file{open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK)};
+  if (file.get() < 0) {
+    if (errno != ENOENT) problem = "cannot open " + path + ": " + std::strerror(errno);
+    return std::nullopt;
+  }
+  if (const char* const reason = lock_problem(file.get(), database_path)) {
+    problem = path + " " + reason;
+    return std::nullopt;
+  }
   if (flock(file.get(), LOCK_SH | LOCK_NB) == 0) {
     flock(file.get(), LOCK_UN);  // by hand: a child forked right now would keep it
     return std::nullopt;
@@ -258,7 +209,8 @@ std::optional<ActiveDispatcher> active_dispatcher(const std::string& database_pa
   const bool has_facts = fstat(file.get(), &facts) == 0;
   std::int64_t since_ms = 0;
   std::istringstream owner{read_text(file.get())};
-  owner >> found.pid >> since_ms >> found.host;
+  // On a full disk the file may be empty: then a request may be under way, for all that is known.
+  if (!(owner >> found.pid >> since_ms >> found.host)) found.in_flight_since = core::Instant{};
   if (std::int64_t in_flight_since_ms = 0; owner >> in_flight_since_ms) {
     if (in_flight_since_ms != 0) found.in_flight_since = core::instant_of(in_flight_since_ms);
     std::getline(owner.ignore(), found.database_trouble);
@@ -269,6 +221,24 @@ std::optional<ActiveDispatcher> active_dispatcher(const std::string& database_pa
         std::chrono::seconds{facts.st_mtim.tv_sec} +
         std::chrono::duration_cast<std::chrono::system_clock::duration>(
             std::chrono::nanoseconds{facts.st_mtim.tv_nsec})};
+  }
+  return found;
+}
+
+}  // namespace
+
+std::optional<ActiveDispatcher> active_dispatcher(const std::string& database_path,
+                                                  const std::string& destination) {
+  std::string ignored;
+  return look_at_lock(database_path, destination, ignored);
+}
+
+std::optional<ActiveDispatcher> known_dispatcher(const std::string& database_path,
+                                                 const std::string& destination) {
+  std::string problem;
+  const auto found = look_at_lock(database_path, destination, problem);
+  if (!problem.empty()) {
+    throw std::runtime_error{"outbox: nobody can say what is under way: " + problem};
   }
   return found;
 }

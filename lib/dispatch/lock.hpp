@@ -67,9 +67,14 @@ class SqliteUser {
   SqliteUser& operator=(const SqliteUser&) = delete;
 };
 
-/// Who serves `destination` of the database now; none: nobody. Takes no lock that could make an
-/// election fail for more than an instant.
+/// Who serves `destination` of the database now; none: nobody, or the lock file may not be looked
+/// at. Takes no lock that could make an election fail for more than an instant. Where the file does
+/// not say what is under way, that is since 1970.
 std::optional<ActiveDispatcher> active_dispatcher(const std::string& database_path,
                                                   const std::string& destination);
+/// The same for who must know. Throws: `std::runtime_error` when there is a lock file that may not
+/// be looked at, another user's say.
+std::optional<ActiveDispatcher> known_dispatcher(const std::string& database_path,
+                                                 const std::string& destination);
 
 }  // namespace outbox::dispatch

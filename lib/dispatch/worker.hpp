@@ -68,7 +68,7 @@ class Worker {
   milliseconds time_left() const { return left_until(stop_deadline_.load()); }
   bool is_to_end() const { return is_stopping_.load() && time_left() == milliseconds{0}; }
   void tell(Notice::Kind kind, std::string text) const;
-  void warn(std::string text);
+  void warn(const std::string& unsafe_text);
   void note(const RoundReport& report);
   void note_trouble(const char* what_text, bool is_busy) noexcept;
 

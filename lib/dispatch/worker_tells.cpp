@@ -32,10 +32,14 @@ void Worker::tell(Notice::Kind kind, std::string text) const {
                  {.kind = kind, .destination = options_.destination, .text = std::move(text)});
 }
 
-void Worker::warn(std::string text) {
+void Worker::warn(const std::string& unsafe_text) {
+  // It may hold the words of a trigger of the host's, and those another event each time.
+  constexpr std::size_t warnings_max = 20;
+  const std::string text = core::sanitised(unsafe_text, core::error_bytes_max);
   tell(Notice::Kind::warning, text);
   const std::lock_guard guard{mutex_};
-  stats_.warnings.push_back(std::move(text));
+  if (stats_.warnings.size() == warnings_max) stats_.warnings.erase(stats_.warnings.begin());
+  stats_.warnings.push_back(text);
 }
 
 void Worker::note(const RoundReport& report) {

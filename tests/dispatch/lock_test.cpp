@@ -149,6 +149,8 @@ TEST_CASE("what stands in the place of the lock file and is none is refused at o
     problem = "belongs to another user";
   }
   CHECK_FALSE(active_dispatcher(place.path, "track"));
+  CHECK_THROWS_WITH_AS(outbox::dispatch::known_dispatcher(place.path, "track"),
+                       doctest::Contains("nobody can say what is under way"), std::runtime_error);
   Lock lock{place.path, "track"};
   std::string message;
   try {
@@ -161,6 +163,15 @@ TEST_CASE("what stands in the place of the lock file and is none is refused at o
   std::string kept;
   std::ifstream{other} >> kept;
   CHECK(kept == "precious");
+}
+
+TEST_CASE("where the lock file does not say what is under way, something may be") {
+  const Place place;
+  Lock lock{place.path, "track"};
+  REQUIRE(lock.try_acquire(now));
+  CHECK_FALSE(active_dispatcher(place.path, "track")->in_flight_since);
+  std::filesystem::resize_file(place.lock_file, 0);  // as on a full disk
+  CHECK(active_dispatcher(place.path, "track")->in_flight_since == outbox::core::Instant{});
 }
 
 TEST_CASE("a lock file that root makes is given to the owner of the database") {

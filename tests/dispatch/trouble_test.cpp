@@ -347,10 +347,15 @@ TEST_CASE("strict refuses a SQLite that may lose commits") {
     const Dispatcher dispatcher{
         folder.file("app.db"), endpoint_of(server), {.refuses_unsafe_sqlite = true}};
   };
+  const auto deliver = [&] {
+    deliver_once(folder.file("app.db"), endpoint_of(server), {.refuses_unsafe_sqlite = true});
+  };
   if (is_reported) {
     CHECK_THROWS_WITH_AS(make(), doctest::Contains("WAL-reset bug"), std::runtime_error);
+    CHECK_THROWS_WITH_AS(deliver(), doctest::Contains("WAL-reset bug"), std::runtime_error);
   } else {
     make();
+    deliver();
   }
 }
 
@@ -359,8 +364,10 @@ TEST_CASE("a backup that is written over the file is served as the dispatcher is
   const std::string path = folder.file("app.db");
   TrackServer server;
   auto db = host(path);
-  const auto copy = [](SQLite::Database& from, SQLite::Database& to) {
-    REQUIRE(SQLite::Backup{to, from}.executeStep(-1) == SQLITE_DONE);
+  const auto copy = [](const std::string& from, const std::string& to) {
+    SQLite::Database source{from, SQLite::OPEN_READONLY};
+    SQLite::Database copied{to, SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE};
+    REQUIRE(SQLite::Backup{copied, source}.executeStep(-1) == SQLITE_DONE);
   };
   const auto enqueue_in_key = [&](const std::string& user) {
     SQLite::Transaction transaction{db};
@@ -373,12 +380,11 @@ TEST_CASE("a backup that is written over the file is served as the dispatcher is
   enqueue_one(db, "free");
   deliver_once(db, endpoint_of(server), {.blocks_on_dead = true});
   REQUIRE(count(db, "waits_as = 'waiting'") == 1);
-  SQLite::Database backup{folder.file("backup.db"), SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE};
-  copy(db, backup);
+  copy(path, folder.file("backup.db"));
 
   Dispatcher dispatcher{path, endpoint_of(server)};
   REQUIRE(becomes_true([&] { return count(db, "state = 'pending'") == 0; }));
-  copy(backup, db);
+  copy(folder.file("backup.db"), path);
   enqueue_in_key("later");
 
   CHECK(becomes_true([&] { return count(db, "state = 'pending'") == 0; }));

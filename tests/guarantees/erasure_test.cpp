@@ -4,6 +4,8 @@
 #include <unistd.h>
 
 #include <chrono>
+#include <filesystem>
+#include <fstream>
 #include <random>
 
 #include "core/clock.hpp"
@@ -458,4 +460,21 @@ TEST_CASE("an erasure waits for what was read before the clock was set back") {
                     std::chrono::milliseconds{200});
   CHECK(report.events == 1);
   CHECK(report.may_still_be_sent_by);
+}
+
+TEST_CASE("where nobody can say what is under way, an erasure is refused and changes nothing") {
+  support::AppDatabase app;
+  fill(app, 0);
+  app.db().exec("insert into outbox_destinations (name) values ('track')");
+  const std::string lock = app.path() + "-outbox-track.lock";
+  std::ofstream{lock} << "1 1 host";
+  std::filesystem::create_hard_link(lock, app.folder().file("other"));  // so it may be anybody's
+
+  const auto erase = [&] { outbox::erase(app.path(), outbox::Subject::email(email)); };
+  CHECK_THROWS_WITH_AS(erase(), doctest::Contains("nobody can say what is under way"),
+                       std::runtime_error);
+  CHECK(app.number("select count(*) from outbox_events") == 24);
+  std::filesystem::remove(app.folder().file("other"));
+  erase();
+  CHECK(app.number("select count(*) from outbox_events") == 12);
 }

@@ -90,10 +90,10 @@ std::optional<Cause> own_cause(const ExplainFacts& facts) {
 }
 
 Cause pause_of(const ExplainFacts& facts, const Pause& pause) {
-  return {WaitingFor::pause,
-          "its destination was paused by a person " + in_words(facts.now, pause.since) + " ago" +
-              (pause.reason.empty() ? "" : " (" + pause.reason + ")") +
-              ": `outbox resume --destination " + facts.destination.name + "` ends that."};
+  return {WaitingFor::pause, "its destination was paused " + in_words(facts.now, pause.since) +
+                                 " ago" + (pause.reason.empty() ? "" : " (" + pause.reason + ")") +
+                                 ": `outbox resume --destination " + facts.destination.name +
+                                 "` ends that."};
 }
 
 Cause cause_of(const ExplainFacts& facts) {

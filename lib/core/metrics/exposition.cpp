@@ -119,7 +119,7 @@ void put_events(Exposition& out, const Status& status) {
 }
 
 void put_destinations(Exposition& out, const Status& status) {
-  out.family("destination_paused", "gauge", "1: a person has paused it.");
+  out.family("destination_paused", "gauge", "1: paused until outbox resume.");
   out.each_flag([](const auto& destination) { return destination.paused.has_value(); });
   out.family("destination_hold", "gauge", "1: the dispatcher waits, for this reason.");
   for (const DestinationStatus& destination : status.destinations) {

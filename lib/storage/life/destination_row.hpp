@@ -59,7 +59,7 @@ class DestinationRow {
   void count(const RoundCounts& counts);
   /// Writes what is learned about the endpoint. Requires: a write transaction is open.
   void record(const core::EndpointState& endpoint);
-  /// Whether a person has paused it.
+  /// Whether it is paused.
   bool is_paused();
 
  private:
@@ -75,7 +75,10 @@ class DestinationRow {
   void write_serve(const ServeOptions& options, core::Instant now);
   void meet_endpoint(const std::string& endpoint);
   void pause_foreign(core::Instant now);
+  template <class Item, class Change>
+  void in_parts(const std::vector<Item>& items, const ServeOptions& options, Change change);
   void free_held(const ServeOptions& options);
+  std::int64_t queue_log_alone(const ServeOptions& options);
   std::vector<std::string> held_keys();
   bool has_pending();
   core::DestinationState read_row();

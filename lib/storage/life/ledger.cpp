@@ -213,7 +213,7 @@ void Ledger::deliver_run(Recording& recording, std::span<const core::QueuedEvent
   }
   if (is_run) {
     bind_run(remove_run_).run();
-    if (sqlite3_changes(db_) != static_cast<int>(run.size())) recording.has_missed = true;
+    recording.has_missed |= sqlite3_changes(db_) != static_cast<int>(run.size());
   }
   for (const core::QueuedEvent* const event : run) {
     if (is_run || deliver_one(*event)) done.push_back(event->id);
@@ -224,7 +224,7 @@ void Ledger::deliver_run(Recording& recording, std::span<const core::QueuedEvent
 bool Ledger::deliver_one(const core::QueuedEvent& event) {
   bind_guard(remove_, destination_, event).run();
   if (sqlite3_changes(db_) > 0) return true;
-  const auto moved = find_queued(db_, event.id);
+  const auto moved = find_queued(db_, event.id, destination_);
   if (!moved || moved->stored_at_ms != event.stored_at_ms) return false;
   return try_change(bind_guard(remove_, destination_, *moved), *moved);
 }
@@ -234,7 +234,7 @@ bool Ledger::deliver_one(const core::QueuedEvent& event) {
 bool Ledger::try_change(Statement& change, const core::QueuedEvent& row) {
   change.run();
   if (sqlite3_changes(db_) > 0) return true;
-  const auto found = find_queued(db_, row.id);
+  const auto found = find_queued(db_, row.id, destination_);
   if (!found || !core::are_same_row(*found, row)) return false;
   throw database_error{SQLITE_CONSTRAINT_TRIGGER,
                        "outbox: record: a trigger or authorizer ignored the change of event " +
@@ -245,7 +245,7 @@ bool Ledger::try_change(Statement& change, const core::QueuedEvent& row) {
 bool Ledger::bury(Recording& recording, const core::Death& death) {
   const core::QueuedEvent* const row = recording.claims.find(death.id);
   if (row == nullptr) return false;
-  const auto counted = [&](std::int64_t core::Suspicion::*member) {
+  const auto counted = [&](auto member) {
     return death.suspicion ? std::optional{(*death.suspicion).*member} : std::nullopt;
   };
   const bool is_done = try_change(bind_guard(bury_, destination_, *row)

@@ -103,11 +103,10 @@ LogLook look_for_missing(sqlite3* db, const std::string& destination) {
   return look;
 }
 
-void close_gap(sqlite3* db, const std::string& destination, LogLook look) {
-  if (queue_missing(db, look.missing) > 0) look.gap = log_gap(db);
+void note_gap(sqlite3* db, const std::string& destination, std::int64_t gap) {
   Statement{db, "update main.outbox_destinations set log_gap = ?2 where name = ?1", compare_action}
       .bind(1, destination)
-      .bind(2, look.gap)
+      .bind(2, gap)
       .run();
 }
 

@@ -40,11 +40,11 @@ struct LogLook {
 /// Reads the log unless the gap is the one that `destination` has noted.
 LogLook look_for_missing(sqlite3* db, const std::string& destination);
 
-/// Queues the events of all destinations that `look` found in the log alone, and notes in the row
-/// of `destination` the gap that is left. Of all destinations, since a gap that the events of one
-/// left would hide those of another.
+/// Notes in the row of `destination` a gap that was looked into: that of the look, less what was
+/// queued of it, for all destinations. Not the gap of now, in which what was inserted since the
+/// look would be hidden for ever.
 ///
 /// Requires: a write transaction is open. Throws: `database_error`.
-void close_gap(sqlite3* db, const std::string& destination, LogLook look);
+void note_gap(sqlite3* db, const std::string& destination, std::int64_t gap);
 
 }  // namespace outbox::storage

@@ -34,6 +34,14 @@ std::optional<core::QueuedEvent> find_queued(sqlite3* db, std::int64_t id) {
   return FindQueued{db}(id);
 }
 
+std::optional<core::QueuedEvent> find_queued(sqlite3* db, std::int64_t id,
+                                             const std::string& destination) {
+  Statement own{db, "select 1 from main.outbox_events where id = ?1 and destination = ?2",
+                "find an event"};
+  const bool is_own = own.bind(1, id).bind(2, std::string_view{destination}).step();
+  return is_own ? find_queued(db, id) : std::nullopt;
+}
+
 Statement& bind_row(Statement& statement, const std::string& destination,
                     const core::QueuedEvent& event) {
   return statement.bind(1, std::string_view{destination})

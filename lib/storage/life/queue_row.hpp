@@ -19,6 +19,10 @@ namespace outbox::storage {
 /// can be follows from its state, so that this takes a few look-ups; for a suspect without an
 /// ordering key it reads the suspects. Throws: `database_error`.
 std::optional<core::QueuedEvent> find_queued(sqlite3* db, std::int64_t id);
+/// The same, while the event is of `destination`: none also when a person has moved it to another
+/// one.
+std::optional<core::QueuedEvent> find_queued(sqlite3* db, std::int64_t id,
+                                             const std::string& destination);
 /// The same for many events, prepared once. Lifetime: as a `Statement`.
 class FindQueued {
  public:

@@ -14,7 +14,8 @@ namespace {
 
 constexpr auto retention_action = "prune";
 constexpr auto read_delivered_ids =
-    "select delivered_ids from main.outbox_requests where id = ?1 and delivered_ids is not null";
+    "select delivered_ids, bytes from main.outbox_requests"
+    " where id = ?1 and delivered_ids is not null";
 constexpr auto all_of_them = std::numeric_limits<std::size_t>::max();
 
 // In order of id, which is the order in which they were recorded. A clock that jumps leaves some
@@ -89,9 +90,11 @@ std::int64_t OldRequests::remove(const core::Ids& requests) {
   Statement keep{db_, "update main.outbox_requests set delivered_ids = null where id = ?1",
                  retention_action};
   std::int64_t removed = 0;
+  std::int64_t bytes = 0;
   int done = 0;
   for (const std::int64_t request : requests) {
     if (removed >= removed_events_max || done == removed_requests_max) break;
+    if (bytes >= removed_bytes_max) break;
     ++done;
     const ResetAtEnd end{delivered_ids};
     if (!delivered_ids.bind(1, request).step()) continue;
@@ -101,6 +104,7 @@ std::int64_t OldRequests::remove(const core::Ids& requests) {
       if (gone < last - first + 1) require_gone(db_, first, last);
       removed += gone;
     });
+    bytes += delivered_ids.integer(1);
     forget.bind(1, request).run();
     if (sqlite3_changes(db_) == 0) keep.bind(1, request).run();
   }

@@ -18,6 +18,9 @@ namespace outbox::storage {
 /// How much one step of a retention may do: some milliseconds of writing.
 inline constexpr std::int64_t removed_events_max = 500;
 inline constexpr int removed_requests_max = 100;
+/// Of requests. What is removed is overwritten, so that large events are as long to write as to
+/// store.
+inline constexpr std::int64_t removed_bytes_max = 2'000'000;
 
 class OldRequests {
  public:

@@ -119,6 +119,25 @@ TEST_CASE("an event that a person moved while it was under way is delivered when
   CHECK(table.app.count("state = 'delivered'") == 2);
 }
 
+TEST_CASE(
+    "an event that was moved to another destination is that one's, whatever became of it here") {
+  Table table;
+  table.add_many(3);
+  Take take = table.take(3);
+  table.person.exec(
+      "update outbox_queue set destination = 'other'; update outbox_events set destination = "
+      "'other'");
+
+  table.record({.requests = {request_of({1, 2})},
+                .dead = {{3, "cannot be sent"}},
+                .suspects = {{.id = 2, .suspicion = {.refusals = 1}, .due = Table::now}}});
+  table.deliver(std::move(take));
+
+  CHECK(table.number(
+            "select count(*) from outbox_queue where destination = 'other' and state = 0") == 3);
+  CHECK(table.destination("delivered") == 0);
+}
+
 TEST_CASE("an event that was discarded while it was under way stays so when it did not arrive") {
   Table table;
   table.add_many(2);

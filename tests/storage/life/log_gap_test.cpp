@@ -225,3 +225,27 @@ TEST_CASE("a writer notices when triggers are switched while it lives") {
   }
   CHECK(table.number("select count(*) from outbox_queue") == 3);
 }
+
+TEST_CASE(
+    "what is missing is queued a few events at a time, and what comes meanwhile is not hidden") {
+  constexpr int events = 500;
+  Table table;
+  switch_triggers(table.app.db(), false);
+  switch_triggers(table.person, false);
+  for (int i = 0; i < events; ++i)
+    table.app.db().exec("insert into outbox_events (payload) values ('{}')");
+  int looks = 0;
+  const auto is_over = [&] {
+    // Others can write; and one more event comes after the look, in the same way.
+    if (++looks == 2) table.person.exec("insert into outbox_events (payload) values ('{}')");
+    return false;
+  };
+  table.store.serve({.endpoint = "endpoint", .is_over = is_over}, Table::now);
+  CHECK(looks == 3);
+  CHECK(table.number("select count(*) from outbox_queue") == events);
+  CHECK(outbox::storage::log_gap(table.handle()) == 1);
+
+  serve(table);  // the next dispatcher
+  CHECK(table.number("select count(*) from outbox_queue") == events + 1);
+  CHECK(outbox::storage::log_gap(table.handle()) == 0);
+}

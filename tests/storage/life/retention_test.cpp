@@ -121,6 +121,14 @@ TEST_CASE("one step removes a limited number of requests, however few events the
   CHECK(requests_in(table) == 1);
 }
 
+TEST_CASE("one step removes a limited number of bytes, which are overwritten") {
+  Table table;
+  for (int i = 0; i < 10; ++i) deliver_at(table, 1, 100'000 + i);
+  table.app.db().exec("update outbox_requests set bytes = 900000");
+  CHECK_FALSE(table.store.prune(at(900'000), now));
+  CHECK(events_in(table) == 7);
+}
+
 TEST_CASE("requests that delivered nothing, and those of others, are not retention's") {
   Table table;
   table.add();
