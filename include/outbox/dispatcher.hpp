@@ -28,8 +28,8 @@ struct DispatcherOptions {
   /// Most events in one request; 1 to 1,000, and never more than the sink takes. Defaults to 100,
   /// as the Track API recommends.
   std::size_t batch_events = 100;
-  /// Most bytes in one request; 1,000 to 2,000,000, and never more than the sink takes. Defaults to
-  /// 1,900,000.
+  /// Most bytes of stored payloads in one request; a format's own come on top, and a larger event
+  /// goes alone. 1,000 to 2,000,000, and never more than the sink takes. Defaults to 1,900,000.
   std::size_t batch_bytes = 1'900'000;
   /// Requests under way at once; 1 to 64. With 1 (default) events arrive in commit order; with
   /// more, requests start in commit order and only events with the same ordering key keep it.
@@ -68,8 +68,9 @@ struct DispatcherOptions {
   /// Told what happens, on the dispatcher's own thread; empty: nobody. `deliver_once` tells it of
   /// its requests too.
   Observer observer = {};
-  /// Refuses at construction what is otherwise only reported by `check_host` and as a warning: a
-  /// SQLite with the WAL-reset bug (docs/operations.md), two copies of SQLite in the process.
+  /// Refuses at construction, and in `deliver_once`, what is otherwise only reported by
+  /// `check_host` and as a warning: a SQLite with the WAL-reset bug (docs/operations.md), two
+  /// copies of SQLite in the process.
   bool refuses_unsafe_sqlite = false;
   /// Pauses the destination, as a person would, when the database is found to be a copy or restored
   /// while events are pending: a test system must not send the real ones, and a restored database
@@ -89,7 +90,7 @@ struct Stats {
   std::uint64_t requests = 0;   ///< Requests that were answered or failed.
   bool is_active =
       false;  ///< False: another dispatcher serves the destination; this one stands by.
-  bool is_paused = false;  ///< By a person.
+  bool is_paused = false;  ///< Until `resume`; see `Pause`.
   /// Why the destination waits, e.g. "HTTP 503", without words of the endpoint; empty: it does not.
   std::string hold = {};
   std::string database_trouble = {};  ///< The last error of the database, until a round succeeds.
@@ -165,7 +166,7 @@ struct DeliverReport {
   /// Events that are due and not delivered, and those that were refused alone and wait for their
   /// next try: 0 when all is done. Without those that wait behind one of them in its key.
   std::uint64_t remaining = 0;
-  bool is_paused = false;        ///< A person paused the destination: nothing was sent.
+  bool is_paused = false;        ///< The destination is paused: nothing was sent.
   bool is_unauthorized = false;  ///< The endpoint refused the credentials.
   /// A dispatcher is at work: then nothing was sent by this call. Or one may be, since the lock
   /// file was removed meanwhile: then this call has done a part, and ended.
@@ -178,9 +179,11 @@ struct DeliverReport {
 /// destination is on hold, however long the hold still lasts.
 ///
 /// Requires: no transaction open on `connection`, and no statement under way. Works on memory
-/// databases. Throws: as the constructor of `Dispatcher`; `std::logic_error` otherwise;
-/// `database_error` when the database fails on the way (what was delivered and could not be
-/// recorded is sent again). Threads: the caller's, which must own `connection`.
+/// databases. Throws: as the constructor of `Dispatcher`, but for what that says of the file when
+/// it is given a connection, and for a SQLite without threads; `std::runtime_error` when the lock
+/// file cannot be used; `std::logic_error` otherwise; `database_error` when the database fails on
+/// the way (what was delivered and could not be recorded is sent again). Threads: the caller's,
+/// which must own `connection`.
 OUTBOX_API DeliverReport deliver_once(ConnectionRef connection, const Endpoint& endpoint,
                                       const DispatcherOptions& options = {},
                                       std::chrono::milliseconds time_max = std::chrono::seconds{

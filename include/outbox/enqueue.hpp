@@ -54,9 +54,10 @@ struct EnqueueOptions {
   /// Larger events are refused. Defaults to 256 KiB; 1 to 1,000,000 bytes.
   std::size_t event_bytes_max = std::size_t{256} * 1024;
   /// Refuses with `queue_full` what would make more events of the destination pending; at least 1.
-  /// None (default): no cap, since an outage of the endpoint should cost the app nothing. Each
-  /// call counts what is pending of it once more events than the cap are pending, dead or discarded
-  /// in the whole file; it reads as many rows as the cap at most.
+  /// None (default): no cap, since an outage of the endpoint should cost the app nothing. While
+  /// the whole file has no more events that are pending, dead or discarded than the cap, a call
+  /// counts nothing. Beyond that it counts the pending events of its destination: at most one row
+  /// more than the cap.
   std::optional<std::size_t> pending_events_max = {};
 };
 

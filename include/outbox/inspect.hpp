@@ -38,7 +38,8 @@ struct Counts {
   std::optional<std::chrono::milliseconds> oldest_due_age = {};
 };
 
-/// A person stopped the destination.
+/// Nothing is sent until `resume`: a person stopped the destination, or a dispatcher that found a
+/// copied or restored database.
 struct Pause {
   std::string reason = {};
   std::chrono::system_clock::time_point since = {};
@@ -102,7 +103,8 @@ struct Status {
 
 /// The state of the queue; of one destination, when it is named.
 ///
-/// Throws: `schema_error` without a schema or with a newer one; `database_error`.
+/// Throws: `schema_error` without a schema or with a newer one; `std::invalid_argument` when
+/// `destination` can be no name; `database_error`.
 /// Threads: the caller's, which must own `connection`.
 [[nodiscard]] OUTBOX_API Status status(ConnectionRef connection,
                                        const std::string& destination = {});

@@ -27,8 +27,8 @@ struct ChangeNote {
 /// Makes the dispatcher of `destination`, in whatever process, try now, whatever a hold says: with
 /// one single event as a probe. A real write, because that is what other processes see.
 ///
-/// Throws: `schema_error` without a schema; `database_error`.
-/// Threads: the caller's, which must own `connection`.
+/// Throws: `schema_error` without a schema; `std::invalid_argument` when `destination` can be no
+/// name; `database_error`. Threads: the caller's, which must own `connection`.
 OUTBOX_API void nudge(ConnectionRef connection, const std::string& destination = "track");
 
 /// No round that begins after this has committed sends to `destination`, in any process, until

@@ -30,7 +30,8 @@ struct TrackApi {
   std::chrono::milliseconds timeout = std::chrono::seconds{30};
   /// PEM file of the authorities to trust; empty: the system's.
   std::string ca_file = {};
-  /// URL of a proxy; "none": no proxy; empty: what the environment's https_proxy and no_proxy say.
+  /// URL of a proxy; "none": no proxy; empty: what the environment says: https_proxy,
+  /// or http_proxy for `http://`, else all_proxy; and no_proxy.
   /// Never used to reach loopback.
   std::string proxy = {};
   /// Where `http://` is allowed; `https://` always is, with the certificate verified.

@@ -142,7 +142,7 @@ class Service {
       const bool is_paused = running.dispatcher->stats().is_paused;
       if (is_paused != running.was_paused) {
         log_.say(running.name, is_paused ? "paused" : "unpaused",
-                 is_paused ? "paused by a person" : "resumed by a person");
+                 is_paused ? "paused: nothing is sent until it is resumed" : "resumed");
       }
       running.was_paused = is_paused;
     }
