@@ -10,6 +10,7 @@
 #include "core/event/id_ranges.hpp"
 #include "core/event/subject.hpp"
 #include "storage/life/log_gap.hpp"
+#include "storage/life/queue_row.hpp"
 #include "storage/people/change.hpp"
 #include "storage/people/events.hpp"
 #include "storage/people/requests.hpp"

@@ -9,6 +9,7 @@
 #include "core/event/limits.hpp"
 #include "core/event/text.hpp"
 #include "storage/life/destination_row.hpp"
+#include "storage/life/queue_row.hpp"
 #include "storage/people/change.hpp"
 #include "storage/people/selection.hpp"
 #include "storage/sqlite/schema.hpp"
