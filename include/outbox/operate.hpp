@@ -191,7 +191,8 @@ struct EraseReport {
 ///
 /// If it stops half-way, the next erasure, of any subject, finishes it: its work list is in the
 /// audit until it is done. Events that are enqueued meanwhile may be missed: erase when the app has
-/// forgotten the subject. Throws: as `prune`. Threads: any.
+/// forgotten the subject. Throws: as `prune`; `std::runtime_error`, before anything is changed,
+/// when a dispatcher's lock file is there and may not be looked at: another user's. Threads: any.
 OUTBOX_API EraseReport erase(const DatabaseFile& database, const Subject& subject,
                              const ChangeNote& note = {}, Mode mode = Mode::apply,
                              std::chrono::milliseconds time_max = std::chrono::seconds{5});
