@@ -62,7 +62,7 @@ constexpr const char* to_string(HoldKind kind) {
 
 /// What an undelivered event waits for.
 enum class WaitingFor {
-  pause,         ///< A person paused its destination.
+  pause,         ///< Its destination is paused.
   hold,          ///< The dispatcher waits: see `HoldKind`.
   schedule,      ///< Its `not_before`.
   retry,         ///< Its next try alone.

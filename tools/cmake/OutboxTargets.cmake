@@ -50,23 +50,23 @@ set(OUTBOX_LIBRARY_HEADERS
 set(OUTBOX_PROGRAM_HEADERS
   ${OUTBOX_LIBRARY_HEADERS} <filesystem> <fstream> <iostream> <sstream> <thread> <nlohmann/json.hpp>)
 
-# An object library whose only use is that other targets share its precompiled headers.
-function(outbox_add_headers target)
-  set(source ${CMAKE_CURRENT_BINARY_DIR}/${target}.cpp)
+# An object library whose only use is that the programs of tools and tests share its precompiled headers.
+function(outbox_add_program_headers)
+  set(source ${CMAKE_CURRENT_BINARY_DIR}/outbox_program_headers.cpp)
   if(NOT EXISTS ${source})
     file(WRITE ${source} "// Carries precompiled headers.\n")
   endif()
-  add_library(${target} OBJECT ${source})
-  outbox_own_code(${target})
-  target_link_libraries(${target} PRIVATE
+  add_library(outbox_program_headers OBJECT ${source})
+  outbox_own_code(outbox_program_headers)
+  target_link_libraries(outbox_program_headers PRIVATE
     SQLiteCpp SQLite::SQLite3 nlohmann_json::nlohmann_json Threads::Threads)
-  target_precompile_headers(${target} PRIVATE ${ARGN})
+  target_precompile_headers(outbox_program_headers PRIVATE ${OUTBOX_PROGRAM_HEADERS})
 endfunction()
 
-# Builds a target with the precompiled headers of another. GCC takes them only when the macros that the
-# headers ask for are the same: they are SQLiteCpp's.
-function(outbox_share_headers target headers)
-  target_precompile_headers(${target} REUSE_FROM ${headers})
+# Builds a target with these headers. GCC takes them only when the macros that the headers ask for are the
+# same: they are SQLiteCpp's.
+function(outbox_share_headers target)
+  target_precompile_headers(${target} REUSE_FROM outbox_program_headers)
   target_compile_definitions(${target} PRIVATE
     $<TARGET_PROPERTY:SQLiteCpp,INTERFACE_COMPILE_DEFINITIONS>)
 endfunction()

@@ -43,6 +43,7 @@ bool DestinationRow::serve(const ServeOptions& options, core::Instant now) {
       !last_identity.empty() && last_identity != options.identity && has_pending();
   if (frees) free_held(options);
   const std::int64_t gap = queue_log_alone(options);
+  // Again: a person may have taken away the one that was free, and the next one still waited.
   const std::vector<std::string> held = frees ? held_keys() : std::vector<std::string>{};
   change_atomically(
       db_, serve_action,
