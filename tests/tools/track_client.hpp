@@ -9,6 +9,7 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
+#include "sinks/sigpipe.hpp"
 #include "track_server/server.hpp"
 
 namespace track_server_test {
@@ -57,6 +58,8 @@ class Client {
   httplib::Client& http() { return http_; }
 
  private:
+  // A server that refuses a body may close the connection while it is being written.
+  outbox::sinks::HeldSigpipe held_ = {};
   httplib::Client http_;
 };
 

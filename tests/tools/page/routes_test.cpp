@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <nlohmann/json.hpp>
 
+#include "sinks/sigpipe.hpp"
 #include "support/database.hpp"
 #include "support/process.hpp"
 
@@ -58,6 +59,8 @@ class Page {
   }
 
   support::Process process_;
+  // A server that refuses a body may close the connection while it is being written.
+  outbox::sinks::HeldSigpipe held_ = {};
   std::string link_;
   std::string origin_;
   httplib::Client client_;
