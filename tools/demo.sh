@@ -22,14 +22,14 @@ tools/install_packages.sh run
 echo "Building the demo, the stand-in and the CLI: about 3 minutes of CPU time the first time."
 build_log=$(mktemp)
 # --fresh: a build folder that was copied along with the tree remembers another place.
-if ! cmake --preset release --fresh -DOUTBOX_BUILD_TESTS=OFF >"$build_log" 2>&1; then
+if ! cmake --preset demo --fresh >"$build_log" 2>&1; then
   cat "$build_log" >&2
   exit 1
 fi
 rm -f "$build_log"
 # Ninja's own lines say how far it is: one that is rewritten on a terminal.
-cmake --build --preset release --target demo track_server outbox_cli
-bin=$PWD/build/release/tools
+cmake --build --preset demo --target demo track_server outbox_cli
+bin=$PWD/build/demo/tools
 
 folder=$(mktemp -d)
 children=()
@@ -131,5 +131,5 @@ This demo's database is removed now. With a database of your own, APP.DB:
   outbox enqueue --db APP.DB event.json       queue events by hand
   outbox status  --db APP.DB                  the queue on one screen
   outbox explain --db APP.DB 1                why an event is not delivered yet, or when it was
-docs/events.md says what stands in event.json; docs/getting-started.md goes on from here. The CLI is build/release/tools/outbox/outbox; the server to copy from is tools/demo/main.cpp.
+docs/events.md says what stands in event.json; docs/getting-started.md goes on from here. The CLI is build/demo/tools/outbox/outbox; the server to copy from is tools/demo/main.cpp.
 TEXT
