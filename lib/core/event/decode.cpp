@@ -68,6 +68,32 @@ std::size_t decode_at(std::string_view text, std::size_t at, int& value) {
   return 0;
 }
 
+constexpr bool is_high_surrogate(int value) {
+  return value >= 0xD800 && value <= 0xDBFF;
+}
+constexpr bool is_low_surrogate(int value) {
+  return value >= 0xDC00 && value <= 0xDFFF;
+}
+
+// In UTF-8; '?' for what is no character (RFC 3629, 3).
+void append(std::string& text, int value) {
+  const auto put = [&text](int byte) { text += static_cast<char>(byte); };
+  const auto put_rest = [&](int shift) { put(0x80 | (value >> shift & 0x3F)); };
+  if (value < 0x80) return put(value);
+  if (value > 0x10FFFF || is_high_surrogate(value) || is_low_surrogate(value)) return put('?');
+  if (value < 0x800) {
+    put(0xC0 | value >> 6);
+  } else if (value < 0x10000) {
+    put(0xE0 | value >> 12);
+    put_rest(6);
+  } else {
+    put(0xF0 | value >> 18);
+    put_rest(12);
+    put_rest(6);
+  }
+  put_rest(0);
+}
+
 }  // namespace
 
 bool is_encoded(std::string_view text) {
@@ -82,12 +108,19 @@ std::string decoded(std::string_view text) {
     i = next;
     if (i == text.size()) break;
     int value = -1;
-    const std::size_t length = decode_at(text, i, value);
-    const bool is_byte = text[i] == '%';  // of UTF-8, perhaps
-    if (length == 0) {
-      result += text[i];
+    std::size_t length = decode_at(text, i, value);
+    if (is_high_surrogate(value) && i + length < text.size()) {  // JSON writes some in two halves
+      int low = -1;
+      const std::size_t second = decode_at(text, i + length, low);
+      if (second > 0 && is_low_surrogate(low)) {
+        value = 0x10000 + ((value - 0xD800) << 10) + (low - 0xDC00);
+        length += second;
+      }
+    }
+    if (length == 0 || text[i] == '%') {
+      result += length == 0 ? text[i] : static_cast<char>(value);  // a byte of UTF-8, perhaps
     } else {
-      result += value < 0x80 || is_byte ? static_cast<char>(value) : '?';
+      append(result, value);
     }
     i += std::max<std::size_t>(length, 1);
   }

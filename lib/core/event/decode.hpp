@@ -11,7 +11,7 @@ namespace outbox::core {
 inline constexpr int decodings_max = 3;
 
 /// `text` with one layer of JSON escapes, percent-encoding and HTML character references taken
-/// away. What is none of them stays; an escape of JSON or HTML beyond ASCII becomes '?'.
+/// away. What is none of them stays; what can be no character becomes '?'.
 std::string decoded(std::string_view text);
 /// Whether `decoded` could give another text.
 bool is_encoded(std::string_view text);

@@ -9,6 +9,17 @@ using outbox::Subject;
 using outbox::core::holds_address;
 using outbox::core::place_of;
 
+TEST_CASE("an address beyond ASCII is found in each way that JSON and HTML write it") {
+  const std::string plain = "j\xc3\xbcrgen@x.de";
+  for (const char* text : {"j\xc3\xbcrgen@x.de", R"({"raw":"j\u00fcrgen@x.de"})",
+                           R"({"raw":"{\"email\":\"j\\u00fcrgen@x.de\"}"})", "j%C3%BCrgen@x.de",
+                           "j&#252;rgen@x.de", "j&#xFC;rgen&commat;x.de"}) {
+    CAPTURE(text);
+    CHECK(holds_address(text, plain));
+  }
+  CHECK_FALSE(holds_address(R"(j\u00f6rgen@x.de)", plain));
+}
+
 TEST_CASE("an address is found as a word of its own, in either case") {
   struct Row {
     const char* text;
