@@ -36,6 +36,8 @@ struct Counts {
   std::int64_t moved_away = 0;       ///< Of a destination: people moved them to others.
   /// Age of the oldest due event: since it was enqueued or became due.
   std::optional<std::chrono::milliseconds> oldest_due_age = {};
+  /// Age of the oldest one of `retrying`, since it was enqueued. Those of its key wait behind it.
+  std::optional<std::chrono::milliseconds> oldest_retrying_age = {};
 };
 
 /// Nothing is sent until `resume`: a person stopped the destination, or a dispatcher that found a

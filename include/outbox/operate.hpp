@@ -33,7 +33,8 @@ OUTBOX_API void nudge(ConnectionRef connection, const std::string& destination =
 
 /// No round that begins after this has committed sends to `destination`, in any process, until
 /// `resume`; one that has just looked may still start its requests. Works in the caller's
-/// transaction too. The note's reason is shown to people. Throws and threads: as `nudge`.
+/// transaction too. The note's reason is shown to people; an empty one leaves that of a pause that
+/// is there. Throws and threads: as `nudge`.
 OUTBOX_API void pause(ConnectionRef connection, const std::string& destination,
                       const ChangeNote& note);
 

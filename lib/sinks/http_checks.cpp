@@ -14,7 +14,8 @@ void require_allowed(const std::string& url, PlainText plain_text, const std::st
   const UrlFacts facts = require_url(url, option);
   if (facts.is_https || facts.is_loopback || plain_text == PlainText::to_anyone) return;
   refuse(option +
-         ": plain http:// goes only to loopback, since it would show the token to the network");
+         ": plain http:// goes only to loopback, since it would show the token to the network; "
+         "use https://, or allow it");
 }
 
 std::string with_fingerprint(const std::string& url, std::size_t shown) {

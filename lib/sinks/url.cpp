@@ -41,7 +41,7 @@ UrlFacts require_url(const std::string& url, const std::string& option) {
   const std::unique_ptr<CURLU, CleanUrl> parsed{curl_url()};
   if (!parsed) throw std::bad_alloc{};
   if (curl_url_set(parsed.get(), CURLUPART_URL, url.c_str(), 0) != CURLUE_OK) {
-    refuse_url("not a URL");
+    refuse_url("not a URL like https://host/path");
   }
   // libcurl forgives a third slash, and takes the first folder for the host.
   if (url.find(":///") != std::string::npos && url.find(":///") < url.find('/')) {

@@ -99,17 +99,19 @@ class Checks {
 
   void look_at_counts(const outbox::DestinationStatus& destination) {
     const outbox::Counts& counts = destination.counts;
-    if (const auto age = counts.oldest_due_age) {
-      const std::string age_text = "the oldest due event is " + how_long(*age) + " old";
-      if (*age >= duration_of(flags_.crit_age)) {
-        say(critical, destination, age_text);
-      } else if (*age >= duration_of(flags_.warn_age)) {
-        say(warning, destination, age_text);
-      }
-    }
+    look_at_age(destination, counts.oldest_due_age, "the oldest due event is ");
+    look_at_age(destination, counts.oldest_retrying_age,
+                "the oldest event that was refused or failed alone is ");
     look_at_count(destination, counts.dead, flags_.warn_dead, flags_.crit_dead, " dead");
     look_at_count(destination, counts.pending, flags_.warn_pending, flags_.crit_pending,
                   " pending");
+  }
+
+  void look_at_age(const outbox::DestinationStatus& destination,
+                   const std::optional<milliseconds>& age, const std::string& which) {
+    if (!age || *age < duration_of(flags_.warn_age)) return;
+    say(*age >= duration_of(flags_.crit_age) ? critical : warning, destination,
+        which + how_long(*age) + " old");
   }
 
   void look_at_count(const outbox::DestinationStatus& destination, std::int64_t count,
@@ -138,6 +140,9 @@ class Checks {
       say(critical, destination,
           "its dispatcher cannot use the database: " +
               escaped(shown(dispatcher->database_trouble, globals_)));
+    }
+    if (!dispatcher->trouble.empty()) {
+      say(critical, destination, "its dispatcher does nothing: " + escaped(dispatcher->trouble));
     }
   }
 
@@ -250,7 +255,8 @@ void add_check(CLI::App& app, const Globals& globals, Action& action) {
   const auto add = [&](const char* name, auto& value, const char* about) {
     return command->add_option(name, value, about)->check(not_empty);
   };
-  add("--warn-age", flags->warn_age, "Warn when the oldest due event is older (1m)")
+  add("--warn-age", flags->warn_age,
+      "Warn when the oldest event that is due, or was refused or failed alone, is older (1m)")
       ->check(a_duration);
   add("--crit-age", flags->crit_age, "Critical when it is older (10m)")->check(a_duration);
   const auto add_count = [&](const char* name, std::int64_t& value, const char* about) {

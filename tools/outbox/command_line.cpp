@@ -19,7 +19,7 @@ void add_globals(CLI::App& app, Globals& globals) {
   app.add_option("--db", globals.db, "The app's database (or set OUTBOX_DB)")->envname("OUTBOX_DB");
   app.add_option("--destination", globals.destination,
                  "One destination. Default: all; track for enqueue, drain, run, nudge, pause "
-                 "and resume")
+                 "and resume; move must be told, and erase is for all")
       ->check(not_empty);
   app.add_flag("--json", globals.is_json, "Print JSON");
   app.add_flag("--no-color", globals.has_no_color, "No colour; so does NO_COLOR");

@@ -52,17 +52,6 @@ std::optional<Time> expiry_of(const std::string& token) {
   return Time{std::chrono::seconds{static_cast<std::int64_t>(exp)}};
 }
 
-// A line of `status` without its mark and the destination's name.
-std::string text_of(const std::string& note, const std::string& name) {
-  for (const auto& [prefix, instead] :
-       {std::pair{"  hold   " + name + ": ", "on hold: "},
-        std::pair{"  pause  " + name + ": ", "paused "}, std::pair{"  retry  " + name + ": ", ""},
-        std::pair{"! " + name + ": ", ""}}) {
-    if (note.rfind(prefix, 0) == 0) return instead + note.substr(prefix.size());
-  }
-  return note.substr(std::min(note.find_first_not_of("! "), note.size()));
-}
-
 milliseconds whole_ms(system_clock::duration duration) {
   return std::chrono::floor<milliseconds>(duration);
 }
@@ -140,27 +129,24 @@ void look_at_destinations(SQLite::Database& db, const Globals& globals, Findings
   }
   for (const outbox::DestinationStatus& destination : status.destinations) {
     const std::string name = "destination " + escaped(destination.name);
-    bool is_well = true;
-    for (const std::string& note : notes_on(destination, globals)) {
-      // A hold, a pause and a copy have lines behind them: what to do.
-      std::string text = text_of(note, escaped(destination.name));
-      const bool is_second = note.rfind("         ", 0) == 0 || note.rfind("  to ", 0) == 0;
-      if (is_second) {
-        findings.back().text += (findings.back().text.ends_with(':') ? " " : "; ") + text;
-        continue;
-      }
+    const std::vector<Note> notes = notes_on(destination, globals);
+    for (const Note& note : notes) {
+      using About = Note::About;
+      std::string text = note.text;
+      if (note.about == About::hold) text.insert(0, "on hold: ");
+      if (note.about == About::pause) text.insert(0, "paused ");
+      for (const std::string& step : note.steps) text += "; " + step;
       const bool needs_person = !destination.paused && destination.hold &&
                                 destination.hold->kind != outbox::HoldKind::backing_off;
-      const bool is_bad = needs_person || note.rfind("!", 0) == 0;
+      const bool is_bad = needs_person || note.about == About::trouble;
       findings.push_back({name, is_bad ? Level::problem : Level::warning, std::move(text)});
-      is_well = false;
     }
-    if (is_well && destination.dispatcher) {
+    if (notes.empty() && destination.dispatcher) {
       findings.push_back(
           {name, Level::good,
            "pid " + std::to_string(destination.dispatcher->pid) + " holds the lock, for " +
                how_long(whole_ms(system_clock::now() - destination.dispatcher->since))});
-    } else if (is_well) {
+    } else if (notes.empty()) {
       findings.push_back({name, Level::good, "nothing is pending, and no dispatcher is running"});
     }
     if (destination.counts.dead > 0) {

@@ -37,9 +37,11 @@ outbox::DeliverReport wait_for_dispatcher(SQLite::Database& db, const std::strin
                                           SteadyClock::time_point deadline, Progress& progress) {
   const outbox::DestinationStatus before = status_of(db, destination);
   outbox::nudge(db, destination);
-  if (before.dispatcher) {
+  if (before.dispatcher && !before.paused) {
+    const std::string& trouble = before.dispatcher->trouble;
     std::cerr << "pid " << before.dispatcher->pid << " dispatches " << destination
-              << ": waits for it\n";
+              << ": waits for it" << (trouble.empty() ? "" : ", although " + escaped(trouble))
+              << "\n";
   }
   outbox::DestinationStatus now = status_of(db, destination);
   while (now.counts.due > 0 && !now.paused && now.dispatcher && SteadyClock::now() < deadline) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cctype>
+#include <map>
 
 #include "format.hpp"
 #include "json.hpp"
@@ -16,6 +17,8 @@ namespace {
 constexpr std::array<std::string_view, 9> plain_fields = {
     "event_name",   "user_id",   "timestamp", "group_id",   "invitee_role",
     "feature_name", "team_name", "event_id",  "traceparent"};
+
+constexpr int keys_max = 10'000;  // of a payload that is shown field by field
 
 bool is_address_character(char c) {
   return std::isalnum(static_cast<unsigned char>(c)) != 0 || (c & 0x80) != 0 ||
@@ -39,10 +42,13 @@ std::string masked_text(const std::string& text) {
   return text.substr(0, std::max<std::size_t>(character_bytes(text), 1)) + "**";
 }
 
-// Two keys may look alike when they are masked: "a**@achme.com", "a**@achme.com (2)".
-std::string free_key(const Json& object, const std::string& key) {
-  std::string free = key;
-  for (int i = 2; object.contains(free); ++i) free = key + " (" + std::to_string(i) + ")";
+// Two keys may look alike when they are masked: "a**@achme.com", "a**@achme.com (2)". `alike` is
+// how many did, so that none is tried twice.
+std::string free_key(const Json& object, const std::string& key,
+                     std::map<std::string, int>& alike) {
+  int& count = alike[key];
+  std::string free = ++count == 1 ? key : key + " (" + std::to_string(count) + ")";
+  while (object.contains(free)) free = key + " (" + std::to_string(++count) + ")";
   return free;
 }
 
@@ -58,10 +64,11 @@ Json masked(const Json& value, bool is_plain) {
   }
   if (value.is_object()) {
     Json result = Json::object();
+    std::map<std::string, int> alike;
     for (const auto& [name, member] : value.items()) {
       const bool is_known =
           std::find(plain_fields.begin(), plain_fields.end(), name) != plain_fields.end();
-      result[free_key(result, outbox::mask_addresses(name))] = masked(member, is_known);
+      result[free_key(result, outbox::mask_addresses(name), alike)] = masked(member, is_known);
     }
     return result;
   }
@@ -79,13 +86,20 @@ std::string shown(const std::string& text, const Globals& globals) {
 Json shown_payload(const std::string& payload, const Globals& globals) {
   // 64 levels are the library's limit; what is deeper came by plain SQL, and dump() would recurse.
   bool is_deep = false;
+  int keys = 0;
   const Json json = Json::parse(
       payload,
-      [&is_deep](int depth, Json::parse_event_t, Json&) {
+      [&](int depth, Json::parse_event_t event, Json&) {
         is_deep = is_deep || depth > 64;
-        return !is_deep;
+        if (event == Json::parse_event_t::key) ++keys;
+        return !is_deep && keys <= keys_max;
       },
       false);
+  // Objects that keep their order look through all keys for each one.
+  if (keys > keys_max && !is_deep) {
+    return globals.reveals ? Json(payload)
+                           : Json(std::to_string(payload.size()) + " bytes, too many fields");
+  }
   if (json.is_discarded() || is_deep) {
     return globals.reveals && !is_deep ? Json(payload)
                                        : Json(std::to_string(payload.size()) + " bytes, no event");

@@ -77,7 +77,8 @@ outbox::Subject subject_of(const EraseFlags& flags) {
 void explain(const outbox::EraseReport& report) {
   if (const auto& dispatcher = report.may_still_be_sent_by) {
     std::cerr << "! may still be sent by pid " << dispatcher->pid
-              << ", which has a request under way\n";
+              << ", which has a request under way, or was stopped: erase again when it has gone on "
+                 "or ended\n";
   }
   if (!report.is_wal_truncated) {
     std::cerr
@@ -158,7 +159,7 @@ void add_erase(CLI::App& app, const Globals& globals, Action& action) {
       "Remove every event of a person or group, and all traces of it\n\n"
       "Of any state, from the database and its WAL, overwritten. Exit 1 when something of it may\n"
       "still be sent or read; run it again then. Backups and replicas are yours to clean.\n\n"
-      "  outbox erase --db app.db --email amy@achme.com --dry-run\n"
+      "  echo amy@achme.com | outbox erase --db app.db --email - --dry-run\n"
       "  echo amy@achme.com | outbox erase --db app.db --email - --yes\n"
       "  outbox erase --db app.db --user user-1 --yes");
   const auto flags = std::make_shared<EraseFlags>();

@@ -28,8 +28,9 @@ void put_counts(Json& json, const outbox::Counts& counts) {
   json["removed"] = counts.removed;
   json["delivered_total"] = counts.delivered_total;
   json["requests_total"] = counts.requests_total;
-  json["oldest_due_age_ms"] =
-      counts.oldest_due_age ? Json(counts.oldest_due_age->count()) : Json(nullptr);
+  const auto ms = [](const auto& age) { return age ? Json(age->count()) : Json(nullptr); };
+  json["oldest_due_age_ms"] = ms(counts.oldest_due_age);
+  json["oldest_retrying_age_ms"] = ms(counts.oldest_retrying_age);
 }
 
 }  // namespace
@@ -101,7 +102,7 @@ void print_screen(const outbox::Status& status, const Globals& globals) {
   std::cout << table_of(status);
   std::vector<std::string> notes;
   for (const auto& destination : status.destinations) {
-    for (std::string& note : notes_on(destination, globals)) notes.push_back(std::move(note));
+    for (std::string& note : note_lines(destination, globals)) notes.push_back(std::move(note));
   }
   if (const std::int64_t dead = status.counts.dead; dead > 0) {
     notes.push_back("! " + grouped(dead) + (dead == 1 ? " dead event needs" : " dead events need") +

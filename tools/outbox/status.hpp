@@ -16,9 +16,20 @@ Json json_of(const outbox::DestinationStatus& destination, const Globals& global
 /// The columns of `outbox status`.
 std::string table_of(const outbox::Status& status);
 
-/// What is out of the ordinary at a destination, a line each, with the command that helps.
-std::vector<std::string> notes_on(const outbox::DestinationStatus& destination,
-                                  const Globals& globals);
+/// What is out of the ordinary at a destination.
+struct Note {
+  enum class About { hold, pause, suspects, trouble };
+
+  About about;
+  std::string text;
+  std::vector<std::string> steps = {};  ///< What a person does, a line each.
+  bool names_destination = true;        ///< On a screen of several; false: the text says enough.
+};
+std::vector<Note> notes_on(const outbox::DestinationStatus& destination, const Globals& globals);
+
+/// The same as lines of a screen.
+std::vector<std::string> note_lines(const outbox::DestinationStatus& destination,
+                                    const Globals& globals);
 
 /// That all that is left of `destination` was refused or failed alone: nothing else asks the
 /// endpoint, so no hold says that it refuses everything. Empty: it is not so.

@@ -2,6 +2,8 @@
 
 #include <sys/stat.h>
 
+#include <array>
+
 #include "confirm.hpp"
 #include "database_files.hpp"
 #include "format.hpp"
@@ -60,13 +62,13 @@ std::string hold_advice(const outbox::DestinationStatus& destination, const Glob
         return "the dispatcher cannot read its credential: create the file, make it readable for "
                "the dispatcher's user, or correct the path. No event is lost";
       }
-      return "the credentials are refused: renew the token, or give one where none is sent "
-             "(--token-file; OUTBOX_TOKEN is for the Track API alone). A changed token file is "
-             "read "
-             "at once. No event is lost";
+      return "the credential is refused: renew the token where the dispatcher reads it. A changed "
+             "token file is read at once. A dispatcher that has none needs --token-file (for the "
+             "Track API OUTBOX_TOKEN too). No event is lost";
     case outbox::HoldKind::misconfigured:
-      return "the URL, the stream or topic, or something before the endpoint is wrong, as the "
-             "reason says: correct it and restart. No event is lost";
+      return "there is no such endpoint, as the reason says: the URL is wrong (of a relay the "
+             "stream or topic), or a proxy before it. Correct it; another URL needs a restart. No "
+             "event is lost";
     case outbox::HoldKind::refuses_everything:
       return "the endpoint refuses every event: see why:  " +
              hint(globals, "batches --limit 20" + on);
@@ -110,68 +112,87 @@ std::string table_of(const outbox::Status& status) {
   return table(rows);
 }
 
-std::vector<std::string> notes_on(const outbox::DestinationStatus& destination,
-                                  const Globals& globals) {
-  std::vector<std::string> notes;
+std::vector<Note> notes_on(const outbox::DestinationStatus& destination, const Globals& globals) {
+  using About = Note::About;
+  std::vector<Note> notes;
   const std::string name = escaped(destination.name);
   const std::string on = " --destination " + name;
   if (const auto& paused = destination.paused) {
     const std::string reason = escaped(shown(paused->reason, globals));
-    notes.push_back("  pause  " + name + ": since " + when(paused->since, globals) +
-                    (reason.empty() ? "" : ", " + reason));
-    notes.push_back("         events are kept. To go on:  " + hint(globals, "resume" + on));
+    notes.push_back(
+        {About::pause,
+         "since " + when(paused->since, globals) + (reason.empty() ? "" : ", " + reason),
+         {"events are kept. To go on:  " + hint(globals, "resume" + on)}});
   }
   if (destination.hold) {
-    notes.push_back("  hold   " + name + ": " + hold_text(*destination.hold, globals));
-    notes.push_back("         " + hold_advice(destination, globals));
+    notes.push_back(
+        {About::hold, hold_text(*destination.hold, globals), {hold_advice(destination, globals)}});
   }
   if (const std::string text = suspects_text(destination, globals); !text.empty()) {
-    notes.push_back("  retry  " + name + ": " + text);
+    notes.push_back({About::suspects, text});
   }
-  if (const auto& dispatcher = destination.dispatcher) {
-    const std::string process = "pid " + std::to_string(dispatcher->pid);
-    if (!dispatcher->database_trouble.empty()) {
-      notes.push_back("! " + name + ": " + process + " cannot use the database: " +
-                      escaped(shown(dispatcher->database_trouble, globals)));
-    }
-    if (!dispatcher->trouble.empty()) notes.push_back("! " + name + ": " + dispatcher->trouble);
+  const auto& dispatcher = destination.dispatcher;
+  if (dispatcher && !dispatcher->database_trouble.empty()) {
+    notes.push_back({About::trouble, "pid " + std::to_string(dispatcher->pid) +
+                                         " cannot use the database: " +
+                                         escaped(shown(dispatcher->database_trouble, globals))});
+  }
+  if (dispatcher && !dispatcher->trouble.empty()) {
+    notes.push_back({About::trouble, escaped(dispatcher->trouble)});
   }
   for (const outbox::Holder& holder : destination.holders) {
-    notes.push_back("! " + holder_text(holder));
     const std::string id = std::to_string(holder.id);
-    notes.push_back("         " + hint(globals, "retry " + id) + "   or   " +
-                    hint(globals, "discard " + id + " --reason …"));
+    notes.push_back(
+        {.about = About::trouble,
+         .text = holder_text(holder),
+         .steps = {"to try it again:  " + hint(globals, "retry " + id),
+                   "to give it up:    " + hint(globals, "discard " + id + " --reason …")},
+         .names_destination = false});
   }
   if (destination.counts.pending == 0) return notes;
-  if (const auto& dispatcher = destination.dispatcher; dispatcher && dispatcher->in_flight_since) {
+  if (dispatcher && dispatcher->in_flight_since) {
     const auto waits = since(*dispatcher->in_flight_since);
     if (waits >= slow_request) {
-      notes.push_back("! " + name + ": it has waited " + how_long(waits) +
-                      " for the answer to a request, which may hold some of these");
+      notes.push_back({About::trouble, "it has waited " + how_long(waits) +
+                                           " for the answer to a request, which may hold some of "
+                                           "these"});
     }
   }
   // Without --to the events of a relay would go to the Track API.
   const std::string where =
       destination.name == "track" ? " --token-file …" : " --to … (or --url …) --token-file …";
   if (destination.is_foreign) {
-    notes.push_back("! " + name +
-                    ": this file is a copy or was restored: its pending events may have been "
-                    "delivered already");
-    notes.push_back("  to send them:     " +
-                    hint(globals, "run" + on + " --yes-send-copy" + where));
-    notes.push_back("  to give them up:  " +
-                    hint(globals, "discard --state pending" + on + " --reason …"));
+    notes.push_back(
+        {About::trouble,
+         "this file is a copy or was restored: its pending events may have been "
+         "delivered already",
+         {"to send them:     " + hint(globals, "run" + on + " --yes-send-copy" + where),
+          "to give them up:  " + hint(globals, "discard --state pending" + on + " --reason …")}});
     return notes;
   }
   if (!destination.was_ever_served) {
-    notes.push_back("! no dispatcher has ever served " + name +
-                    ": is the name mistyped, or was none started yet?  " +
-                    hint(globals, "run" + on + where));
-  } else if (!destination.dispatcher) {
-    notes.push_back("! " + name +
-                    ": no dispatcher is running:  " + hint(globals, "run" + on + where));
+    notes.push_back({.about = About::trouble,
+                     .text = "no dispatcher has ever served " + name +
+                             ": is the name mistyped, or was none started yet?  " +
+                             hint(globals, "run" + on + where),
+                     .names_destination = false});
+  } else if (!dispatcher) {
+    notes.push_back({About::trouble, "no dispatcher is running: start the app, or  " +
+                                         hint(globals, "run" + on + where)});
   }
   return notes;
+}
+
+std::vector<std::string> note_lines(const outbox::DestinationStatus& destination,
+                                    const Globals& globals) {
+  std::vector<std::string> lines;
+  for (const Note& note : notes_on(destination, globals)) {
+    constexpr std::array<const char*, 4> begins{"  hold   ", "  pause  ", "  retry  ", "! "};
+    lines.push_back(begins.at(static_cast<std::size_t>(note.about)) +
+                    (note.names_destination ? escaped(destination.name) + ": " : "") + note.text);
+    for (const std::string& step : note.steps) lines.push_back("         " + step);
+  }
+  return lines;
 }
 
 }  // namespace cli

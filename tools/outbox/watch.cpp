@@ -112,7 +112,7 @@ class Watch {
             padded(counts.oldest_due_age ? how_long(*counts.oldest_due_age) : "-") + "\n\n";
     text += cli::table_of(look.status);
     for (const auto& destination : look.status.destinations) {
-      for (const std::string& note : notes_on(destination, globals_)) {
+      for (const std::string& note : note_lines(destination, globals_)) {
         text += attention(note, globals_) + "\n";
       }
     }

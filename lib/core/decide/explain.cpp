@@ -55,10 +55,14 @@ struct Cause {
   std::string text;
 };
 
+std::string what_to_do(const std::string& id) {
+  return "`outbox retry " + id + "` tries it again, `outbox discard " + id +
+         " --reason …` gives it up";
+}
+
 std::string state_of(const Holder& blocker) {
   const std::string id = std::to_string(blocker.id);
-  const std::string decide =
-      "`outbox retry " + id + "` or `outbox discard " + id + " --reason …` lets it go.";
+  const std::string decide = what_to_do(id) + " and lets the others go.";
   if (blocker.is_dead) return "dead: " + decide;
   if (blocker.refusals > 0) return "was refused alone " + times(blocker.refusals) + ": " + decide;
   if (blocker.solo_failures > 0) {
@@ -96,6 +100,20 @@ Cause pause_of(const ExplainFacts& facts, const Pause& pause) {
                                  "` ends that."};
 }
 
+// Empty: its dispatcher works.
+std::string why_nobody_delivers(const DestinationStatus& destination) {
+  if (const auto& dispatcher = destination.dispatcher) {
+    if (!dispatcher->trouble.empty())
+      return "its dispatcher does nothing: " + dispatcher->trouble + ".";
+    if (dispatcher->database_trouble.empty()) return {};
+    return "its dispatcher cannot use the database: " + dispatcher->database_trouble + ".";
+  }
+  return destination.was_ever_served
+             ? "no dispatcher is running for its destination: start the app, or `outbox run`."
+             : "no dispatcher has ever served its destination: is the name mistyped, "
+               "or was none started yet?";
+}
+
 Cause cause_of(const ExplainFacts& facts) {
   const DestinationStatus& destination = facts.destination;
   const bool is_retry = facts.event.event.state == EventState::retrying;
@@ -107,6 +125,7 @@ Cause cause_of(const ExplainFacts& facts) {
     return *std::move(own);
   }
   if (destination.paused) return pause_of(facts, *destination.paused);
+  const std::string idle = why_nobody_delivers(destination);
   if (destination.hold) {
     const auto wait = std::chrono::ceil<milliseconds>(destination.hold->until - facts.now);
     return {WaitingFor::hold,
@@ -114,23 +133,9 @@ Cause cause_of(const ExplainFacts& facts) {
                 " (" + destination.hold->reason + ", " + std::to_string(destination.hold->tries) +
                 (destination.hold->tries == 1 ? " try" : " tries") + "), next try " +
                 (wait > milliseconds{0} ? "in " + in_words(wait) : "due") +
-                (destination.dispatcher ? "." : ", and no dispatcher is running.")};
+                (idle.empty() ? "." : "; but " + idle)};
   }
-  if (destination.dispatcher && !destination.dispatcher->trouble.empty()) {
-    return {WaitingFor::dispatcher,
-            "its dispatcher does nothing: " + destination.dispatcher->trouble + "."};
-  }
-  if (destination.dispatcher && !destination.dispatcher->database_trouble.empty()) {
-    return {WaitingFor::dispatcher, "its dispatcher cannot use the database: " +
-                                        destination.dispatcher->database_trouble + "."};
-  }
-  if (!destination.dispatcher) {
-    return {WaitingFor::dispatcher,
-            destination.was_ever_served
-                ? "no dispatcher is running for its destination."
-                : "no dispatcher has ever served its destination: is the name mistyped, "
-                  "or was none started yet?"};
-  }
+  if (!idle.empty()) return {WaitingFor::dispatcher, idle};
   if (facts.is_in_search) {
     return {WaitingFor::search,
             "a request that held it was refused or failed, and the guilty event is searched for."};
@@ -168,6 +173,7 @@ Explanation explain(const ExplainFacts& facts) {
       explanation.text += " in request " + std::to_string(last->id);
     }
     explanation.text += event.last_error.empty() ? "." : ": " + event.last_error + ".";
+    if (is_dead) explanation.text += " " + what_to_do(std::to_string(event.id)) + ".";
     return explanation;
   }
   Cause cause = cause_of(facts);

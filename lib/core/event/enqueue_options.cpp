@@ -40,7 +40,7 @@ void require_destinations(const EnqueueOptions& options) {
     refuse("destinations: and destination: give one of them");
   }
   for (auto name = names.begin(); name != names.end(); ++name) {
-    require_destination_name(*name);
+    require_destination_name(*name, "destinations[" + std::to_string(name - names.begin()) + "]");
     if (std::find(names.begin(), name, *name) != name) refuse("destinations: " + *name + " twice");
   }
 }
@@ -74,14 +74,15 @@ void require_headers(const std::vector<std::pair<std::string, std::string>>& hea
 
 }  // namespace
 
-void require_destination_name(std::string_view name) {
+void require_destination_name(std::string_view name, const std::string& field) {
   const auto is_plain = [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'); };
   const bool is_name = !name.empty() && name.size() <= 32 && is_plain(name.front()) &&
                        std::all_of(name.begin(), name.end(),
                                    [&](char c) { return is_plain(c) || c == '_' || c == '-'; });
   if (!is_name) {
     throw std::invalid_argument{
-        "outbox: destination: must be 1 to 32 characters of a-z, 0-9, _ and -, and begin with a "
+        "outbox: " + field +
+        ": must be 1 to 32 characters of a-z, 0-9, _ and -, and begin with a "
         "letter or a digit"};
   }
 }

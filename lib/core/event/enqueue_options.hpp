@@ -12,7 +12,7 @@ namespace outbox::core {
 
 /// Throws: `std::invalid_argument` unless `name` matches `[a-z0-9][a-z0-9_-]{0,31}`: it becomes
 /// part of a file name.
-void require_destination_name(std::string_view name);
+void require_destination_name(std::string_view name, const std::string& field = "destination");
 
 /// Throws: `std::invalid_argument` that names the option.
 void require_enqueue_options(std::span<const Event> events, const EnqueueOptions& options);

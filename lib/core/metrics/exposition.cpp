@@ -107,6 +107,11 @@ void put_events(Exposition& out, const Status& status) {
   out.each([](const DestinationStatus& destination) {
     return seconds_text(destination.counts.oldest_due_age.value_or(milliseconds{0}));
   });
+  out.family("oldest_retrying_seconds", "gauge",
+             "Age of the oldest event that was refused or failed alone; 0: there is none.");
+  out.each([](const DestinationStatus& destination) {
+    return seconds_text(destination.counts.oldest_retrying_age.value_or(milliseconds{0}));
+  });
   // A counter never falls: what was moved to another destination counts for both.
   out.family("events_enqueued_total", "counter", "Events ever enqueued, or moved here.");
   out.each([](const auto& destination) {

@@ -58,11 +58,17 @@ void add_events(Counts& counts, EventState name, std::int64_t events) {
   if (is_part_of(name, EventState::pending)) counts.pending += events;
 }
 
+void raise(std::optional<std::chrono::milliseconds>& age,
+           std::optional<std::chrono::milliseconds> other) {
+  if (other) age = std::max(age.value_or(*other), *other);
+}
+
 // One pass over the queue, in the order of its rows.
 void read_queue(sqlite3* db, Destinations& destinations, core::Instant now) {
   Statement rows{db,
                  "select destination, state, sum(due_at_ms <= ?1), sum(due_at_ms > ?1),"
-                 " min(iif(due_at_ms = 0, enqueued_at_ms, iif(due_at_ms <= ?1, due_at_ms, null)))"
+                 " min(iif(state = 3 or due_at_ms = 0, enqueued_at_ms,"
+                 " iif(due_at_ms <= ?1, due_at_ms, null)))"
                  " from main.outbox_queue group by destination, state",
                  count_action};
   rows.bind(1, core::unix_ms(now));
@@ -72,10 +78,11 @@ void read_queue(sqlite3* db, Destinations& destinations, core::Instant now) {
     const EventState name = event_state(state, 0, now);
     add_events(counts, name, rows.integer(2));
     add_events(counts, event_state(state, core::unix_ms(now) + 1, now), rows.integer(3));
-    if (name != EventState::pending || rows.is_null(4)) continue;
+    const bool is_retrying = name == EventState::retrying;
+    if ((name != EventState::pending && !is_retrying) || rows.is_null(4)) continue;
     const auto age =
         std::max(now - core::instant_of(rows.integer(4)), std::chrono::milliseconds{0});
-    counts.oldest_due_age = std::max(counts.oldest_due_age.value_or(age), age);
+    raise(is_retrying ? counts.oldest_retrying_age : counts.oldest_due_age, age);
   }
 }
 
@@ -132,10 +139,8 @@ void add(Counts& sum, const Counts& part) {
         &Counts::delivered_total, &Counts::requests_total}) {
     sum.*member += part.*member;
   }
-  if (part.oldest_due_age) {
-    sum.oldest_due_age =
-        std::max(sum.oldest_due_age.value_or(*part.oldest_due_age), *part.oldest_due_age);
-  }
+  raise(sum.oldest_due_age, part.oldest_due_age);
+  raise(sum.oldest_retrying_age, part.oldest_retrying_age);
 }
 
 }  // namespace

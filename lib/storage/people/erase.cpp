@@ -15,6 +15,7 @@
 #include "storage/people/events.hpp"
 #include "storage/people/requests.hpp"
 #include "storage/people/rewrite.hpp"
+#include "storage/sqlite/database.hpp"
 #include "storage/sqlite/schema.hpp"
 #include "storage/sqlite/statement.hpp"
 #include "storage/sqlite/transaction.hpp"
@@ -194,7 +195,7 @@ bool truncate_wal(sqlite3* db) {
   int code = sqlite3_wal_checkpoint_v2(db, "main", SQLITE_CHECKPOINT_PASSIVE, &in_wal, &moved);
   if (code == SQLITE_OK && in_wal != moved) return false;
   if (code == SQLITE_OK) {
-    sqlite3_busy_timeout(db, 0);
+    const WithoutWaiting hurry{db};
     code = sqlite3_wal_checkpoint_v2(db, "main", SQLITE_CHECKPOINT_TRUNCATE, nullptr, nullptr);
   }
   if (code == SQLITE_OK) return true;

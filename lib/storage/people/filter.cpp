@@ -89,12 +89,13 @@ bool is_part_of(EventState narrow, EventState wide) {
 }
 
 // json_extract stops with an error at what is no JSON. An id may be a number there, and what it is
-// compared with is a text. A number beyond 64 bits is not found by its digits.
+// compared with is a text. A number beyond 64 bits, of which SQLite keeps 15 digits, is no id: two
+// of them would look alike.
 std::string field_sql(const std::string& path) {
   const std::string field = "(e.payload, '$." + path + "')";
   std::string sql{"iif(json_valid(e.payload) and json_type"};
   sql += field;
-  sql += " not in ('true', 'false'), cast(json_extract";
+  sql += " not in ('true', 'false', 'real'), cast(json_extract";
   sql += field;
   sql += " as text), null)";
   return sql;

@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 
+#include "storage/sqlite/database.hpp"
 #include "storage/sqlite/statement.hpp"
 #include "storage/sqlite/transaction.hpp"
 
@@ -15,7 +16,6 @@ namespace {
 
 constexpr auto rewrite_action = "erase";
 constexpr int pause_ms = 20;  // about what one of these transactions takes
-constexpr int busy_timeout_ms = 10'000;
 
 // How much one step rewrites: some pages, so that most of them become free, and little enough for
 // other writers to wait some ten milliseconds. Of rows beyond a page at most eight share one
@@ -226,9 +226,8 @@ void let_others_in(sqlite3* db) {
   const std::int64_t page =
       query_integer(db, "pragma main.page_size", rewrite_action).value_or(4'096);
   if (in_wal * page > wal_bytes_max) {
-    sqlite3_busy_timeout(db, 0);
+    const WithoutWaiting hurry{db};
     sqlite3_wal_checkpoint_v2(db, "main", SQLITE_CHECKPOINT_RESTART, nullptr, nullptr);
-    sqlite3_busy_timeout(db, busy_timeout_ms);
   }
   sqlite3_sleep(pause_ms);
 }

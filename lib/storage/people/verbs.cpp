@@ -132,7 +132,8 @@ void nudge(ConnectionRef connection, const std::string& destination) {
 
 void pause(ConnectionRef connection, const std::string& destination, const ChangeNote& note) {
   storage::change_destination(connection.handle(), destination,
-                              "update main.outbox_destinations set paused_reason = ?3,"
+                              "update main.outbox_destinations set"
+                              " paused_reason = coalesce(?3, paused_reason),"
                               " paused_at_ms = coalesce(paused_at_ms, ?2) where name = ?1",
                               {.action = "pause", .destination = destination, .note = note});
 }

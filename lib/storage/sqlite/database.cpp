@@ -155,6 +155,13 @@ OpenDatabase open_database(const DatabaseFile& file, std::chrono::milliseconds p
   return database;
 }
 
+WithoutWaiting::WithoutWaiting(sqlite3* db) : db_{db} {
+  sqlite3_busy_handler(db_, nullptr, nullptr);
+}
+WithoutWaiting::~WithoutWaiting() {
+  sqlite3_busy_handler(db_, sleep_while_busy, nullptr);
+}
+
 sqlite3* handle_of(const OpenDatabase& database) {
   return database->getHandle();
 }

@@ -33,6 +33,18 @@ OpenDatabase open_database(const DatabaseFile& file,
 
 sqlite3* handle_of(const OpenDatabase& database);
 
+/// While it lives, `db`, which `open_database` has opened, waits for no other connection's lock.
+class WithoutWaiting {
+ public:
+  explicit WithoutWaiting(sqlite3* db);
+  ~WithoutWaiting();
+  WithoutWaiting(const WithoutWaiting&) = delete;
+  WithoutWaiting& operator=(const WithoutWaiting&) = delete;
+
+ private:
+  sqlite3* db_;
+};
+
 /// The path of the file behind `main`, as SQLite opened it; empty: a memory database.
 std::string path_of(sqlite3* db);
 

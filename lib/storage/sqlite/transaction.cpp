@@ -29,10 +29,25 @@ bool is_writing(sqlite3* db) {
   return sqlite3_txn_state(db, nullptr) == SQLITE_TXN_WRITE;
 }
 
-const char* opening(Brackets::Kind kind) {
+// BEGIN IMMEDIATE locks each file that the host has attached, too, and fails while another
+// connection writes one of them. Before the outbox has tables nobody waits for it.
+bool has_attached([[maybe_unused]] sqlite3* db) {
+#if SQLITE_VERSION_NUMBER >= 3039000
+  return sqlite3_db_name(db, 2) != nullptr &&  // behind main and temp
+         sqlite3_table_column_metadata(db, "main", "outbox_destinations", nullptr, nullptr, nullptr,
+                                       nullptr, nullptr, nullptr) == SQLITE_OK;
+#else
+  return false;  // nothing tells without reading the file
+#endif
+}
+
+// Takes the write lock of `main` alone.
+constexpr auto lock_main = "update main.outbox_destinations set name = name where 0";
+
+const char* opening(Brackets::Kind kind, bool locks_main_alone) {
   switch (kind) {
     case Brackets::Kind::write:
-      return "begin immediate";
+      return locks_main_alone ? "begin" : "begin immediate";
     case Brackets::Kind::read:
       return "begin";
     case Brackets::Kind::savepoint:
@@ -44,9 +59,12 @@ const char* opening(Brackets::Kind kind) {
 }  // namespace
 
 Brackets::Brackets(sqlite3* db, Kind kind, const char* action, Use use)
-    : open{db, opening(kind), action, use},
+    : locks_main_alone{kind == Kind::write && has_attached(db)},
+      open{db, opening(kind, locks_main_alone), action, use},
       close{db, kind == Kind::savepoint ? "release outbox_change" : "commit", action, use},
-      undo{db, kind == Kind::savepoint ? "rollback to outbox_change" : "rollback", action, use} {}
+      undo{db, kind == Kind::savepoint ? "rollback to outbox_change" : "rollback", action, use} {
+  if (locks_main_alone) lock.emplace(db, lock_main, action, use);
+}
 
 WriteTransaction::WriteTransaction(sqlite3* db, const char* action,
                                    std::chrono::milliseconds patience, Brackets* kept)
@@ -56,7 +74,18 @@ WriteTransaction::WriteTransaction(sqlite3* db, const char* action,
                                             ": a statement of this connection has not ended its"
                                             " write (INSERT … RETURNING?): reset it first"};
   }
-  while_busy([&] { statements_->open.run(); }, patience_);
+  while_busy(
+      [&] {
+        statements_->open.run();
+        if (!statements_->lock) return;
+        try {
+          statements_->lock->run();
+        } catch (...) {
+          end_with(db_, statements_->undo);
+          throw;
+        }
+      },
+      patience_);
 }
 
 WriteTransaction::~WriteTransaction() {

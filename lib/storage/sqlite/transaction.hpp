@@ -43,7 +43,9 @@ struct Brackets {
 
   Brackets(sqlite3* db, Kind kind, const char* action, Use use);
 
+  bool locks_main_alone;  // of a write, where other files are attached
   Statement open;
+  std::optional<Statement> lock = {};
   Statement close;
   Statement undo;  // of a savepoint: `close` must follow
 };
@@ -63,7 +65,8 @@ class KeptBrackets {
   Brackets* kept_;
 };
 
-/// BEGIN IMMEDIATE … COMMIT; rolled back unless committed. Waits for other writers for `patience`.
+/// A write transaction on `main`; rolled back unless committed. Waits for other writers for
+/// `patience`.
 /// Requires: no transaction is open on `db`. Throws: `database_error`, also while a statement of
 /// the host's has not ended its write.
 class WriteTransaction {

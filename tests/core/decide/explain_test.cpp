@@ -99,7 +99,8 @@ TEST_CASE("a settled event waits for nothing") {
   facts.event.event.state = outbox::EventState::dead;
   facts.event.event.last_error = "unsendable: user_id: required";
   CHECK(core::explain(facts).text ==
-        "8812 invite_sent died 3 s ago: unsendable: user_id: required.");
+        "8812 invite_sent died 3 s ago: unsendable: user_id: required. `outbox retry 8812` tries it "
+        "again, `outbox discard 8812 --reason …` gives it up.");
 }
 
 TEST_CASE("a destination that nobody has ever served is called a possible typo") {
@@ -143,8 +144,8 @@ TEST_CASE("an event that waits for its key is told what may be done about the on
   CHECK(core::explain(facts).waiting_for == outbox::WaitingFor::ordering_key);
   CHECK(core::explain(facts).text ==
         "8812 invite_sent is waiting: event 8800, with the same ordering key, is before it and "
-        "dead: `outbox retry 8800` or `outbox discard 8800 --reason …` lets it go. It has no "
-        "refusals of its own.");
+        "dead: `outbox retry 8800` tries it again, `outbox discard 8800 --reason …` gives it up "
+        "and lets the others go. It has no refusals of its own.");
 }
 
 TEST_CASE("the suspect that holds a key is named, with what may be done") {
@@ -154,9 +155,8 @@ TEST_CASE("the suspect that holds a key is named, with what may be done") {
   facts.due_before = 0;
   CHECK(core::explain(facts).text ==
         "8812 invite_sent is waiting: event 101, with the same ordering key, is before it and was "
-        "refused alone 12 times: `outbox retry 101` or `outbox discard 101 --reason …` lets it go. "
-        "It has no "
-        "refusals of its own.");
+        "refused alone 12 times: `outbox retry 101` tries it again, `outbox discard 101 --reason …` "
+        "gives it up and lets the others go. It has no refusals of its own.");
   facts.blocker = Holder{.id = 101, .solo_failures = 1};
   CHECK(core::explain(facts).text.find("failed alone once: `outbox retry 101`") !=
         std::string::npos);
@@ -168,4 +168,7 @@ TEST_CASE("a dispatcher that does nothing is the reason") {
   facts.destination.dispatcher->trouble = "process 7 is stopped";
   CHECK(core::explain(facts).waiting_for == outbox::WaitingFor::dispatcher);
   CHECK(core::explain(facts).text.find("does nothing: process 7 is stopped.") != std::string::npos);
+  facts.destination.hold = outbox::Hold{.reason = "HTTP 503", .tries = 2};  // it tries nothing
+  CHECK(core::explain(facts).text.find("next try due; but its dispatcher does nothing: process 7 is "
+                                       "stopped.") != std::string::npos);
 }

@@ -30,12 +30,14 @@ TEST_CASE("what is moved away does not make a counter fall") {
 TEST_CASE("the metrics of a destination are its counts, its age, and whether it waits") {
   const std::string text = core::exposition(
       facts_of({.name = "track",
-                .counts = {.due = 12, .dead = 3, .delivered_total = 90, .oldest_due_age = 3'200ms},
+                .counts = {.due = 12, .dead = 3, .delivered_total = 90, .oldest_due_age = 3'200ms,
+                           .oldest_retrying_age = 60s},
                 .hold = Hold{.kind = HoldKind::unauthorized}}));
 
   check_holds(text, R"(outbox_events{destination="track",state="due"} 12)");
   check_holds(text, R"(outbox_events{destination="track",state="dead"} 3)");
   check_holds(text, R"(outbox_oldest_due_seconds{destination="track"} 3.2)");
+  check_holds(text, R"(outbox_oldest_retrying_seconds{destination="track"} 60)");
   check_holds(text, R"(outbox_events_delivered_total{destination="track"} 90)");
   check_holds(text, R"(outbox_destination_hold{destination="track",kind="unauthorized"} 1)");
   check_holds(text, R"(outbox_destination_hold{destination="track",kind="backing_off"} 0)");

@@ -121,7 +121,7 @@ TEST_CASE("an event of the library may be given its own kind") {
 TEST_CASE("options that cannot be are refused by name, and store nothing") {
   const Event event = payload;
   check_refused(event, {.destinations = {"a", "a"}}, "destinations: a twice");
-  check_refused(event, {.destinations = {""}}, "destination");
+  check_refused(event, {.destinations = {"a", ""}}, "destinations[1]: must be 1 to 32");
   check_refused(event, {.destination = "b", .destinations = {"a"}},
                 "destinations: and destination");
   check_refused(event, {.kind = std::string(65, 'k')}, "kind: longer than 64 bytes");

@@ -312,6 +312,27 @@ TEST_CASE("audit entries are listed, the newest first") {
   CHECK(entries[1].destination == "track");
 }
 
+TEST_CASE("a change does not wait for the writer of a file that the host has attached") {
+  support::AppDatabase app;
+  const std::string path = app.path() + ".other";
+  SQLite::Database other{path, SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE};
+  other.exec("create table t (x)");
+  app.db().exec("attach '" + path + "' as other");
+  other.exec("begin immediate");
+  CHECK_NOTHROW(outbox::pause(app.db(), "track", {}));
+  CHECK(sqlite3_get_autocommit(app.db().getHandle()) != 0);
+}
+
+TEST_CASE("a pause that is there keeps its reason when it is asked for again without one") {
+  support::AppDatabase app;
+  const auto reason = [&] { return outbox::status(app.db()).destinations.at(0).paused->reason; };
+  outbox::pause(app.db(), "track", {.actor = "ann", .reason = "maintenance"});
+  outbox::pause(app.db(), "track", {.actor = "tom"});
+  CHECK(reason() == "maintenance");
+  outbox::pause(app.db(), "track", {.actor = "tom", .reason = "it takes longer"});
+  CHECK(reason() == "it takes longer");
+}
+
 TEST_CASE("the order of a list is refused where events are changed") {
   support::AppDatabase app;
   app.enqueue_many(2);

@@ -83,11 +83,12 @@ TEST_CASE("the age of the oldest due event does not count the time before it was
   CHECK(status_now(app).counts.oldest_due_age == 1s);
 }
 
-TEST_CASE("the age is not that of suspects, nor of events behind an earlier one of their key") {
+TEST_CASE("suspects have an age of their own; events behind an earlier one of their key have none") {
   support::AppDatabase app;
   insert(app, "due_at_ms", "0", "state = 1");
   insert(app, "due_at_ms", "0", "state = 3, due_at_ms = 999000, refusals = 1");
   CHECK_FALSE(status_now(app).counts.oldest_due_age);
+  CHECK(status_now(app).counts.oldest_retrying_age == 10s);  // however late its next try is
   insert(app, "due_at_ms", "0", "state = 2, due_at_ms = 0");
   CHECK(status_now(app).counts.oldest_due_age == 10s);
 }

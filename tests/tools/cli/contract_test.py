@@ -663,6 +663,7 @@ class Running(CliTest):
         self.cli("resume", "--yes")
         first.send_signal(signal.SIGSTOP)
         self.assertIn("does nothing", self.cli("nudge", code=3).out)
+        self.assertIn(f"its dispatcher does nothing: process {first.pid}", self.cli("check", code=2).out)
         first.send_signal(signal.SIGCONT)
         self.assertIn("pause it first", self.cli("move", "--destination", "track", "--to", "x",
                                                  "--yes", code=2).err)

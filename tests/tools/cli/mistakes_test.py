@@ -94,6 +94,13 @@ class Shown(CliTest):
         found = self.properties(**{"amy@achme.com": 1, "ann@achme.com": 2, "abe@achme.com": 3})
         self.assertEqual(found, {"a**@achme.com": 1, "a**@achme.com (2)": 2, "a**@achme.com (3)": 3})
 
+    def test_an_event_with_thousands_of_fields_can_be_looked_at(self):
+        for fields in (3000, 10001):
+            self.cli("enqueue", text=event("u1", properties={f"a{i}@achme.com": 1 for i in range(fields)}))
+        self.assertIn("a**@achme.com (3000)", self.cli("show", "1").out)
+        self.assertIn("bytes, too many fields", self.cli("show", "2").out)
+        self.assertIn("a77@achme.com", self.cli("show", "2", "--reveal").out)
+
     def test_a_byte_that_is_no_utf8_never_reaches_the_terminal(self):
         self.cli("enqueue", text=event("u1"))
         for bytes_, shown in ((b"\x9b31m", r"\x9B31m"), (b"\xc3", r"\xC3"), (b"\xe2\x82", r"\xE2\x82"),
@@ -115,6 +122,16 @@ class Suspects(CliTest):
         self.cli("drain", "--url", self.good.url)
         self.cli("enqueue", text=event("u2") + event("u3"))
         self.sql("update outbox_queue set state = 3, due_at_ms = 1, refusals = 1, refused_in = 1, suspected_at_ms = 1")
+
+    def test_check_tells_their_age_beside_due_events_too(self):
+        self.sql("update outbox_queue set enqueued_at_ms = enqueued_at_ms - 90000")
+        self.cli("enqueue", text=event("u4"))
+        told = "the oldest event that was refused or failed alone is 9"  # and some seconds
+        self.assertIn(told, self.cli("check", code=2).out)  # and nobody dispatches
+        self.assertNotIn(told, self.cli("check", "--warn-age", "1h", "--crit-age", "2h", code=2).out)
+        (status,) = self.json("status", "status")
+        self.assertGreaterEqual(status["oldest_retrying_age_ms"], 90000)
+        self.assertLess(status["oldest_due_age_ms"], 90000)
 
     def test_every_view_says_that_they_are_all_there_is(self):
         self.start("run", "--url", self.endpoint("--status", "503").url)
