@@ -25,8 +25,11 @@ namespace cli {
 
 namespace {
 
-constexpr std::size_t group_events_max = 500;  // in memory at once
-constexpr std::size_t large_events = 10'000;
+// What is checked before the database is locked, so that others wait for the writing alone. It is
+// in memory at once.
+constexpr std::size_t group_events_max = 10'000;
+constexpr std::size_t group_bytes_max = 16'000'000;
+constexpr std::size_t chunk_group_events_max = 500;
 
 struct EnqueueFlags {
   std::string file = "-";
@@ -50,9 +53,10 @@ outbox::EnqueueOptions options_of(const EnqueueFlags& flags, const Globals& glob
 // The next events of the input, at most `events_max`.
 std::vector<outbox::Event> read_group(EventReader& reader, std::size_t events_max) {
   std::vector<outbox::Event> events;
-  while (events.size() < events_max) {
+  for (std::size_t bytes = 0; events.size() < events_max && bytes < group_bytes_max;) {
     auto text = reader.next();
     if (!text) break;
+    bytes += text->size();
     events.emplace_back(outbox::Payload{.text = *std::move(text)});
   }
   return events;
@@ -128,11 +132,11 @@ class Queueing {
 };
 
 void enqueue_at_once(SQLite::Database& db, Queueing& queueing) {
-  SQLite::Transaction transaction{db, SQLite::TransactionBehavior::IMMEDIATE};
-  queueing.run(db, large_events);
+  SQLite::Transaction transaction{db};  // deferred: the first group is checked before it locks
+  queueing.run(db, 1);
   if (queueing.has_more()) {
-    std::cerr << "! more than " << grouped(large_events)
-              << " events in one transaction: other writers wait until it ends. "
+    std::cerr << "! more than " << grouped(group_events_max)
+              << " events, or 16 MB, in one transaction: other writers wait until it ends. "
                  "--chunk-events 1000 commits in steps\n";
     queueing.run(db, std::numeric_limits<std::size_t>::max());
   }
@@ -219,7 +223,7 @@ ExitCode enqueue(const EnqueueFlags& flags, const Globals& globals) {
   // With a dedupe key all of it is one, so that the library refuses a second event.
   const bool is_one_group = flags.chunk_events == 0 || !options.dedupe_key.empty();
   const std::size_t group_events =
-      is_one_group ? group_events_max : std::min(flags.chunk_events, group_events_max);
+      is_one_group ? group_events_max : std::min(flags.chunk_events, chunk_group_events_max);
   Queueing queueing{reader, options, group_events};
   queueing.read_first();
   const bool may_create = flags.creates && !globals.is_dry_run;
