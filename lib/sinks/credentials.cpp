@@ -5,7 +5,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
 #include <chrono>
 #include <cstdlib>
@@ -26,6 +25,7 @@ namespace sinks {
 namespace {
 
 constexpr std::size_t secret_bytes_max = 8 * 1024;  // the usual limit of servers for a header
+constexpr std::size_t file_bytes_max = 64 * 1024;   // credentials of NATS list all permissions
 
 // RFC 6750, 2.1: b64token.
 bool is_bearer_token(const std::string& token) {
@@ -69,8 +69,10 @@ class SecretFile {
 
   void forget() {
     const std::scoped_lock lock{mutex_};
+    // Nobody has read it since the last refusal, or ever: then it was another secret that was
+    // refused, and the file is no news.
+    refused_ = secret_.empty() ? facts() : *seen_;
     secret_.clear();
-    refused_ = seen_ ? *seen_ : facts();  // refused before it was looked at: for another secret
   }
 
   // Since the last refusal, not the last look: another endpoint may have read it again.
@@ -106,7 +108,7 @@ class SecretFile {
     if (fstat(file, &opened) != 0 || !S_ISREG(opened.st_mode)) {
       throw CredentialProblem{"the secret file is no regular file"};
     }
-    std::array<char, secret_bytes_max + 3> buffer{};  // room to notice that there is more
+    std::string buffer(file_bytes_max, '\0');
     std::size_t length = 0;
     while (length < buffer.size()) {
       const ssize_t got = ::read(file, buffer.data() + length, buffer.size() - length);
@@ -114,7 +116,7 @@ class SecretFile {
       if (got == 0) break;
       length += static_cast<std::size_t>(got);
     }
-    return std::string{core::trimmed({buffer.data(), length})};
+    return std::string{core::trimmed(std::string_view{buffer}.substr(0, length))};
   }
 
   // Without its path: some give the secret itself where a path belongs.

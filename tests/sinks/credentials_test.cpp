@@ -194,6 +194,18 @@ TEST_CASE("a token file that was refused before anyone read it is not another on
   CHECK_FALSE(sinks::is_renewed(credentials.source));
 }
 
+TEST_CASE("a changed file that nobody reads is news once, and not at each refusal") {
+  support::TemporaryFolder folder;
+  write(folder.file("token"), "first");
+  const Credentials credentials = bearer_from_file(folder.file("token"));
+  CHECK(header_line(credentials) == "Authorization: Bearer first");
+  write(folder.file("token"), "second-one");
+  sinks::note_refusal(credentials.source);
+  CHECK(sinks::is_renewed(credentials.source));
+  sinks::note_refusal(credentials.source);  // of what was read before, again
+  CHECK_FALSE(sinks::is_renewed(credentials.source));
+}
+
 TEST_CASE("a changed token file ends the wait of each endpoint that shares it") {
   support::TemporaryFolder folder;
   const std::string path = folder.file("token");

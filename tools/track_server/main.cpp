@@ -123,6 +123,7 @@ void serve(Arguments arguments) {
   // Before any thread is there, so that sigwait alone gets them.
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
 
+  arguments.options.keeps_events = false;  // nobody here asks for them
   arguments.options.on_request = print;
   track_server::TrackServer server{std::move(arguments.options)};
   // Without any option this is the contract's answer.
