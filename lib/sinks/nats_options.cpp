@@ -61,13 +61,14 @@ void require_stream(const NatsOptions& options) {
   require(stream.messages_max.value_or(1) >= 1, "create_stream: messages_max must be at least 1");
 }
 
-// What stands between a line of dashes that holds `begin` and the next one.
+// What stands between a line of dashes that holds `begin` and the next one. Dashes within a line are
+// base64url.
 std::string block_of(std::string_view text, std::string_view begin) {
   std::size_t at = text.find(begin);
   if (at == std::string_view::npos) return {};
   at = text.find('\n', at);
   if (at == std::string_view::npos) return {};
-  const std::size_t end = text.find("---", at);
+  const std::size_t end = text.find("\n---", at);
   std::string block{text.substr(at, end == std::string_view::npos ? end : end - at)};
   std::erase_if(block, [](char c) { return c == '\n' || c == '\r' || c == ' ' || c == '\t'; });
   return block;

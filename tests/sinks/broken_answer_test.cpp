@@ -275,6 +275,22 @@ TEST_CASE("what a proxy says when it opens or refuses the tunnel is not the endp
   }
 }
 
+TEST_CASE("a proxy of the options is used whatever the environment excepts from its own") {
+  std::atomic<int> asked = 0;
+  const ScriptedServer proxy{[&](Peer& peer, int) {
+    asked += peer.read_request().rfind("CONNECT api.example.test:443 ", 0) == 0 ? 1 : 0;
+    peer.write("HTTP/1.1 503 Busy\r\n\r\n");
+  }};
+  setenv("no_proxy", "example.test", 1);
+  sinks::HttpSink sink{sinks::track_service({.credentials = bearer("t0ken"),
+                                             .url = "https://api.example.test/",
+                                             .timeout = 30s,
+                                             .proxy = proxy.url()})};
+  outcome_of(sink);
+  unsetenv("no_proxy");
+  CHECK(asked == 1);
+}
+
 TEST_CASE("a flood of header lines or trailers ends the exchange") {
   for (const bool in_trailers : {false, true}) {
     CAPTURE(in_trailers);

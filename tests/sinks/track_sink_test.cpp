@@ -266,10 +266,11 @@ TEST_CASE("an address that cannot be is told with the option that has it") {
     }
   };
   CHECK(problem({.url = ""}) == "outbox: url: is required");
-  CHECK(problem({.url = "x y"}) == "outbox: url: not a URL");
+  CHECK(problem({.url = "x y"}) == "outbox: url: not a URL like https://host/path");
   CHECK(problem({.url = "https:///api/track"}) == "outbox: url: has no host");
   CHECK(problem({.url = "https://a.example:0/"}) == "outbox: url: nobody listens on port 0");
-  CHECK(problem({.identify_url = "x y"}) == "outbox: identify_url: not a URL");
+  CHECK(problem({.identify_url = "x y"}) ==
+        "outbox: identify_url: not a URL like https://host/path");
   CHECK(problem({.group_url = "http://example.com/group"}).find("outbox: group_url: plain http") ==
         0);
 }
