@@ -64,10 +64,19 @@ class HeldSignals {
   sigset_t before_;
 };
 
+// Whoever subscribes to the subject may answer, and then the client fills in what it can.
+bool names_a_place(const jsPubAck& stored) {
+  return stored.Stream != nullptr && *stored.Stream != '\0' && stored.Sequence > 0;
+}
+
 void on_answer(jsCtx*, natsMsg* message, jsPubAck* stored, jsPubAckErr* error, void* closure) {
   if (const auto flights = NatsFlightsName::find(closure)) {
     NatsAnswer answer;
-    if (stored != nullptr) answer.sequence = stored->Sequence;
+    if (stored != nullptr && names_a_place(*stored)) {
+      answer.sequence = stored->Sequence;
+    } else {
+      answer.status = nats_status::no_acknowledgement;
+    }
     if (error != nullptr) {
       answer.status = error->Err;
       answer.js_code = static_cast<int>(error->ErrCode);

@@ -65,6 +65,9 @@ RelayMeaning meaning_of_message(int status, int js_code, std::string_view text) 
       return {.verdict = Verdict::misconfigured,
               .reason = "NATS: no stream takes the subject, or JetStream is not enabled",
               .has_arrived = false};
+    case nats_status::no_acknowledgement:
+      return {.verdict = Verdict::misconfigured,
+              .reason = "NATS: something that is no stream answers on this subject"};
     case nats_status::max_payload:
       return {.verdict = Verdict::refused,
               .reason = "NATS: larger than the server's max_payload",

@@ -26,6 +26,8 @@ inline constexpr int timeout = 26;
 inline constexpr int ssl_error = 29;
 inline constexpr int no_server_support = 30;
 inline constexpr int no_responders = 34;
+// Not of the client, which takes any JSON object for an acknowledgement.
+inline constexpr int no_acknowledgement = -1;
 }  // namespace nats_status
 
 /// Of the answer to one message: `js_code` and `text` are JetStream's, 0 and empty when the client

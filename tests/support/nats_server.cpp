@@ -176,6 +176,7 @@ void NatsReader::make_stream(const std::string& name, const std::string& subject
   config.Discard = js_DiscardNew;
   config.MaxMsgs = limits.messages_max;
   config.MaxMsgSize = limits.message_bytes_max;
+  config.NoAck = limits.is_silent;
   jsErrCode code{};
   require(js_AddStream(nullptr, client_->jetstream, &config, nullptr, &code), "add stream", code);
 }

@@ -50,6 +50,7 @@ struct NatsStored {
 struct NatsStreamLimits {
   std::int64_t messages_max = -1;
   int message_bytes_max = -1;
+  bool is_silent = false;  // no_ack
 };
 
 /// Another client of the server, as a service that reads the events would be.

@@ -35,6 +35,7 @@ TEST_CASE("each answer of JetStream and of its client has its verdict") {
   };
   const Row rows[] = {{nats_status::ok, 0, Verdict::delivered},
                       {nats_status::no_responders, 0, Verdict::misconfigured, false},
+                      {nats_status::no_acknowledgement, 0, Verdict::misconfigured},
                       {1, 10054, Verdict::refused, true, true},
                       {nats_status::max_payload, 0, Verdict::refused, true, true},
                       {1, 10077, Verdict::unavailable},

@@ -13,19 +13,6 @@ using namespace support;
 
 namespace {
 
-// What was said of the last request, and whether anything is held against an event.
-std::string last_word(AppDatabase& app) {
-  const auto requests = list_requests(app.db(), "events", 1);
-  if (requests.empty()) return "nothing was sent";
-  const bool is_blamed = app.count("state <> 'delivered' and refusals > 0") > 0;
-  return std::string{to_string(requests[0].verdict)} + ": " + requests[0].reason +
-         (is_blamed ? " (blamed)" : "");
-}
-
-std::int64_t pending_without_blame(AppDatabase& app) {
-  return app.count("state = 'pending' and refusals = 0 and solo_failures = 0");
-}
-
 void add_payload(AppDatabase& app, std::size_t bytes) {
   SQLite::Transaction transaction{app.db()};
   const std::string text = "{\"x\":\"" + std::string(bytes, 'x') + "\"}";

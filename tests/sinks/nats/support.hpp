@@ -48,4 +48,17 @@ inline outbox::DeliverReport deliver(AppDatabase& app, const outbox::NatsOptions
                               long_enough);
 }
 
+/// What was said of the last request, and whether anything is held against an event.
+inline std::string last_word(AppDatabase& app) {
+  const auto requests = outbox::list_requests(app.db(), "events", 1);
+  if (requests.empty()) return "nothing was sent";
+  const bool is_blamed = app.count("state <> 'delivered' and refusals > 0") > 0;
+  return std::string{to_string(requests[0].verdict)} + ": " + requests[0].reason +
+         (is_blamed ? " (blamed)" : "");
+}
+
+inline std::int64_t pending_without_blame(AppDatabase& app) {
+  return app.count("state = 'pending' and refusals = 0 and solo_failures = 0");
+}
+
 }  // namespace support
