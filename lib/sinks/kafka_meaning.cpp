@@ -82,6 +82,11 @@ RelayMeaning meaning_by_table(rd_kafka_resp_err_t error) {
       .verdict = known->verdict, .reason = reason_of(error), .is_about_size = known->is_about_size};
 }
 
+// The client has it from them, and says it in its own name.
+bool is_of_brokers(rd_kafka_resp_err_t error) {
+  return error == RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC || error == RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION;
+}
+
 // The client gave up, lost the connection, or threw the message away.
 bool is_of_silence(rd_kafka_resp_err_t error) {
   return error == RD_KAFKA_RESP_ERR__MSG_TIMED_OUT || error == RD_KAFKA_RESP_ERR__TIMED_OUT ||
@@ -112,7 +117,7 @@ RelayMeaning meaning_of(rd_kafka_resp_err_t error, rd_kafka_msg_status_t status)
   if (meaning.verdict == Verdict::delivered) return meaning;
   const bool may_be_stored = status != RD_KAFKA_MSG_STATUS_NOT_PERSISTED;
   // The client's own: no broker has read a message that cannot have been stored.
-  if (error < RD_KAFKA_RESP_ERR__END) meaning.has_arrived = may_be_stored;
+  if (error < RD_KAFKA_RESP_ERR__END && !is_of_brokers(error)) meaning.has_arrived = may_be_stored;
   meaning.is_silence = is_of_silence(error);
   if (error == RD_KAFKA_RESP_ERR__MSG_TIMED_OUT || error == RD_KAFKA_RESP_ERR__TRANSPORT) {
     meaning.verdict = may_be_stored ? Verdict::failed : Verdict::unavailable;

@@ -32,13 +32,9 @@ std::map<std::int32_t, int> refusals_by_partition(const KafkaFlight& flight,
 }
 
 // One that was refused with others has failed beside those that were taken: it goes alone next.
-// Silence is nobody's fault.
-Verdict verdict_of(const KafkaAnswer& answer, const RelayMeaning& meaning,
-                   const std::map<std::int32_t, int>& refusals) {
-  if (meaning.verdict == Verdict::failed && meaning.is_silence) return Verdict::unavailable;
-  const bool is_one_of_many =
-      is_refused_by_broker(answer, meaning) && refusals.at(answer.partition) > 1;
-  return is_one_of_many ? Verdict::failed : meaning.verdict;
+bool is_one_of_many(const KafkaAnswer& answer, const RelayMeaning& meaning,
+                    const std::map<std::int32_t, int>& refusals) {
+  return is_refused_by_broker(answer, meaning) && refusals.at(answer.partition) > 1;
 }
 
 }  // namespace
@@ -65,10 +61,13 @@ Outcome outcome_of(const KafkaFlight& flight, const std::optional<RelayMeaning>&
     return outcome;
   }
   const std::map<std::int32_t, int> refusals = refusals_by_partition(flight, meanings);
+  const bool has_stored_others = has_stored(meanings);
   for (std::size_t i = 0; i < meanings.size(); ++i) {
-    outcome.events.push_back({.index = i,
-                              .verdict = verdict_of(flight.answers[i], meanings[i], refusals),
-                              .reason = std::move(meanings[i].reason)});
+    const Verdict verdict = is_one_of_many(flight.answers[i], meanings[i], refusals)
+                                ? Verdict::failed
+                                : verdict_beside_others(meanings[i], has_stored_others);
+    outcome.events.push_back(
+        {.index = i, .verdict = verdict, .reason = std::move(meanings[i].reason)});
   }
   return outcome;
 }

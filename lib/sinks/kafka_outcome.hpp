@@ -13,9 +13,8 @@ namespace outbox::sinks {
 /// Whether no broker has said anything about a message, which therefore is not stored.
 bool has_silence(const KafkaFlight& flight);
 
-/// All alike: one verdict. Mixed: one an event; then an event about which nobody said anything is
-/// not blamed for it, and those that were refused together have failed. `cause`: why nobody did, if
-/// it is known.
+/// All alike: one verdict. Mixed: one an event, as `verdict_beside_others`; and those that were
+/// refused together have failed. `cause`: why nobody said anything about an event, if it is known.
 Outcome outcome_of(const KafkaFlight& flight, const std::optional<RelayMeaning>& cause,
                    KafkaFlight::Time now);
 

@@ -63,8 +63,7 @@ RelayMeaning meaning_of_message(int status, int js_code, std::string_view text) 
       return {.verdict = Verdict::delivered};
     case nats_status::no_responders:
       return {.verdict = Verdict::misconfigured,
-              .reason = "NATS: no stream takes the subject, or JetStream is not enabled",
-              .has_arrived = false};
+              .reason = "NATS: no stream takes the subject, or JetStream is not enabled"};
     case nats_status::no_acknowledgement:
       return {.verdict = Verdict::misconfigured,
               .reason = "NATS: something that is no stream answers on this subject"};
@@ -77,9 +76,9 @@ RelayMeaning meaning_of_message(int status, int js_code, std::string_view text) 
     case nats_status::auth_failed:
       return {.verdict = Verdict::unauthorized, .reason = "NATS: credentials refused"};
     case nats_status::timeout:
-      return {.reason = "NATS: no acknowledgement"};
+      return {.reason = "NATS: no acknowledgement", .is_silence = true};
     case nats_status::stale_connection:
-      return {.reason = "NATS: connection lost before the acknowledgement"};
+      return {.reason = "NATS: connection lost before the acknowledgement", .is_silence = true};
     case nats_status::io_error:
     case nats_status::connection_closed:
     case nats_status::connection_disconnected:
@@ -92,7 +91,7 @@ RelayMeaning meaning_of_message(int status, int js_code, std::string_view text) 
               .reason = "NATS: the server is too old: it knows no headers",
               .has_arrived = false};
     default:
-      return {.reason = "NATS client: error " + std::to_string(status)};
+      return {.reason = "NATS client: error " + std::to_string(status), .is_silence = true};
   }
 }
 

@@ -54,10 +54,10 @@ Outcome outcome_of(const NatsFlight& flight, NatsFlight::Time now) {
     // Each refused by itself: nothing has to be searched.
     if (outcome.verdict != Verdict::refused || meanings.size() == 1) return outcome;
   }
+  const bool has_stored_others = has_stored(meanings);
   for (std::size_t i = 0; i < meanings.size(); ++i) {
-    const bool is_lost = meanings[i].verdict == Verdict::failed && !are_alike;
     outcome.events.push_back({.index = i,
-                              .verdict = is_lost ? Verdict::unavailable : meanings[i].verdict,
+                              .verdict = verdict_beside_others(meanings[i], has_stored_others),
                               .reason = std::move(meanings[i].reason)});
   }
   return outcome;

@@ -14,8 +14,8 @@ bool has_silence(const NatsFlight& flight);
 /// or nothing came in time.
 RelayMeaning meaning_of_silence(const NatsFlight& flight);
 
-/// All alike: one verdict. Mixed: one an event; then an event without an answer is not blamed for
-/// it, since JetStream stores messages one by one, and others were answered.
+/// All alike: one verdict. Mixed: one an event, as `verdict_beside_others`; an event without an
+/// answer is not blamed for it, since JetStream stores messages one by one.
 Outcome outcome_of(const NatsFlight& flight, NatsFlight::Time now);
 
 }  // namespace outbox::sinks

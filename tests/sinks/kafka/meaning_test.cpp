@@ -40,8 +40,8 @@ const Row rows[] = {
     {RD_KAFKA_RESP_ERR__AUTHENTICATION, not_stored, Verdict::unauthorized, false},
 
     {RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART, not_stored, Verdict::misconfigured, true},
-    {RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC, not_stored, Verdict::misconfigured, false},
-    {RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION, not_stored, Verdict::misconfigured, false},
+    {RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC, not_stored, Verdict::misconfigured, true},
+    {RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION, not_stored, Verdict::misconfigured, true},
     {RD_KAFKA_RESP_ERR_TOPIC_EXCEPTION, not_stored, Verdict::misconfigured, true},
     {RD_KAFKA_RESP_ERR_UNSUPPORTED_SASL_MECHANISM, not_stored, Verdict::misconfigured, true},
     {RD_KAFKA_RESP_ERR__SSL, not_stored, Verdict::misconfigured, false},
@@ -130,6 +130,26 @@ TEST_CASE("reports that differ are an outcome an event, and silence is not blame
   CHECK(outcome.events[2].verdict == Verdict::unavailable);
   CHECK(outcome.events[3].verdict == Verdict::failed);
   CHECK(outcome.events[3].index == 3);
+}
+
+TEST_CASE("what Kafka says of a message that it does not store beside others makes it go alone") {
+  const KafkaFlight flight = flight_of({{RD_KAFKA_RESP_ERR_NO_ERROR, stored},
+                                        {RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC, not_stored},
+                                        {RD_KAFKA_RESP_ERR_NOT_ENOUGH_REPLICAS, not_stored},
+                                        {RD_KAFKA_RESP_ERR__QUEUE_FULL, not_stored},
+                                        {RD_KAFKA_RESP_ERR__MSG_TIMED_OUT, not_stored}});
+  const outbox::Outcome outcome = outbox::sinks::outcome_of(flight, std::nullopt, {});
+  REQUIRE(outcome.events.size() == 5);
+  CHECK(outcome.events[1].verdict == Verdict::failed);
+  CHECK(outcome.events[2].verdict == Verdict::failed);
+  CHECK(outcome.events[3].verdict == Verdict::unavailable);
+  CHECK(outcome.events[4].verdict == Verdict::unavailable);
+  KafkaFlight none_stored = flight;
+  none_stored.answers.erase(none_stored.answers.begin());
+  const outbox::Outcome bad = outbox::sinks::outcome_of(none_stored, std::nullopt, {});
+  REQUIRE(bad.events.size() == 4);
+  CHECK(bad.events[0].verdict == Verdict::misconfigured);
+  CHECK(bad.events[1].verdict == Verdict::unavailable);
 }
 
 TEST_CASE(

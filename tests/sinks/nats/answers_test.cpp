@@ -40,6 +40,15 @@ class Service {
   natsSubscription* subscription_ = nullptr;
 };
 
+// Without keys: an event that goes alone holds back those of its key.
+void enqueue_kind(AppDatabase& app, int count, const std::string& kind) {
+  SQLite::Transaction transaction{app.db()};
+  for (int n = 0; n < count; ++n) {
+    enqueue(app.db(), Payload{.text = R"({"n":1})"}, {.destination = "events", .kind = kind});
+  }
+  transaction.commit();
+}
+
 }  // namespace
 
 TEST_CASE("what a service that is no stream replies is no acknowledgement") {
@@ -54,5 +63,40 @@ TEST_CASE("what a service that is no stream replies is no acknowledgement") {
     CHECK(last_word(app) ==
           "misconfigured: NATS: something that is no stream answers on this subject");
     CHECK(pending_without_blame(app) == 3);
+  }
+}
+
+TEST_CASE("a kind that cannot be stored goes alone, and the others do not wait for it") {
+  for (const bool is_full : {true, false}) {
+    CAPTURE(is_full);
+    NatsProcess server;
+    NatsReader reader{server};
+    reader.make_stream("GOOD", "outbox.events.good");
+    if (is_full) reader.make_stream("FULL", "outbox.events.bad", {.messages_max = 1});
+    AppDatabase app;
+    outbox::testing::ManualClock clock;
+    DispatcherOptions dispatching = to_events();
+    dispatching.clock = clock.function();
+    enqueue_kind(app, 1, "good");
+    if (is_full) enqueue_kind(app, 1, "bad");  // which fits
+    for (int i = 0; i < 20; ++i) {             // the last batch, too, has some that can be stored
+      enqueue_kind(app, 5, "bad");
+      enqueue_kind(app, 10, "good");
+    }
+    Dispatcher dispatcher{app.path(), nats_jetstream(nats_options(server)), dispatching};
+    REQUIRE(becomes_true([&] { return app.count("waits_as = 'suspect'") == 100; }));
+    REQUIRE(becomes_true([&] { return reader.count("GOOD") == 201; }));
+    // When they are tried alone, they stand in nobody's way either.
+    std::uint64_t stored = 201;
+    for (int day = 0; day < 20; ++day) {
+      clock.advance(24h);
+      enqueue_kind(app, 30, "good");
+      stored += 30;
+      dispatcher.notify();
+      REQUIRE(becomes_true([&] { return reader.count("GOOD") == stored; }));
+    }
+    dispatcher.stop();
+    CHECK(app.count("state = 'dead'") == 0);
+    CHECK(app.count("kind = 'bad' and state <> 'delivered'") == 100);
   }
 }

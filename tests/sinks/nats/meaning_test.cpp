@@ -34,7 +34,7 @@ TEST_CASE("each answer of JetStream and of its client has its verdict") {
     bool is_about_size = false;
   };
   const Row rows[] = {{nats_status::ok, 0, Verdict::delivered},
-                      {nats_status::no_responders, 0, Verdict::misconfigured, false},
+                      {nats_status::no_responders, 0, Verdict::misconfigured},
                       {nats_status::no_acknowledgement, 0, Verdict::misconfigured},
                       {1, 10054, Verdict::refused, true, true},
                       {nats_status::max_payload, 0, Verdict::refused, true, true},
@@ -90,12 +90,24 @@ TEST_CASE("a batch whose messages are alike has one verdict") {
 }
 
 TEST_CASE("in a mixed batch each event has its own verdict, and silence is nobody's fault") {
-  const Outcome outcome = outcome_of(flight_of({stored, too_large, full, silence}), {});
-  REQUIRE(outcome.events.size() == 4);
+  const NatsAnswer not_sent{.is_there = true, .status = nats_status::connection_closed};
+  const NatsAnswer no_stream{.is_there = true, .status = nats_status::no_responders};
+  const Outcome outcome =
+      outcome_of(flight_of({stored, too_large, full, no_stream, silence, not_sent}), {});
+  REQUIRE(outcome.events.size() == 6);
   CHECK(outcome.events[0].verdict == Verdict::delivered);
   CHECK(outcome.events[1].verdict == Verdict::refused);
-  CHECK(outcome.events[2].verdict == Verdict::unavailable);
-  CHECK(outcome.events[3].verdict == Verdict::unavailable);
+  // What the server says of one that it does not store beside others: it goes alone.
+  CHECK(outcome.events[2].verdict == Verdict::failed);
+  CHECK(outcome.events[3].verdict == Verdict::failed);
+  CHECK(outcome.events[4].verdict == Verdict::unavailable);
+  CHECK(outcome.events[5].verdict == Verdict::unavailable);
+
+  const Outcome none_stored = outcome_of(flight_of({full, no_stream, silence}), {});
+  REQUIRE(none_stored.events.size() == 3);
+  CHECK(none_stored.events[0].verdict == Verdict::unavailable);
+  CHECK(none_stored.events[1].verdict == Verdict::misconfigured);
+  CHECK(none_stored.events[2].verdict == Verdict::unavailable);
 }
 
 TEST_CASE("silence after a denial is the denial, and the client's own timeout is silence") {

@@ -198,10 +198,18 @@ TEST_CASE("a message above the server's max_payload is refused by itself, the ot
 TEST_CASE("a full stream that refuses what is new: what fits is delivered, the rest waits") {
   SinkDesk desk{"outbox.>", {.messages_max = 7}};
   enqueue_numbers(desk.app, 20);
-  const auto report = deliver(desk.app, nats_options(desk.server));
-  CHECK(report.delivered == 7);
-  CHECK(report.hold.find("NATS 10077: maximum messages exceeded") != std::string::npos);
-  CHECK(pending_without_blame(desk.app) == 13);
+  DispatcherOptions dispatching = to_events();
+  dispatching.clock = outbox::testing::ManualClock{}.function();
+  Dispatcher dispatcher{desk.app.path(), nats_jetstream(nats_options(desk.server)), dispatching};
+  CHECK(becomes_true([&] {
+    return desk.app.count("last_error like '%NATS 10077: maximum messages exceeded%'") == 13;
+  }));
+  add_payload(desk.app, 10);  // has no key, so it waits for none of them
+  dispatcher.notify();
+  CHECK(becomes_true([&] { return dispatcher.stats().hold.find("NATS 10077") == 0; }));
+  dispatcher.stop();
+  CHECK(desk.app.count("state = 'delivered'") == 7);
+  CHECK(desk.app.count("state = 'dead'") == 0);
   CHECK(desk.reader.count("OUT") == 7);
 }
 
@@ -274,8 +282,10 @@ TEST_CASE("a stream is made only when asked for, and one that is there stays as 
   CHECK_THROWS(reader.count("MADE"));  // a look makes none
   CHECK(deliver(app, options).delivered == 3);
   options.create_stream = NatsStream{.messages_max = 500};
-  enqueue_numbers(app, 3);
-  CHECK(deliver(app, options).delivered == 2);  // still 5
+  enqueue_numbers(app, 2);
+  CHECK(deliver(app, options).delivered == 2);
+  enqueue_numbers(app, 1);
+  CHECK(deliver(app, options).delivered == 0);  // still 5
 }
 
 TEST_CASE("a stream that JetStream does not make for what is asked of it: misconfigured") {
