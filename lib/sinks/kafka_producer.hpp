@@ -55,8 +55,12 @@ class KafkaProducer {
   std::optional<RelayMeaning> cause_of_silence(const std::string& topic,
                                                std::chrono::milliseconds time_max);
 
+  /// The password or a topic was refused: nothing new is to be sent by this one.
+  void note_refusal() { is_in_doubt_ = true; }
+
   bool is_dead() const { return is_dead_; }  // takes nothing any more
   bool is_refused() const { return trouble_ && trouble_->verdict == Verdict::unauthorized; }
+  bool is_in_doubt() const { return is_in_doubt_ || is_dead_ || is_refused(); }
 
   /// Asks for all brokers, and for `topic` unless it is empty. Empty: all is well.
   std::string problem(const std::string& topic, std::chrono::milliseconds time_max);
@@ -78,6 +82,7 @@ class KafkaProducer {
   std::optional<RelayMeaning> trouble_;  // since a broker took something
   bool are_all_down_ = false;
   bool is_dead_ = false;
+  bool is_in_doubt_ = false;
 };
 
 }  // namespace outbox::sinks

@@ -30,6 +30,13 @@ constexpr milliseconds purge_time_max{1'000};
 // The one wait beyond `collect`'s own: what the brokers say about a topic.
 constexpr milliseconds cause_time_max{1'000};
 
+bool is_unauthorized(const Outcome& outcome) {
+  return outcome.verdict == Verdict::unauthorized ||
+         std::any_of(outcome.events.begin(), outcome.events.end(), [](const EventOutcome& event) {
+           return event.verdict == Verdict::unauthorized;
+         });
+}
+
 }  // namespace
 
 KafkaSink::KafkaSink(KafkaOptions options) : options_{std::move(options)} {
@@ -106,7 +113,7 @@ void KafkaSink::gather() {
   if (!flights_.is_empty()) return;
   is_giving_up_ = false;
   // The next one reads the password again.
-  if (producer_ && (producer_->is_dead() || producer_->is_refused())) producer_.reset();
+  if (producer_ && producer_->is_in_doubt()) producer_.reset();
 }
 
 void KafkaSink::give_up_late(Time now) {
@@ -127,9 +134,12 @@ void KafkaSink::answer(const std::vector<KafkaFlight>& flights, Time now) {
       cause = producer_->cause_of_silence(asked, cause_time_max);
     }
     replies_.push_back({flight.token, outcome_of(flight, is_silent ? cause : std::nullopt, now)});
-    is_refused |= replies_.back().outcome.verdict == Verdict::unauthorized;
+    is_refused |= is_unauthorized(replies_.back().outcome);
   }
-  if (is_refused) note_refusal(options_.credentials.password);
+  if (!is_refused) return;
+  note_refusal(options_.credentials.password);
+  // With it the old password goes: as long as another one is there, it would be tried at once.
+  producer_->note_refusal();
 }
 
 // What it has not reported may have arrived.

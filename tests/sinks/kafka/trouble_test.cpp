@@ -1,0 +1,39 @@
+// What Kafka refuses, and brokers that say nothing: neither is asked again and again.
+
+#include <doctest/doctest.h>
+
+#include <chrono>
+#include <map>
+
+#include "outbox/kafka.hpp"
+#include "sinks/kafka/cluster.hpp"
+#include "sinks/kafka_sink.hpp"
+
+using kafka_test::batch_of;
+using kafka_test::Cluster;
+using kafka_test::events_topic;
+using kafka_test::outcome_of;
+using outbox::Verdict;
+using outbox::sinks::KafkaSink;
+using std::chrono::seconds;
+
+TEST_CASE("after a topic that Kafka refuses, too, the next batch reads the password again") {
+  Cluster cluster;
+  cluster.create(events_topic);
+  int reads = 0;
+  KafkaSink sink{{.brokers = cluster.brokers(),
+                  .credentials = {.user = "amy",
+                                  .password = {.secret =
+                                                   [&] {
+                                                     ++reads;
+                                                     return std::string{"s3cret"};
+                                                   }}},
+                  .settings = {{"security.protocol", "plaintext"}}}};
+  CHECK(outcome_of(sink, batch_of(1)).verdict == Verdict::delivered);
+  CHECK(outcome_of(sink, batch_of(1)).verdict == Verdict::delivered);
+  CHECK(reads == 1);
+  cluster.fail_next({RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED});
+  CHECK(outcome_of(sink, batch_of(1)).verdict == Verdict::unauthorized);
+  CHECK(outcome_of(sink, batch_of(1)).verdict == Verdict::delivered);
+  CHECK(reads == 2);
+}
