@@ -71,20 +71,27 @@ void NatsSink::add_messages(const Batch& batch) {
 
 void NatsSink::submit(std::uint64_t token, Batch batch) {
   const auto started = SteadyClock::now();
+  if (!no_connection_) no_connection_ = try_to_connect();
+  if (no_connection_) return replies_.push_back({token, *no_connection_});
+  add_messages(batch);
+  connection_->send(token, started, SteadyClock::now() + options_.ack_timeout + slack);
+}
+
+// What is to be said of batches without a connection; none: there is one.
+std::optional<Outcome> NatsSink::try_to_connect() {
+  const auto started = SteadyClock::now();
   try {
     connect();
+    return std::nullopt;
   } catch (const NatsTrouble& trouble) {
     Outcome outcome{.verdict = trouble.meaning().verdict, .reason = trouble.what()};
     outcome.took = std::chrono::duration_cast<milliseconds>(SteadyClock::now() - started);
     if (outcome.verdict == Verdict::unauthorized) note_refusal(options_.credentials.source);
-    return replies_.push_back({token, std::move(outcome)});
+    return outcome;
   } catch (const CredentialProblem& problem) {
     note_refusal(options_.credentials.source);
-    return replies_.push_back(
-        {token, {.verdict = Verdict::unauthorized, .reason = problem.what(), .was_made = false}});
+    return Outcome{.verdict = Verdict::unauthorized, .reason = problem.what(), .was_made = false};
   }
-  add_messages(batch);
-  connection_->send(token, started, SteadyClock::now() + options_.ack_timeout + slack);
 }
 
 void NatsSink::connect() {
@@ -113,6 +120,7 @@ void NatsSink::connect_and_look() {
 
 std::vector<Sink::Reply> NatsSink::collect(milliseconds time_max) {
   const auto deadline = SteadyClock::now() + time_max;
+  no_connection_.reset();
   for (;;) {
     const bool is_raised = signal_->take();
     gather();
@@ -156,6 +164,7 @@ bool NatsSink::has_new_credential() {
 
 void NatsSink::abort() noexcept {
   connection_.reset();  // with what it may have been about to send
+  no_connection_.reset();
   replies_.clear();
 }
 

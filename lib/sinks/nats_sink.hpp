@@ -35,6 +35,7 @@ class NatsSink final : public Sink {
   void connect_and_look();
 
  private:
+  std::optional<Outcome> try_to_connect();
   void connect();
   std::unique_ptr<NatsConnection> first_that_answers();
   void add_messages(const Batch& batch);
@@ -45,6 +46,8 @@ class NatsSink final : public Sink {
   const std::vector<NatsServer> servers_;
   const std::shared_ptr<WakeSignal> signal_ = std::make_shared<WakeSignal>();
   std::unique_ptr<NatsConnection> connection_;  // null: the next batch connects
+  // Until `collect`: each batch of a round would wait for the same servers, and a stop with them.
+  std::optional<Outcome> no_connection_;
   std::vector<Reply> replies_;
   int watched_ = -1;
 };
