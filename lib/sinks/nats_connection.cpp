@@ -218,8 +218,8 @@ NatsConnection::NatsConnection(const NatsServer& server, const NatsOptions& opti
   must(natsConnection_JetStream(&client.jetstream, client.connection, &jetstream));
   client.stream = options.stream;
   jsPubOptions_Init(&client.publishing);
-  // Without it a message that a broken connection has lost is never reported.
-  client.publishing.MaxWait = options.ack_timeout.count();
+  // No MaxWait: the client would keep a record of each message for so long, also of those that are
+  // acknowledged at once. Flights have their own deadlines.
   if (!client.stream.empty()) client.publishing.ExpectStream = client.stream.c_str();
   if (options.create_stream) make_stream_if_missing(client.jetstream, options);
 }

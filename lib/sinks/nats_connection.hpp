@@ -42,6 +42,9 @@ class NatsConnection {
   NatsConnection& operator=(const NatsConnection&) = delete;
 
   NatsFlights& flights() { return *flights_; }
+  /// The next batch may take it, but once nothing is under way it is to be closed.
+  void note_doubt() { is_in_doubt_ = true; }
+  bool is_in_doubt() const { return is_in_doubt_ || flights_->is_lost(); }
   /// Copies a message for the next `send`.
   void add(NatsMessage message);
   /// Hands the messages that were added to the client library; what becomes of them is told to the
@@ -55,6 +58,7 @@ class NatsConnection {
   std::shared_ptr<NatsFlights> flights_;
   NatsFlightsName name_;
   std::unique_ptr<Client> client_;
+  bool is_in_doubt_ = false;
 };
 
 }  // namespace outbox::sinks

@@ -19,9 +19,6 @@ namespace {
 using std::chrono::milliseconds;
 using SteadyClock = std::chrono::steady_clock;
 
-// The client reports at `ack_timeout`; if it does not, this is where the sink's own patience ends.
-constexpr milliseconds slack{1'000};
-
 // What the server knows a repetition by. It looks at the stream alone, not at the subject, and
 // rows for several destinations have one event id: without the destination, those of the second one
 // would be acknowledged and not stored. A destination has no ':' in its name.
@@ -74,7 +71,7 @@ void NatsSink::submit(std::uint64_t token, Batch batch) {
   if (!no_connection_) no_connection_ = try_to_connect();
   if (no_connection_) return replies_.push_back({token, *no_connection_});
   add_messages(batch);
-  connection_->send(token, started, SteadyClock::now() + options_.ack_timeout + slack);
+  connection_->send(token, started, SteadyClock::now() + options_.ack_timeout);
 }
 
 // What is to be said of batches without a connection; none: there is one.
@@ -147,15 +144,14 @@ bool NatsSink::wait(SteadyClock::time_point until) {
 void NatsSink::gather() {
   if (!connection_) return;
   const auto now = SteadyClock::now();
-  bool is_in_doubt = connection_->flights().is_lost();
   for (const NatsFlight& flight : connection_->flights().take(now)) {
     Outcome outcome = outcome_of(flight, now);
     if (flight.was_denied) note_refusal(options_.credentials.source);
-    is_in_doubt |= flight.was_denied || has_silence(flight);
+    if (flight.was_denied || has_silence(flight)) connection_->note_doubt();
     replies_.push_back({flight.token, std::move(outcome)});
   }
   // A new connection has new permissions, and no messages that may still be answered.
-  if (is_in_doubt && !connection_->flights().has_any()) connection_.reset();
+  if (connection_->is_in_doubt() && !connection_->flights().has_any()) connection_.reset();
 }
 
 bool NatsSink::has_new_credential() {
