@@ -245,6 +245,7 @@ void NatsConnection::add(NatsMessage message) {
 // All are written down before the first one goes, so that the answers, which begin to come
 // meanwhile, find them, and nobody waits for anybody at each.
 void NatsConnection::send(std::uint64_t token, NatsFlights::Time now, NatsFlights::Time deadline) {
+  const HeldSignals held;  // the first message makes the thread that takes acknowledgements
   std::vector<Client::Added> added = std::exchange(client_->added, {});
   std::vector<const void*> addresses;
   addresses.reserve(added.size());

@@ -3,8 +3,12 @@
 #include <doctest/doctest.h>
 
 #include <atomic>
+#include <csignal>
+#include <filesystem>
+#include <fstream>
 #include <functional>
 #include <iterator>
+#include <map>
 #include <sstream>
 
 #include "sinks/nats/support.hpp"
@@ -70,6 +74,20 @@ class SlowServer {
   int messages_ = 0;
 };
 
+// By their number; and whether each holds SIGTERM back.
+std::map<std::string, bool> threads_of_process() {
+  std::map<std::string, bool> threads;
+  for (const auto& entry : std::filesystem::directory_iterator{"/proc/self/task"}) {
+    std::ifstream status{entry.path() / "status"};
+    for (std::string line; std::getline(status, line);) {
+      if (line.rfind("SigBlk:", 0) != 0) continue;
+      const auto held = std::stoull(line.substr(7), nullptr, 16);
+      threads[entry.path().filename()] = (held >> (SIGTERM - 1) & 1) != 0;
+    }
+  }
+  return threads;
+}
+
 }  // namespace
 
 TEST_CASE("batches that are submitted together do not each wait for a connection") {
@@ -116,4 +134,22 @@ TEST_CASE("a connection on which a message was not acknowledged ends with what i
   sink.submit(3, one_event());
   CHECK(reply().outcome.verdict == Verdict::delivered);
   CHECK(server.connections() == 2);
+}
+
+TEST_CASE("each thread that the client makes for a connection holds the host's signals back") {
+  NatsProcess server;
+  NatsReader{server}.make_stream("OUT", "outbox.>");
+  const auto before = threads_of_process();
+  sinks::NatsSink sink{nats_options(server)};
+  sink.submit(1, one_event());
+  const auto replies = sink.collect(long_enough);
+  REQUIRE(replies.size() == 1);
+  CHECK(replies[0].outcome.verdict == Verdict::delivered);
+  int made = 0;
+  for (const auto& [number, holds] : threads_of_process()) {
+    if (before.contains(number)) continue;
+    CHECK(holds);
+    ++made;
+  }
+  CHECK(made >= 2);  // one reads, and one tells of acknowledgements
 }
