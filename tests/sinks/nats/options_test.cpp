@@ -84,6 +84,9 @@ TEST_CASE("a creds text gives its JWT and its seed, and no error repeats it") {
   const NatsSecret secret = nats_secret(nats_creds(from_callback([] { return creds; })));
   CHECK(secret.jwt == "eyJ0");
   CHECK(secret.seed == "SUAB");
+  std::string with_dashes = creds;
+  with_dashes.replace(creds.find("eyJ0"), 4, "eyJ0---x---");
+  CHECK(nats_secret(nats_creds(from_callback([&] { return with_dashes; }))).jwt == "eyJ0---x---");
   const auto problem = [](const SecretSource& source) {
     try {
       nats_secret(nats_creds(source));
