@@ -29,7 +29,8 @@ struct NatsCredentials {
   SecretSource source = {};
 };
 
-/// Secrets are read when the sink connects, and again when the server has refused them.
+/// Secrets are read when the sink connects, and again when the server has refused them. A user, a
+/// password and a token are without ", \ and control characters, which the client cannot send.
 [[nodiscard]] OUTBOX_API NatsCredentials nats_token(SecretSource token);
 [[nodiscard]] OUTBOX_API NatsCredentials nats_user(std::string user, SecretSource password);
 /// The text of a `.creds` file (a JWT and its seed): `nats_creds(from_file("nats.creds"))`.
@@ -85,8 +86,8 @@ struct NatsOptions {
 ///
 /// Throws: `std::invalid_argument` when an address is none, holds a user, or is plain where that is
 /// not allowed; when the subject has a wildcard or an empty token; when a stream is to be made and
-/// has no name; when credentials have no function, or a password has no user; or when a time is out
-/// of its range. `std::system_error` when there is no eventfd.
+/// has no name; when credentials have no function, or a password has no user, or a user cannot be
+/// sent; or when a time is out of its range. `std::system_error` when there is no eventfd.
 ///
 /// Threads: the client library makes some of its own, which touch nothing of the app; signals are
 /// blocked there. Fork first, and make it then: a child has none of these threads.

@@ -61,8 +61,8 @@ void require_stream(const NatsOptions& options) {
   require(stream.messages_max.value_or(1) >= 1, "create_stream: messages_max must be at least 1");
 }
 
-// What stands between a line of dashes that holds `begin` and the next one. Dashes within a line are
-// base64url.
+// What stands between a line of dashes that holds `begin` and the next one. Dashes within a line
+// are base64url.
 std::string block_of(std::string_view text, std::string_view begin) {
   std::size_t at = text.find(begin);
   if (at == std::string_view::npos) return {};
@@ -72,6 +72,12 @@ std::string block_of(std::string_view text, std::string_view begin) {
   std::string block{text.substr(at, end == std::string_view::npos ? end : end - at)};
   std::erase_if(block, [](char c) { return c == '\n' || c == '\r' || c == ' ' || c == '\t'; });
   return block;
+}
+
+// libnats writes it into JSON as it is. Another text might even say more than the secret.
+bool is_sendable(std::string_view text) {
+  return std::none_of(text.begin(), text.end(),
+                      [](char c) { return c == '"' || c == '\\' || (c >= 0 && c < 0x20); });
 }
 
 }  // namespace
@@ -103,6 +109,8 @@ void require_fit(const NatsOptions& options) {
           "credentials: secret: the function is empty");
   require(credentials.kind != NatsCredentials::Kind::password || !credentials.user.empty(),
           "credentials: a password needs its user");
+  require(is_sendable(credentials.user),
+          "credentials: user: \", \\ and control characters cannot be sent");
   require(options.certificate_file.empty() == options.key_file.empty(),
           "certificate_file: and key_file: give both or none");
   require(options.format == MessageFormat::plain || !options.source.empty(),
@@ -126,6 +134,10 @@ NatsSecret nats_secret(const NatsCredentials& credentials) {
   if (credentials.kind == Kind::none) return {};
   const std::string text = secret_of(credentials.source);
   if (text.empty()) throw CredentialProblem{"the credential is empty"};
+  if (credentials.kind != Kind::creds && !is_sendable(text)) {
+    throw CredentialProblem{
+        "the credential holds \", \\ or a control character, which cannot be sent"};
+  }
   if (credentials.kind != Kind::creds) return {.user = credentials.user, .password = text};
   NatsSecret secret{.jwt = block_of(text, "BEGIN NATS USER JWT"),
                     .seed = block_of(text, "BEGIN USER NKEY SEED")};

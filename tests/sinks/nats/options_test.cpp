@@ -80,6 +80,23 @@ TEST_CASE("credentials without a function or a user are refused, and are not nob
   CHECK(problem_of({.credentials = nats_user("amy", secret)}) == "");
 }
 
+TEST_CASE("a user, password or token that the client cannot send is named by its characters") {
+  const SecretSource fit = from_callback([] { return std::string{"p{a}s:s'\xC3\xA4"}; });
+  CHECK(nats_secret(nats_token(fit)).password == "p{a}s:s'\xC3\xA4");
+  for (const std::string bad : {"a\"b", "a\\b", "a\nb", "\",\"user\":\"admin"}) {
+    CAPTURE(bad);
+    CHECK(problem_of({.credentials = nats_user(bad, fit)}) ==
+          "outbox: credentials: user: \", \\ and control characters cannot be sent");
+    const SecretSource source = from_callback([bad] { return bad; });
+    for (const NatsCredentials& credentials : {nats_token(source), nats_user("amy", source)}) {
+      CHECK_THROWS_WITH_AS(
+          nats_secret(credentials),
+          "the credential holds \", \\ or a control character, which cannot be sent",
+          CredentialProblem);
+    }
+  }
+}
+
 TEST_CASE("a creds text gives its JWT and its seed, and no error repeats it") {
   const NatsSecret secret = nats_secret(nats_creds(from_callback([] { return creds; })));
   CHECK(secret.jwt == "eyJ0");
