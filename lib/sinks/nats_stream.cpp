@@ -35,10 +35,16 @@ std::int64_t nanoseconds(std::chrono::seconds time) {
   throw NatsTrouble{std::move(meaning)};
 }
 
+// Events that a stream with no_ack has stored would be sent again for ever.
 natsStatus look(jsCtx* jetstream, const std::string& stream, jsErrCode& code) {
   jsStreamInfo* found = nullptr;
   const natsStatus status = js_GetStreamInfo(&found, jetstream, stream.c_str(), nullptr, &code);
   const std::unique_ptr<jsStreamInfo, DestroyInfo> owned{found};
+  if (status == NATS_OK && found->Config->NoAck) {
+    throw NatsTrouble{{.verdict = Verdict::misconfigured,
+                       .reason = "NATS: the stream " + stream + " acknowledges nothing (no_ack)",
+                       .has_arrived = false}};
+  }
   return status;
 }
 

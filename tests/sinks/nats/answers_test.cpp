@@ -100,3 +100,20 @@ TEST_CASE("a kind that cannot be stored goes alone, and the others do not wait f
     CHECK(app.count("kind = 'bad' and state <> 'delivered'") == 100);
   }
 }
+
+TEST_CASE("a stream that acknowledges nothing is misconfigured where it is looked at") {
+  NatsProcess server;
+  NatsReader reader{server};
+  reader.make_stream("MUTE", "outbox.>", {.is_silent = true});
+  NatsOptions options = nats_options(server);
+  options.ack_timeout = 100ms;
+  options.stream = "MUTE";
+  const std::string what = "NATS: the stream MUTE acknowledges nothing (no_ack)";
+  CHECK(connection_problem(options) == what);
+  options.create_stream = NatsStream{};
+  AppDatabase app;
+  enqueue_kind(app, 3, "made");
+  CHECK(deliver(app, options).delivered == 0);
+  CHECK(last_word(app) == "misconfigured: " + what);
+  CHECK(reader.count("MUTE") == 0);
+}
