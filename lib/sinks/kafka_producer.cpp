@@ -212,11 +212,12 @@ void KafkaProducer::purge() noexcept {
 }
 
 std::optional<RelayMeaning> KafkaProducer::cause_of_silence(const std::string& topic,
-                                                            milliseconds time_max) {
+                                                            milliseconds time_max,
+                                                            bool& are_answering) {
+  are_answering = true;
   if (is_dead_ || is_refused() || are_all_down_) return trouble_;
-  bool has_answer = false;
-  std::optional<RelayMeaning> cause = ask(topic, time_max, has_answer);
-  return has_answer ? cause : trouble_;
+  std::optional<RelayMeaning> cause = ask(topic, time_max, are_answering);
+  return are_answering ? cause : trouble_;
 }
 
 std::optional<RelayMeaning> KafkaProducer::ask(const std::string& topic, milliseconds time_max,

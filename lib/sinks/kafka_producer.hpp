@@ -51,9 +51,11 @@ class KafkaProducer {
   void purge() noexcept;
 
   /// Why no broker says anything about messages for `topic`; none: that is not known. Asks the
-  /// brokers, and waits for them for `time_max` at most.
+  /// brokers, and waits for them for `time_max` at most; `are_answering`: they were not waited for
+  /// in vain.
   std::optional<RelayMeaning> cause_of_silence(const std::string& topic,
-                                               std::chrono::milliseconds time_max);
+                                               std::chrono::milliseconds time_max,
+                                               bool& are_answering);
 
   /// The password or a topic was refused: nothing new is to be sent by this one.
   void note_refusal() { is_in_doubt_ = true; }

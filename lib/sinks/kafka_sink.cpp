@@ -125,13 +125,14 @@ void KafkaSink::give_up_late(Time now) {
 
 void KafkaSink::answer(const std::vector<KafkaFlight>& flights, Time now) {
   std::optional<RelayMeaning> cause;
-  std::string asked;  // brokers that do not answer are not waited for again
+  std::string asked;
+  bool are_answering = true;  // if not, they are not waited for again
   bool is_refused = !flights.empty() && producer_->is_refused();
   for (const KafkaFlight& flight : flights) {
     const bool is_silent = has_silence(flight);
-    if (is_silent && flight.topic != asked) {
+    if (is_silent && are_answering && flight.topic != asked) {
       asked = flight.topic;
-      cause = producer_->cause_of_silence(asked, cause_time_max);
+      cause = producer_->cause_of_silence(asked, cause_time_max, are_answering);
     }
     replies_.push_back({flight.token, outcome_of(flight, is_silent ? cause : std::nullopt, now)});
     is_refused |= is_unauthorized(replies_.back().outcome);
