@@ -179,6 +179,9 @@ void remove_filling(sqlite3* db, std::int64_t rows) {
 // its root is full, and shrink again: a root that is full becomes an inner page and is zeroed, and
 // so is a page that becomes free now. The root names each page in 15 bytes, with ids as long as
 // these, and each of these rows has a page of its own.
+//
+// Each row is an event to the host's indexes and generated columns: a JSON object, with an id of
+// its own.
 void fill_log(sqlite3* db, std::int64_t page, bool with_root) {
   const std::int64_t rows = std::max<std::int64_t>(1, filled_bytes / page);
   const std::string bytes = std::to_string(page / 4 * 3);
@@ -190,9 +193,8 @@ void fill_log(sqlite3* db, std::int64_t page, bool with_root) {
         query_integer(db, "pragma main.freelist_count", rewrite_action).value_or(0) == 0;
     if (is_full) break;
     const std::string sql = numbers(made + 1, rows) +
-                            "insert into main.outbox_events (id, event_id, payload) select -i, '',"
-                            " printf('%" +
-                            bytes + "s', '') from n";
+                            "insert into main.outbox_events (id, payload) select -i, printf('{%" +
+                            bytes + "s}', '') from n";
     WriteTransaction transaction{db, rewrite_action};
     execute(db, sql.c_str(), rewrite_action);
     transaction.commit();
@@ -204,7 +206,8 @@ void fill_log(sqlite3* db, std::int64_t page, bool with_root) {
 // The same for the queue, unseen by others. An inner page of it holds whole rows: of these, four at
 // most, so that a thousand make five levels.
 void fill_queue(sqlite3* db, std::int64_t page) {
-  const std::string queue = numbers(1, 1'000) +
+  constexpr std::int64_t rows = 1'000;
+  const std::string queue = numbers(-rows, rows) +  // not the events of others: see `fill_log`
                             "insert into main.outbox_queue (destination, event, enqueued_at_ms,"
                             " last_error) select '', i, 0, printf('%" +
                             std::to_string(page / 5) + "s', '') from n";
