@@ -1,10 +1,29 @@
 // An erasure is complete, and small in its steps, whatever the host and others do to the file.
 
 #include <doctest/doctest.h>
+#include <sqlite3.h>
+
+#include <functional>
 
 #include "support/database.hpp"
 
 namespace {
+
+using Act = std::function<void()>;
+
+// The database with `act` before each statement of the erasure that finds no transaction open:
+// there others may write.
+outbox::DatabaseFile with_others(const support::AppDatabase& app, Act* act) {
+  return {app.path(), "", [act](sqlite3* db) {
+            const auto call = [](unsigned, void* context, void* statement, void*) {
+              sqlite3* const own = sqlite3_db_handle(static_cast<sqlite3_stmt*>(statement));
+              const bool is_free = sqlite3_txn_state(own, "main") == SQLITE_TXN_NONE;
+              if (is_free) (*static_cast<Act*>(context))();
+              return 0;
+            };
+            sqlite3_trace_v2(db, SQLITE_TRACE_STMT, call, act);
+          }};
+}
 
 void insert_events(support::AppDatabase& app, int count, const std::string& key = "null") {
   app.db().exec("with recursive n (i) as (select 1 union all select i + 1 from n where i < " +
@@ -34,4 +53,22 @@ TEST_CASE("what the host has made of the columns of an event does not stop an er
     CHECK(app.number("select count(*) from outbox_queue") == 10'099);
     CHECK(app.text("pragma integrity_check") == "ok");
   }
+}
+
+TEST_CASE("an erasure ends, and the file stays small, while the host frees pages all the time") {
+  support::AppDatabase app;
+  app.db().exec("create table old (filling)");
+  app.enqueue(support::amy());
+  app.db().exec(
+      "with recursive n (i) as (select 1 union all select i + 1 from n where i < 300)"
+      " insert into old select zeroblob(3000) from n");
+  const std::int64_t before = app.number("pragma page_count");
+  Act free_one = [&] {
+    app.db().exec("delete from old where rowid = (select min(rowid) from old)");
+  };
+
+  CHECK(
+      outbox::erase(with_others(app, &free_one), outbox::Subject::user("nobody")).is_wal_truncated);
+
+  CHECK(app.number("pragma page_count") - before < 5'000);
 }

@@ -181,22 +181,22 @@ void remove_filling(sqlite3* db, std::int64_t rows) {
 // these, and each of these rows has a page of its own.
 //
 // Each row is an event to the host's indexes and generated columns: a JSON object, with an id of
-// its own.
+// its own. Whether a page is free is asked before the commit, while nobody else can free one.
 void fill_log(sqlite3* db, std::int64_t page, bool with_root) {
   const std::int64_t rows = std::max<std::int64_t>(1, filled_bytes / page);
   const std::string bytes = std::to_string(page / 4 * 3);
   remove_filling(db, rows);
   const std::int64_t rows_min = with_root ? page / 15 * 3 / 2 : 0;  // half as many again to be sure
-  for (std::int64_t made = 0;; made += rows) {
-    const bool is_full =
-        made >= rows_min &&
-        query_integer(db, "pragma main.freelist_count", rewrite_action).value_or(0) == 0;
-    if (is_full) break;
+  std::int64_t made = 0;
+  for (bool is_full = false; !is_full;) {
     const std::string sql = numbers(made + 1, rows) +
                             "insert into main.outbox_events (id, payload) select -i, printf('{%" +
                             bytes + "s}', '') from n";
     WriteTransaction transaction{db, rewrite_action};
     execute(db, sql.c_str(), rewrite_action);
+    made += rows;
+    is_full = made >= rows_min &&
+              query_integer(db, "pragma main.freelist_count", rewrite_action).value_or(0) == 0;
     transaction.commit();
     let_others_in(db);
   }
