@@ -5,7 +5,10 @@
 
 #include <functional>
 
+#include "guarantees/forgotten_person.hpp"
 #include "support/database.hpp"
+
+using namespace forgotten;
 
 namespace {
 
@@ -31,6 +34,14 @@ void insert_events(support::AppDatabase& app, int count, const std::string& key 
                 ") insert into outbox_events (payload, ordering_key) select"
                 " json_object('event_name', 'x', 'user_id', 'user-' || i), " +
                 key + " from n");
+}
+
+// More than one window, so that the root of the log is filled.
+void insert_windows(support::AppDatabase& app) {
+  app.db().exec(
+      "with recursive n (i) as (select 1 union all select i + 1 from n where i < 1500)"
+      " insert into outbox_events (payload) select json_object('user_id', 'user-' || i,"
+      " 'filling', printf('%2000s', '')) from n");
 }
 
 }  // namespace
@@ -71,4 +82,56 @@ TEST_CASE("an erasure ends, and the file stays small, while the host frees pages
       outbox::erase(with_others(app, &free_one), outbox::Subject::user("nobody")).is_wal_truncated);
 
   CHECK(app.number("pragma page_count") - before < 5'000);
+}
+
+TEST_CASE("two erasures at once do not meet in the rows with which they fill the log") {
+  support::AppDatabase app;
+  insert_windows(app);
+  SQLite::Database other = app.connect();
+  other.exec("pragma ignore_check_constraints = on");
+  int inserted = 0;
+  Act fill = [&] {
+    const auto lowest = other.execAndGet("select min(id) from outbox_events").getInt64();
+    if (lowest >= 0 || inserted == 3) return;
+    other.exec("insert into outbox_events (id, payload) values (" + std::to_string(lowest - 1) +
+               ", '{}'); delete from outbox_queue where event < 0");
+    ++inserted;
+  };
+
+  CHECK(outbox::erase(with_others(app, &fill), outbox::Subject::user("user-7")).events == 1);
+
+  CHECK(inserted == 3);
+  CHECK(app.number("select count(*) from outbox_events") == 1'499);
+}
+
+TEST_CASE("an erasure that ends does not leave the log of another one half filled") {
+  support::AppDatabase app;
+  app.db().exec("pragma secure_delete = off");
+  for (int i = 0; i < 10; ++i) {
+    app.enqueue(outbox::InviteSent{.user_id = "inviter",
+                                   .group_id = "group",
+                                   .invitee = {.email = email,
+                                               .first_name = first_name,
+                                               .last_name = last_name,
+                                               .role = "Developer"},
+                                   .feature_name = "f"});
+  }
+  app.db().exec(
+      "with recursive n (i) as (select 1 union all select i + 1 from n where i < 50)"
+      " insert into outbox_events (payload) select json_object('user_id', 'tom', 'filling',"
+      " printf('%200000s', '')) from n");
+  REQUIRE_FALSE(traces_in(app.folder().path()).empty());
+  SQLite::Database other = app.connect();
+  other.exec("pragma secure_delete = on");
+  std::int64_t removed = 0;
+  Act remove = [&] {
+    if (removed > 0) return;
+    const auto filled = other.execAndGet("select count(*) from outbox_events where id < 0");
+    if (filled.getInt64() > 0) removed = other.exec("delete from outbox_events where id < 0");
+  };
+
+  CHECK(outbox::erase(with_others(app, &remove), outbox::Subject::email(email)).events == 10);
+
+  CHECK(removed > 0);
+  CHECK(traces_in(app.folder().path()) == "");
 }

@@ -160,11 +160,24 @@ std::string numbers(std::int64_t first, std::int64_t count) {
          " union all select i + 1 from n where i < " + std::to_string(first + count - 1) + ") ";
 }
 
+// The lowest id of the log, if it is of a filling: ids are positive, but for those.
+std::int64_t lowest_filling(sqlite3* db) {
+  const auto lowest = query_integer(db, "select min(id) from main.outbox_events", rewrite_action);
+  return std::min<std::int64_t>(lowest.value_or(0), 0);
+}
+
+bool has_event(sqlite3* db, std::int64_t id) {
+  Statement row{db, "select 1 from main.outbox_events where id = ?1", rewrite_action};
+  return row.bind(1, id).step();
+}
+
+// Removes what fills the log now, the first rows first, and not what another erasure adds below
+// meanwhile: else neither would end.
 void remove_filling(sqlite3* db, std::int64_t rows) {
-  // Ids are positive, but for those of a filling.
   const std::string sql =
-      "delete from main.outbox_events where id in (select id from"
-      " main.outbox_events where id < 0 order by id limit " +
+      "delete from main.outbox_events where id in (select id from main.outbox_events"
+      " where id between " +
+      std::to_string(lowest_filling(db)) + " and -1 order by id desc limit " +
       std::to_string(rows) + ")";
   for (bool is_done = false; !is_done;) {
     WriteTransaction transaction{db, rewrite_action};
@@ -184,15 +197,20 @@ void remove_filling(sqlite3* db, std::int64_t rows) {
 // its own. Whether a page is free is asked before the commit, while nobody else can free one.
 void fill_log(sqlite3* db, std::int64_t page, bool with_root) {
   const std::int64_t rows = std::max<std::int64_t>(1, filled_bytes / page);
-  const std::string bytes = std::to_string(page / 4 * 3);
-  remove_filling(db, rows);
   const std::int64_t rows_min = with_root ? page / 15 * 3 / 2 : 0;  // half as many again to be sure
+  const std::string bytes = std::to_string(page / 4 * 3);
+  remove_filling(db, rows);  // of an erasure that was killed
+  std::int64_t first = 0;
   std::int64_t made = 0;
   for (bool is_full = false; !is_full;) {
-    const std::string sql = numbers(made + 1, rows) +
-                            "insert into main.outbox_events (id, payload) select -i, printf('{%" +
-                            bytes + "s}', '') from n";
     WriteTransaction transaction{db, rewrite_action};
+    const std::int64_t lowest = lowest_filling(db);
+    // Another erasure that ended has removed them: the root was not full.
+    if (!has_event(db, first)) made = 0;
+    if (made == 0) first = lowest - 1;
+    const std::string sql = numbers(1, rows) +
+                            "insert into main.outbox_events (id, payload) select " +
+                            std::to_string(lowest) + " - i, printf('{%" + bytes + "s}', '') from n";
     execute(db, sql.c_str(), rewrite_action);
     made += rows;
     is_full = made >= rows_min &&
