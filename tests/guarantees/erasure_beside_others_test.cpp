@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 #include <sqlite3.h>
 
+#include <algorithm>
 #include <functional>
 
 #include "guarantees/forgotten_person.hpp"
@@ -43,6 +44,41 @@ void insert_windows(support::AppDatabase& app) {
       " insert into outbox_events (payload) select json_object('user_id', 'user-' || i,"
       " 'filling', printf('%2000s', '')) from n");
 }
+
+// What the transactions of an erasure write at most.
+struct Largest {
+  sqlite3* db = nullptr;
+  std::int64_t changes = 0;   // of rows, in one transaction
+  std::int64_t log_rows = 0;  // put back into the log, in one transaction
+  std::int64_t seen = 0;      // changes at the last commit
+  std::int64_t log_seen = 0;  // since the last commit
+
+  outbox::DatabaseFile watch(const support::AppDatabase& app) {
+    return {app.path(), "", [this](sqlite3* opened) {
+              db = opened;
+              sqlite3_update_hook(
+                  db,
+                  [](void* self, int operation, const char*, const char* table, sqlite3_int64 id) {
+                    const bool is_put_back = operation == SQLITE_INSERT && id > 0 &&
+                                             std::string{table} == "outbox_events";
+                    if (is_put_back) ++static_cast<Largest*>(self)->log_seen;
+                  },
+                  this);
+              sqlite3_commit_hook(
+                  db, [](void* self) { return static_cast<Largest*>(self)->commit(); }, this);
+            }};
+  }
+
+ private:
+  int commit() {
+    const std::int64_t now = sqlite3_total_changes(db);
+    changes = std::max(changes, now - seen);
+    log_rows = std::max(log_rows, log_seen);
+    seen = now;
+    log_seen = 0;
+    return 0;
+  }
+};
 
 }  // namespace
 
@@ -134,4 +170,35 @@ TEST_CASE("an erasure that ends does not leave the log of another one half fille
 
   CHECK(removed > 0);
   CHECK(traces_in(app.folder().path()) == "");
+}
+
+TEST_CASE("a step of an erasure is small for rows with keys, and for large ones") {
+  SUBCASE("keys") {
+    support::AppDatabase app;
+    insert_events(app, 6'000, "printf('%036d', i * 7919 % 10007)");
+    Largest largest;
+    CHECK(outbox::erase(largest.watch(app), outbox::Subject::user("nobody")).events == 0);
+    CHECK(largest.changes < 8'000);
+  }
+  SUBCASE("large") {
+    support::AppDatabase app;
+    app.db().exec(
+        "with recursive n (i) as (select 1 union all select i + 1 from n where i < 60)"
+        " insert into outbox_events (payload) select json_object('a', printf('%200000s', ''))"
+        " from n");
+    Largest largest;
+    CHECK(outbox::erase(largest.watch(app), outbox::Subject::user("nobody")).events == 0);
+    CHECK(largest.log_rows <= 16);
+  }
+  SUBCASE("large, of letters that have several bytes") {
+    support::AppDatabase app;
+    app.db().exec(
+        "with recursive n (i) as (select 1 union all select i + 1 from n where i < 200)"
+        " insert into outbox_events (payload, headers) select json_object('a',"
+        " replace(printf('%10000s', ''), ' ', '\xE2\x82\xAC')), json_object('h',"
+        " printf('%4000s', '')) from n");
+    Largest largest;
+    CHECK(outbox::erase(largest.watch(app), outbox::Subject::user("nobody")).events == 0);
+    CHECK(largest.log_rows <= 40);
+  }
 }

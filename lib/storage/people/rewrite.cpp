@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <optional>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "storage/sqlite/database.hpp"
 #include "storage/sqlite/statement.hpp"
@@ -18,18 +20,16 @@ constexpr auto rewrite_action = "erase";
 constexpr int pause_ms = 20;  // about what one of these transactions takes
 
 // How much one step rewrites: some pages, so that most of them become free, and little enough for
-// other writers to wait some ten milliseconds. Of rows beyond a page at most eight share one
-// (sqlite.org/fileformat2.html, 1.6), so that `rows_min` are some pages even then.
-struct Size {
-  std::int64_t bytes;
-  std::int64_t rows_min;
-};
-Size window_of(std::int64_t page) {
-  return {.bytes = std::max<std::int64_t>(1'000'000, 16 * page), .rows_min = 32};
-}
-Size seam_of(std::int64_t page) {
-  return {.bytes = window_of(page).bytes * 3 / 4, .rows_min = 24};
-}
+// other writers to wait some ten milliseconds. Steps overlap by more than the page at the seam
+// holds. Of a row beyond a page at least an eighth of a page is in the table's own pages, the rest
+// in pages that no other row has (sqlite.org/fileformat2.html, 1.6): each counts as half a page.
+constexpr std::int64_t window_cost = 1'000'000;
+constexpr std::int64_t window_pages = 8;
+constexpr std::int64_t overlap_pages = 4;
+// In bytes of text that take as long to write. A key is written into a page of its index that no
+// other row of the step may need.
+constexpr auto row_cost = "150";
+constexpr auto key_cost = "1000";
 constexpr std::int64_t filled_bytes = 1'000'000;  // in one step
 constexpr std::int64_t wal_bytes_max = 8'000'000;
 
@@ -37,15 +37,15 @@ struct Table {
   const char* name;
   const char* key;    // the columns of the primary key
   const char* place;  // a row's key, as the text of a row value
-  const char* bytes;
+  const char* keys;   // how many of a row are in an index, each in no order
 };
 
-constexpr Table events_table{"outbox_events", "id", "'(' || id || ')'", "length(payload) + 150"};
-constexpr Table requests_table{"outbox_requests", "id", "'(' || id || ')'", "length(ids) + 150"};
+constexpr Table events_table{"outbox_events", "id", "'(' || id || ')'", "(dedupe_key is not null)"};
+constexpr Table requests_table{"outbox_requests", "id", "'(' || id || ')'", "0"};
 constexpr Table queue_table{"outbox_queue", "destination, state, due_at_ms, event",
                             "'(' || quote(destination) || ',' || state || ',' || due_at_ms || ','"
                             " || event || ')'",
-                            "100"};
+                            "(ordering_key is not null)"};
 
 // The host's triggers, foreign keys and CHECKs are about its own changes, not about rows that are
 // put back as they were.
@@ -90,27 +90,27 @@ std::string where(const Table& table, const Span& span) {
   return span.from || span.to ? sql : "";
 }
 
-// What a row is made of: columns that the host generates are made again.
-std::string columns_of(sqlite3* db, const Table& table) {
-  Statement rows{db,
-                 "select name from pragma_table_xinfo(?1, 'main') where hidden = 0 order by cid",
-                 rewrite_action};
-  rows.bind(1, std::string_view{table.name});
-  std::string columns;
-  while (rows.step()) {
-    std::string name = rows.text(0);
-    for (std::size_t at = 0; (at = name.find('"', at)) != std::string::npos; at += 2)
-      name.insert(at, 1, '"');
-    columns += (columns.empty() ? "\"" : ", \"") + name + '"';
-  }
-  return columns;
+constexpr auto as_names = "\"%w\"";
+constexpr auto as_bytes = "ifnull(length(cast(\"%w\" as blob)), 0)";  // `length` counts letters
+
+// What a row is made of, as SQL: columns that the host generates are made again.
+std::string columns_of(sqlite3* db, const Table& table, const char* as, const char* between) {
+  Statement row{db,
+                "select group_concat(printf(?2, name), ?3) from (select name from"
+                " pragma_table_xinfo(?1, 'main') where hidden = 0 order by cid)",
+                rewrite_action};
+  row.bind(1, std::string_view{table.name})
+      .bind(2, std::string_view{as})
+      .bind(3, std::string_view{between})
+      .step();
+  return row.text(0);
 }
 
 // Takes the rows of `span` out and puts them back. The whole table becomes one empty page between,
 // which is zeroed.
 void rewrite(sqlite3* db, const Table& table, const Span& span) {
   const std::string name = std::string{"main."} + table.name;
-  const std::string columns = columns_of(db, table);
+  const std::string columns = columns_of(db, table, as_names, ", ");
   const auto run = [&](const std::string& sql) { execute(db, sql.c_str(), rewrite_action); };
   {
     // Whole rows, whatever columns they have: nothing of them may change.
@@ -125,17 +125,33 @@ void rewrite(sqlite3* db, const Table& table, const Span& span) {
   let_others_in(db);
 }
 
-// The place where the first `size` of `span` ends; none: it holds less.
-std::optional<std::string> place_after(sqlite3* db, const Table& table, const Span& span,
-                                       const Size& size) {
+// Where a window ends, and where the next one begins.
+struct Window {
+  std::string end;
+  std::string seam;
+};
+
+// The window at the begin of `span`; none: it holds less.
+std::optional<Window> window_in(sqlite3* db, const Table& table, const Span& span,
+                                std::int64_t page) {
   Statement row{db,
-                std::string{"select "} + table.place + ", " + table.bytes + " from main." +
-                    table.name + where(table, span) + " order by " + table.key,
+                std::string{"select "} + table.place + ", " +
+                    columns_of(db, table, as_bytes, " + ") + ", " + row_cost + " + " + key_cost +
+                    " * " + table.keys + " from main." + table.name + where(table, span) +
+                    " order by " + table.key,
                 rewrite_action};
-  std::int64_t bytes = 0;
-  for (std::int64_t rows = 1; row.step(); ++rows) {
-    bytes += row.integer(1);
-    if (bytes >= size.bytes && rows >= size.rows_min) return row.text(0);
+  std::vector<std::pair<std::string, std::int64_t>> seen;  // a place, and what is before it
+  std::int64_t size = 0;
+  std::int64_t cost = 0;
+  while (row.step()) {
+    seen.emplace_back(row.text(0), size);
+    size += std::min(row.integer(1), page / 2);
+    cost += row.integer(1) + row.integer(2);
+    if (cost < window_cost || size < window_pages * page) continue;
+    const std::int64_t overlap = std::max(overlap_pages * page, size / 4);
+    auto seam = seen.end() - 1;
+    while (size - seam->second < overlap) --seam;
+    return Window{.end = seen.back().first, .seam = seam->first};
   }
   return std::nullopt;
 }
@@ -145,10 +161,9 @@ std::optional<std::string> place_after(sqlite3* db, const Table& table, const Sp
 // empty between, and zeroed.
 bool sweep(sqlite3* db, const Table& table, std::int64_t page) {
   Span span;
-  while (const auto end = place_after(db, table, span, window_of(page))) {
-    const auto seam = place_after(db, table, span, seam_of(page));
-    rewrite(db, table, {span.from, end});
-    span.from = seam;
+  while (const auto window = window_in(db, table, span, page)) {
+    rewrite(db, table, {span.from, window->end});
+    span.from = window->seam;
   }
   rewrite(db, table, span);
   return !span.from;
