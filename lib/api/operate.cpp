@@ -166,9 +166,15 @@ EraseReport erase(const DatabaseFile& database, const Subject& subject, const Ch
   report.may_still_be_sent_by =
       dispatch::wait_for_requests(db, core::system_now(), dispatch::deadline_in(time_max));
   erasure.forget_answers();
-  erasure.rewrite_pages();
   report.went_on = erasure.goes_on();
-  report.is_wal_truncated = dispatch::truncate_wal(db, dispatch::deadline_in(time_max));
+  const auto truncate = [&] {
+    report.is_wal_truncated = dispatch::truncate_wal(db, dispatch::deadline_in(time_max));
+    return report.is_wal_truncated;
+  };
+  // Beside a reader the WAL would grow by all that is rewritten, each time that it is tried again.
+  if (!truncate()) return report;
+  erasure.rewrite_pages();
+  truncate();
   if (report.may_still_be_sent_by || !report.is_wal_truncated) return report;
   erasure.finish();
   storage::truncate_wal(db);  // of the page with the work list, which holds ids only

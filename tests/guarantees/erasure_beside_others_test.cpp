@@ -4,6 +4,7 @@
 #include <sqlite3.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <functional>
 
 #include "guarantees/forgotten_person.hpp"
@@ -201,4 +202,24 @@ TEST_CASE("a step of an erasure is small for rows with keys, and for large ones"
     CHECK(outbox::erase(largest.watch(app), outbox::Subject::user("nobody")).events == 0);
     CHECK(largest.log_rows <= 40);
   }
+}
+
+TEST_CASE("an erasure beside a reader rewrites nothing, since the WAL would only grow") {
+  support::AppDatabase app;
+  app.enqueue(support::amy());
+  insert_windows(app);
+  app.db().exec("pragma wal_checkpoint(truncate)");
+  SQLite::Database reader = app.connect();
+  reader.exec("begin; select count(*) from outbox_events");
+  const auto erase = [&] {
+    return outbox::erase(app.path(), outbox::Subject::email("amy@achme.com"), {},
+                         outbox::Mode::apply, std::chrono::milliseconds{1});
+  };
+
+  for (int i = 0; i < 2; ++i) CHECK_FALSE(erase().is_wal_truncated);
+  CHECK(std::filesystem::file_size(app.path() + "-wal") < 1'000'000);
+
+  reader.exec("commit");
+  CHECK(erase().is_wal_truncated);
+  CHECK(app.number("select count(*) from outbox_audit where action <> 'erase'") == 0);
 }
