@@ -154,14 +154,19 @@ std::int64_t last_repair(sqlite3* db) {
 RepairReport apply(sqlite3* db, const Differences& found) {
   RepairReport report{.queued = queue_missing(db, found.missing),
                       .recounted = static_cast<std::int64_t>(found.delivered.size())};
-  execute(db,
-          "delete from main.outbox_queue where event not in (select id from main.outbox_events)",
-          repair_action);
-  report.unqueued = sqlite3_changes(db);
-  execute(db,
-          (std::string{"update main.outbox_queue as q set state = 0 where "} + is_stranded).c_str(),
-          repair_action);
-  report.queued += sqlite3_changes(db);
+  // Each reads the whole queue while writers wait: only where there is something to repair.
+  if (found.orphans > 0) {
+    execute(db,
+            "delete from main.outbox_queue where event not in (select id from main.outbox_events)",
+            repair_action);
+    report.unqueued = sqlite3_changes(db);
+  }
+  if (found.stranded > 0) {
+    const std::string free =
+        std::string{"update main.outbox_queue as q set state = 0 where "} + is_stranded;
+    execute(db, free.c_str(), repair_action);
+    report.queued += sqlite3_changes(db);
+  }
   Statement count{db,
                   "update main.outbox_destinations set delivered = delivered + ?2 where name = ?1",
                   repair_action};
