@@ -19,6 +19,8 @@ using std::chrono::microseconds;
 constexpr int pause_for_each_write = 4;
 constexpr std::chrono::milliseconds pause_min{1};
 
+constexpr std::int64_t chunk_bytes_max = 2'000'000;
+
 void pause_for(microseconds wanted) {
   const auto wait = std::max(std::chrono::ceil<std::chrono::milliseconds>(wanted), pause_min);
   sqlite3_sleep(static_cast<int>(wait.count()));
@@ -34,11 +36,10 @@ core::Ids distinct(core::Ids ids) {
 
 // In the log and in the queue.
 std::size_t chunk_of_pages(sqlite3* db) {
-  constexpr std::int64_t bytes_max = 2'000'000;
   const std::int64_t page =
       query_integer(db, "pragma main.page_size", "change events").value_or(4'096);
   return static_cast<std::size_t>(
-      std::clamp<std::int64_t>(bytes_max / (2 * page), 1, std::int64_t{chunk_events}));
+      std::clamp<std::int64_t>(chunk_bytes_max / (2 * page), 1, std::int64_t{chunk_events}));
 }
 
 BulkChange::BulkChange(sqlite3* db, AuditNote note, Probe probe, Progress progress)
@@ -71,6 +72,35 @@ void BulkChange::run(const std::function<Tally()>& work) {
   for (const auto& [destination, moved] : tally) probed_.insert(destination);
   if (progress_) progress_(total_);
   if (is_ours) pause_for(writing * pause_for_each_write);
+}
+
+// The events are measured before the transaction that changes them: that reads them whole.
+std::int64_t BulkChange::run_whole(const core::Ids& ids, Mode mode,
+                                   const std::function<Tally(const core::Ids&)>& work) {
+  if (mode == Mode::dry_run) return static_cast<std::int64_t>(ids.size());
+  Statement size{db_, "select length(cast(payload as blob)) from main.outbox_events where id = ?1",
+                 note_.action.c_str()};
+  const auto bytes_of = [&size](std::int64_t id) {
+    const ResetAtEnd end{size};
+    return size.bind(1, id).step() ? size.integer(0) : 0;
+  };
+  const std::size_t events_max = chunk_of_pages(db_);
+  wholly([&] {
+    core::Ids chunk;
+    std::int64_t bytes = 0;
+    for (const std::int64_t id : ids) {
+      const std::int64_t more = bytes_of(id);
+      if (chunk.size() == events_max || (bytes > 0 && bytes + more > chunk_bytes_max)) {
+        run([&] { return work(chunk); });
+        chunk.clear();
+        bytes = 0;
+      }
+      chunk.push_back(id);
+      bytes += more;
+    }
+    if (!chunk.empty()) run([&] { return work(chunk); });
+  });
+  return total_;
 }
 
 // Asks for a probe once, with the first events: each would cost an endpoint on hold a request.

@@ -76,6 +76,11 @@ class BulkChange {
     return total_;
   }
 
+  /// The same for events that are written or removed as a whole: no more than about 2 MB of them at
+  /// a time.
+  std::int64_t run_whole(const core::Ids& ids, Mode mode,
+                         const std::function<Tally(const core::Ids&)>& work);
+
   /// How many events were changed in all.
   std::int64_t total() const { return total_; }
 

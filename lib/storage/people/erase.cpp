@@ -140,7 +140,7 @@ std::int64_t Erasure::remove(const core::Ids& ids, const std::string& subject) {
     const ReadTransaction moment{db_};
     return log_gap(db_) == 0 ? core::Ids{} : unqueued(db_).ids;
   });
-  return bulk.run_all(ids, Mode::apply, [&](const core::Ids& chunk) {
+  return bulk.run_whole(ids, Mode::apply, [&](const core::Ids& chunk) {
     return remove_rows(db_, read_rows(db_, Chosen{chunk}), never_queued);
   });
 }

@@ -150,7 +150,7 @@ MoveReport move_events(sqlite3* db, const std::string& from, const std::string& 
                   Probe::asked,
                   progress};
   const core::Ids ids = while_busy([&] { return movable(db, from); });
-  MoveReport report{.events = bulk.run_all(ids, mode, [&](const core::Ids& chunk) {
+  MoveReport report{.events = bulk.run_whole(ids, mode, [&](const core::Ids& chunk) {
     if (rests_since) require_pause(db, from, *rests_since);
     return move_chunk(db, from, to, chunk);
   })};

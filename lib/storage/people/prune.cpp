@@ -60,7 +60,7 @@ core::Ids old_discarded(sqlite3* db, const std::string& destination, core::Insta
 
 std::int64_t prune_discarded(sqlite3* db, BulkChange& bulk, const std::string& destination,
                              core::Instant before, Mode mode) {
-  return bulk.run_all(old_discarded(db, destination, before), mode, [&](const core::Ids& chunk) {
+  return bulk.run_whole(old_discarded(db, destination, before), mode, [&](const core::Ids& chunk) {
     std::vector<EventRow> rows = read_rows(db, Chosen{chunk});
     std::erase_if(rows, [](const EventRow& row) {
       return !row.queued || row.queued->state != core::QueueState::discarded;

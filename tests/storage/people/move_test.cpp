@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <chrono>
 #include <filesystem>
 #include <thread>
@@ -255,4 +256,24 @@ TEST_CASE("writers do not wait while a move looks for what is left") {
   CHECK(steps.all > 3'000);
   CHECK(steps.while_writing > 0);
   CHECK(steps.while_writing < 1'500);
+}
+
+TEST_CASE("a move takes few large events at a time") {
+  support::AppDatabase app;
+  app.db().exec(
+      "with recursive n(i) as (select 1 union all select i + 1 from n where i < 30)"
+      " insert into outbox_events (destination, payload)"
+      " select 'trak', json_object('a', printf('%250000s', '')) from n");
+  std::int64_t moved = 0;
+  std::int64_t most = 0;
+  const auto progress = [&](std::int64_t events) {
+    most = std::max(most, events - moved);
+    moved = events;
+  };
+
+  CHECK(outbox::move_events(app.db(), "trak", "track", {}, outbox::Mode::apply, progress).events ==
+        30);
+
+  CHECK(moved == 30);
+  CHECK(most == 7);
 }
