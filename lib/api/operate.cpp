@@ -165,7 +165,7 @@ EraseReport erase(const DatabaseFile& database, const Subject& subject, const Ch
   // The answer to a request under way may quote the subject, so answers are forgotten after it.
   report.may_still_be_sent_by =
       dispatch::wait_for_requests(db, core::system_now(), dispatch::deadline_in(time_max));
-  erasure.forget_answers();
+  erasure.forget_answers(!report.may_still_be_sent_by);
   report.went_on = erasure.goes_on();
   const auto truncate = [&] {
     report.is_wal_truncated = dispatch::truncate_wal(db, dispatch::deadline_in(time_max));

@@ -223,3 +223,34 @@ TEST_CASE("an erasure beside a reader rewrites nothing, since the WAL would only
   CHECK(erase().is_wal_truncated);
   CHECK(app.number("select count(*) from outbox_audit where action <> 'erase'") == 0);
 }
+
+TEST_CASE("whose an erasure was that stopped is not known, so that all answers are forgotten") {
+  support::AppDatabase app;
+  app.enqueue_many(2);
+  app.db().exec(
+      "update outbox_queue set state = 4, settled_at_ms = 1, last_error = 'amy-7 is here twice';"
+      "insert into outbox_requests (destination, started_at_ms, took_ms, events, first_id,"
+      " last_id, ids, bytes, outcome, reason) values ('track', 1, 1, 1, 1, 1, '1', 9, 'refused',"
+      " 'amy-7 is here twice')");
+  const auto said = [&app] {
+    return app.text(
+        "select coalesce(reason, '-') || ', ' || (select group_concat(last_error, ', ')"
+        " from outbox_queue) from outbox_requests");
+  };
+  const auto erase = [&app] { outbox::erase(app.path(), outbox::Subject::user("zoe-1")); };
+  const auto leave_list = [&app](const char* reason) {
+    app.db().exec(
+        std::string{"insert into outbox_audit (at_ms, action, actor, subject, events, reason)"
+                    " values (1, 'erase (unfinished)', 'app', '99', 0, "} +
+        reason + ")");
+  };
+
+  erase();
+  CHECK(said() == "amy-7 is here twice, amy-7 is here twice, amy-7 is here twice");
+  leave_list("'answers are forgotten'");  // only its pages are left to do
+  erase();
+  CHECK(said() == "amy-7 is here twice, amy-7 is here twice, amy-7 is here twice");
+  leave_list("null");
+  erase();
+  CHECK(said() == "-, the reason was erased, the reason was erased");
+}

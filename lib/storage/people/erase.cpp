@@ -26,6 +26,7 @@ namespace {
 
 constexpr auto erase_action = "erase";
 constexpr auto unfinished = "erase (unfinished)";
+constexpr auto answers_forgotten = "answers are forgotten";
 constexpr std::int64_t rows_at_once = 2'000;  // rows in one read transaction
 constexpr std::size_t ids_max = 100'000'000;
 
@@ -38,12 +39,14 @@ void change_in_chunks(sqlite3* db, const core::Ids& ids, const Change& change) {
   });
 }
 
-core::Ids events_with_error_about(sqlite3* db, const Subject& subject) {
+// None: whatever it says.
+core::Ids events_with_error_about(sqlite3* db, const Subject* subject) {
   Statement rows{db, "select event, last_error from main.outbox_queue where last_error is not null",
                  erase_action};
   core::Ids found;
   while (rows.step()) {
-    if (core::names_subject(rows.text(1), subject)) found.push_back(rows.integer(0));
+    const bool is_found = subject == nullptr || core::names_subject(rows.text(1), *subject);
+    if (is_found) found.push_back(rows.integer(0));
   }
   std::sort(found.begin(), found.end());
   return found;
@@ -110,10 +113,13 @@ Erasure::Erasure(sqlite3* db, const Subject& subject, const ChangeNote& note, Fo
         .action = unfinished, .subject = core::ranges_text(ids_), .note = {note_.actor, {}}};
     change_atomically(db_, erase_action, [&] { own_list = write_audit(db_, list, 0); });
   }
-  Statement lists{db_, "select id, subject from main.outbox_audit where action = ?1", erase_action};
+  Statement lists{db_, "select id, subject, reason from main.outbox_audit where action = ?1",
+                  erase_action};
   lists.bind(1, std::string_view{unfinished});
   while (lists.step()) {
-    goes_on_ = goes_on_ || lists.integer(0) != own_list;
+    const bool is_other = lists.integer(0) != own_list;
+    goes_on_ = goes_on_ || is_other;
+    forgets_all_ = forgets_all_ || (is_other && lists.text(2) != answers_forgotten);
     work_list_ = std::max(work_list_, lists.integer(0));
     const core::Ids more = core::ids_in(lists.text(1), ids_max);
     all_.insert(all_.end(), more.begin(), more.end());
@@ -145,8 +151,10 @@ std::int64_t Erasure::remove(const core::Ids& ids, const std::string& subject) {
   });
 }
 
-void Erasure::forget_answers() {
-  const core::Ids requests = while_busy([&] { return requests_about(db_, subject_); });
+void Erasure::forget_answers(bool are_all_in) {
+  // They only explain, and they may name whoever the erasure that had stopped was about.
+  const Subject* const subject = forgets_all_ ? nullptr : &subject_;
+  const core::Ids requests = while_busy([&] { return requests_about(db_, subject); });
   change_in_chunks(db_, requests, [&](const core::Ids& chunk) {
     Statement forget{db_,
                      "update main.outbox_requests set reason = null, warnings = null,"
@@ -154,7 +162,7 @@ void Erasure::forget_answers() {
                      erase_action};
     for (const std::int64_t request : chunk) forget.bind(1, request).run();
   });
-  const core::Ids named = while_busy([&] { return events_with_error_about(db_, subject_); });
+  const core::Ids named = while_busy([&] { return events_with_error_about(db_, subject); });
   change_in_chunks(db_, named, [&](const core::Ids& chunk) {
     Statement forget{db_,
                      "update main.outbox_queue set last_error = 'the reason was erased'"
@@ -169,6 +177,13 @@ void Erasure::forget_answers() {
             "update main.outbox_destinations set hold_reason = 'the reason was erased'"
             " where hold_reason is not null",
             erase_action);
+    if (!are_all_in) return;
+    Statement{db_, "update main.outbox_audit set reason = ?3 where action = ?1 and id <= ?2",
+              erase_action}
+        .bind(1, std::string_view{unfinished})
+        .bind(2, work_list_)
+        .bind(3, std::string_view{answers_forgotten})
+        .run();
   });
 }
 

@@ -34,8 +34,8 @@ class Erasure {
   /// how many of its own there were.
   std::int64_t remove_events();
   /// Takes away what the endpoint said of requests that held an event which is not in the log any
-  /// more, erased or pruned, and of holds.
-  void forget_answers();
+  /// more, erased or pruned, and of holds. `are_all_in`: no answer to a request under way follows.
+  void forget_answers(bool are_all_in);
   /// Rewrites the pages in which copies of them, or of events pruned before, may be left.
   void rewrite_pages();
   /// Removes the work list from the audit, which then says only how many events were erased.
@@ -53,6 +53,7 @@ class Erasure {
   core::Ids all_;  // and by erasures before
   bool have_keys_;
   bool goes_on_ = false;
+  bool forgets_all_ = false;    // nobody knows any more whose the other one was
   std::int64_t work_list_ = 0;  // the newest row that this one finishes
 };
 

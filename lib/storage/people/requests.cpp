@@ -120,7 +120,7 @@ std::map<std::int64_t, core::Instant> deliveries_of(sqlite3* db, const core::Ids
   return found;
 }
 
-core::Ids requests_about(sqlite3* db, const Subject& subject) {
+core::Ids requests_about(sqlite3* db, const Subject* subject) {
   Statement requests{db,
                      "select id, ids, coalesce(reason, '') || ' ' || coalesce(warnings, '') || ' '"
                      " || coalesce(response_id, '') from main.outbox_requests"
@@ -130,13 +130,13 @@ core::Ids requests_about(sqlite3* db, const Subject& subject) {
                    requests_action};
   core::Ids found;
   while (requests.step()) {
-    bool is_whole = true;
+    bool is_whole = subject != nullptr;
     core::for_each_range(requests.text(1), [&](std::int64_t first, std::int64_t last) {
       const ResetAtEnd end{stored};
       stored.bind(1, first).bind(2, last).step();
       is_whole = is_whole && stored.integer(0) == last - first + 1;
     });
-    if (!is_whole || core::names_subject(requests.text(2), subject)) {
+    if (!is_whole || core::names_subject(requests.text(2), *subject)) {
       found.push_back(requests.integer(0));
     }
   }

@@ -35,7 +35,8 @@ History history_of(sqlite3* db, const EventSummary& event);
 std::map<std::int64_t, core::Instant> deliveries_of(sqlite3* db, const core::Ids& ids);
 
 /// The requests of which the endpoint said something, and that held an event which is not in the
-/// log any more, or of which it said something that names `subject`; in order.
-core::Ids requests_about(sqlite3* db, const Subject& subject);
+/// log any more, or of which it said something that names `subject` (none: of all that it said
+/// something); in order.
+core::Ids requests_about(sqlite3* db, const Subject* subject);
 
 }  // namespace outbox::storage
