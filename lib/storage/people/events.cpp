@@ -12,12 +12,14 @@ namespace {
 constexpr auto events_action = "read events";
 
 // A row of the queue is found by its primary key, as `find_queued` does it, for many events at
-// once: a suspect's place holds the time of its next try, and the suspects are few.
+// once. A suspect's place holds the time of its next try, so that the suspects are read through;
+// those of other events are not kept, since there may be many.
 std::string select_from_log(const std::string& columns, const Chosen& events,
                             Order order = Order::oldest_first) {
   return "with suspects (event, due_at_ms) as materialized (select event, due_at_ms"
          " from main.outbox_queue where destination in (select name from main.outbox_destinations)"
-         " and state = 3) select " +
+         " and state = 3" +
+         (events.are_named() ? " and event in (" + events.sql() + ")" : "") + ") select " +
          columns +
          " from main.outbox_events e left join suspects s on s.event = e.id"
          " left join main.outbox_queue q on q.destination = e.destination"

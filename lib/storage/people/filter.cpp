@@ -101,7 +101,7 @@ std::string field_sql(const std::string& path) {
   return sql;
 }
 
-Chosen::Chosen(const core::Ids& ids) {
+Chosen::Chosen(const core::Ids& ids) : are_named_{true} {
   for (const std::int64_t id : ids) sql_ += (sql_.empty() ? "" : ",") + std::to_string(id);
 }
 

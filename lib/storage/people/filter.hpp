@@ -54,6 +54,8 @@ class Chosen {
   Chosen(const EventStates& states, const EventFilter& filter, core::Instant now);
 
   const std::string& sql() const { return sql_; }
+  /// Whether `sql` is a list of ids, and not a query.
+  bool are_named() const { return are_named_; }
   /// Binds the values to the first parameters of `statement`, which must not outlive this.
   void bind(Statement& statement) const;
 
@@ -63,6 +65,7 @@ class Chosen {
   void say_states(const EventStates& states, core::Instant now);
 
   std::string sql_;
+  bool are_named_ = false;
   std::vector<std::string> values_ = {};
 };
 
