@@ -5,7 +5,9 @@
 #include "outbox/browse.hpp"
 
 #include <algorithm>
+#include <functional>
 #include <limits>
+#include <optional>
 
 #include "storage/people/events.hpp"
 #include "storage/people/filter.hpp"
@@ -59,13 +61,11 @@ class Candidates {
       while (rows.step()) ids.push_back(rows.integer(0));
       return ids;
     }
-    const bool is_scheduled = filter_.state == EventState::scheduled;
-    if (!is_scheduled) add(ids, "= 0", after, count);
-    add(ids, "> 0", after, count);
-    const bool is_newest_first = filter_.order == Order::newest_first;
-    std::sort(ids.begin(), ids.end(), [is_newest_first](std::int64_t left, std::int64_t right) {
-      return is_newest_first ? left > right : left < right;
-    });
+    if (filter_.state != EventState::scheduled) add_untimed(ids, after, count);
+    const core::Ids& timed = all_timed();
+    auto id = std::upper_bound(timed.begin(), timed.end(), after, is_before());
+    for (std::size_t i = 0; i < count && id != timed.end(); ++i, ++id) ids.push_back(*id);
+    std::sort(ids.begin(), ids.end(), is_before());
     if (ids.size() > count) ids.resize(count);
     return ids;
   }
@@ -79,23 +79,46 @@ class Candidates {
            column + (is_newest_first ? " desc limit ?2" : " limit ?2");
   }
 
+  // In the order of the page.
+  std::function<bool(std::int64_t, std::int64_t)> is_before() const {
+    if (filter_.order == Order::newest_first) return std::greater<std::int64_t>{};
+    return std::less<std::int64_t>{};
+  }
+
   // What is due at once stands in the order of its ids in the queue, a range for each state: its
-  // first rows are found at once. What has a due time is read and sorted.
-  void add(core::Ids& ids, const std::string& due, std::int64_t after, std::size_t count) {
-    std::string sql{"select event from main.outbox_queue where destination = ?3 and state = ?4"};
-    sql += " and due_at_ms ";
-    sql += due;
-    sql += " and event";
-    sql += behind("event");
-    Statement rows{db_, sql, browse_action};
+  // first rows are found at once.
+  void add_untimed(core::Ids& ids, std::int64_t after, std::size_t count) {
+    Statement rows{db_,
+                   "select event from main.outbox_queue where destination = ?3 and state = ?4"
+                   " and due_at_ms = 0 and event" +
+                       behind("event"),
+                   browse_action};
+    rows.bind(1, after).bind(2, static_cast<std::int64_t>(count));
+    for_each_range(rows, 3, [&] { ids.push_back(rows.integer(0)); });
+  }
+
+  // What has a due time stands in the order of that: it is read and sorted once for all looks.
+  const core::Ids& all_timed() {
+    if (timed_) return *timed_;
+    timed_.emplace();
+    Statement rows{db_,
+                   "select event from main.outbox_queue where destination = ?1 and state = ?2"
+                   " and due_at_ms > 0",
+                   browse_action};
+    for_each_range(rows, 1, [&] { timed_->push_back(rows.integer(0)); });
+    std::sort(timed_->begin(), timed_->end(), is_before());
+    return *timed_;
+  }
+
+  // Binds a destination and a state from the parameter `first` on, and calls `work` for each row.
+  template <class Work>
+  void for_each_range(Statement& rows, int first, Work work) {
     for (const std::string& destination : destinations_) {
       for (const QueueState state : states_) {
         const ResetAtEnd end{rows};
-        rows.bind(1, after)
-            .bind(2, static_cast<std::int64_t>(count))
-            .bind(3, std::string_view{destination})
-            .bind(4, static_cast<std::int64_t>(state));
-        while (rows.step()) ids.push_back(rows.integer(0));
+        rows.bind(first, std::string_view{destination})
+            .bind(first + 1, static_cast<std::int64_t>(state));
+        while (rows.step()) work();
       }
     }
   }
@@ -104,12 +127,7 @@ class Candidates {
   const EventFilter& filter_;
   StateList states_;
   std::vector<std::string> destinations_ = {};
-};
-
-// Of a look, what may be on the page, and when its newest event was enqueued.
-struct Glance {
-  core::Ids ids = {};
-  core::Instant newest = {};
+  std::optional<core::Ids> timed_ = {};
 };
 
 // A value that JSON holds as it is, or else by an escape with a u.
@@ -119,9 +137,14 @@ bool is_plain(const std::string& value) {
   });
 }
 
-// Reading the fields of a payload takes longer than to see that their values are nowhere in it.
-Glance glance(sqlite3* db, const EventFilter& filter, const core::Ids& ids) {
-  std::string sql{"select id, enqueued_at_ms, 1"};
+// Of a look, what may be on the page. Reading the fields of a payload takes longer than to see when
+// it was enqueued, and that their values are nowhere in it.
+core::Ids glance(sqlite3* db, const EventFilter& filter, const core::Ids& ids) {
+  std::string sql{"select id from main.outbox_events where id in ("};
+  sql += Chosen{ids}.sql();
+  sql += ")";
+  if (filter.since) sql += " and enqueued_at_ms >= " + ms_text(*filter.since);
+  if (filter.until) sql += " and enqueued_at_ms < " + ms_text(*filter.until);
   std::vector<std::string> values;
   for (const std::string* value : {&filter.event_name, &filter.user_id, &filter.group_id}) {
     if (value->empty() || !is_plain(*value)) continue;
@@ -130,19 +153,14 @@ Glance glance(sqlite3* db, const EventFilter& filter, const core::Ids& ids) {
     sql += std::to_string(values.size());
     sql += ") or instr(payload, '\\u'))";
   }
-  sql += " from main.outbox_events where id in (";
-  sql += Chosen{ids}.sql();
-  sql += ") order by id";
+  sql += " order by id";
   if (filter.order == Order::newest_first) sql += " desc";
   Statement rows{db, sql, browse_action};
   for (std::size_t i = 0; i < values.size(); ++i) {
     rows.bind(static_cast<int>(i) + 1, std::string_view{values[i]});
   }
-  Glance found;
-  while (rows.step()) {
-    found.newest = std::max(found.newest, core::instant_of(rows.integer(1)));
-    if (rows.integer(2) != 0) found.ids.push_back(rows.integer(0));
-  }
+  core::Ids found;
+  while (rows.step()) found.push_back(rows.integer(0));
   return found;
 }
 
@@ -169,14 +187,6 @@ bool lets_through(const EventFilter& filter, const EventSummary& event) {
          (!filter.until || event.enqueued_at < *filter.until);
 }
 
-// Ids ascend with time, but for a clock that was set: a whole look of events from an hour before
-// `since` says that there is nothing more behind it.
-bool is_past_since(const EventFilter& filter, const Glance& look) {
-  constexpr std::chrono::hours clock_change_max{1};
-  return filter.since && filter.order == Order::newest_first &&
-         look.newest < *filter.since - clock_change_max;
-}
-
 EventPage read_page(sqlite3* db, const EventFilter& filter, std::chrono::milliseconds time_max,
                     core::Instant now) {
   constexpr std::chrono::milliseconds longest =
@@ -191,10 +201,10 @@ EventPage read_page(sqlite3* db, const EventFilter& filter, std::chrono::millise
   EventPage page;
   for (;;) {
     const core::Ids ids = candidates.next(after, look);
-    const Glance seen = glance(db, filter, ids);
-    const bool is_last = ids.size() < look || is_past_since(filter, seen);
+    // Not before: ids do not ascend with time where a clock was set back.
+    const bool is_last = ids.size() < look;
     page.looked_at += static_cast<std::int64_t>(ids.size());
-    for (EventSummary& event : read_summaries(db, seen.ids, filter.order, now)) {
+    for (EventSummary& event : read_summaries(db, glance(db, filter, ids), filter.order, now)) {
       if (page.events.size() == limit) {
         page.next_after_id = page.events.back().id;
         break;

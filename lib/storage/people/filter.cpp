@@ -21,12 +21,12 @@ constexpr auto is_not_queued =
     " and e.id not in (select event from main.outbox_queue"
     " where destination in (select name from main.outbox_destinations) and state = 3)";
 
+}  // namespace
+
 std::string ms_text(std::chrono::system_clock::time_point instant) {
   return std::to_string(
       std::chrono::ceil<std::chrono::milliseconds>(instant.time_since_epoch()).count());
 }
-
-}  // namespace
 
 void require_filter(const EventFilter& filter) {
   if (!filter.destination.empty()) core::require_destination_name(filter.destination);

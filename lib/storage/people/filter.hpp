@@ -24,6 +24,9 @@ sqlite3* readable(ConnectionRef connection, const EventFilter& filter = {});
 
 using EventStates = std::vector<EventState>;
 
+/// Unix milliseconds, as SQL: the first that is not before `instant`.
+std::string ms_text(std::chrono::system_clock::time_point instant);
+
 /// What people call the state of an event in the queue, the narrowest that fits.
 EventState event_state(core::QueueState state, std::int64_t due_at_ms, core::Instant now);
 

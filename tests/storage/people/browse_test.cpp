@@ -127,17 +127,32 @@ TEST_CASE("without time a page stops after one look, says so, and the next goes 
   CHECK(browsed(app, filter, 0ms) == std::vector<std::int64_t>{1});
 }
 
-TEST_CASE("newest first, what is older than since is not looked through to its end") {
+TEST_CASE("newest first, what was stored before the clock was set back is on a page") {
   support::AppDatabase app;
   app.enqueue_many(9'000);
-  app.db().exec("update outbox_events set enqueued_at_ms = 1000 where id < 8900");
-  outbox::EventFilter filter{.since = std::chrono::system_clock::now() - 1h, .limit = 200};
+  app.db().exec("update outbox_events set enqueued_at_ms = 1000 where id between 100 and 8899");
+  outbox::EventFilter filter{.since = std::chrono::system_clock::now() - 1h, .limit = 300};
   filter.order = outbox::Order::newest_first;
   const auto page = outbox::browse_events(app.db(), filter, 1min);
-  CHECK(page.events.size() == 101);
+  CHECK(page.events.size() == 101 + 99);
   CHECK(page.is_complete);
   CHECK_FALSE(page.next_after_id);
-  CHECK(page.looked_at < 9'000);
+}
+
+TEST_CASE("all looks of a page sort the scheduled events once") {
+  support::AppDatabase app;
+  const auto tomorrow = std::chrono::system_clock::now() + 24h;
+  app.enqueue_many(10'000, {.not_before = tomorrow});
+  const auto steps_to = [&app](std::int64_t looks) {
+    outbox::EventFilter filter{.state = outbox::EventState::scheduled};
+    filter.user_id = "nobody";
+    filter.after_id = 10'000 - 1'000 * looks;
+    return support::steps_of(app.db().getHandle(), [&] {
+      CHECK(outbox::browse_events(app.db(), filter, 1min).events.empty());
+    });
+  };
+  // The others read their own events alone.
+  CHECK(steps_to(10) < 5 * steps_to(1));
 }
 
 TEST_CASE("a delivered event of a page says when it was delivered") {
