@@ -69,6 +69,8 @@ void HttpTransfer::set_url() {
   const bool is_direct = facts.is_loopback || target_.proxy == "none";
   const char* const environments = nullptr;
   set(CURLOPT_PROXY, is_direct ? "" : target_.proxy.empty() ? environments : target_.proxy.c_str());
+  // Exceptions in no_proxy are from the environment's proxy.
+  set(CURLOPT_NOPROXY, target_.proxy.empty() ? environments : "");
 }
 
 void HttpTransfer::set_up() {
