@@ -19,7 +19,7 @@ if [ "$live" = yes ] && [ -z "${OUTBOX_TOKEN:-}" ]; then
 fi
 
 tools/install_packages.sh run
-echo "Building the demo, the stand-in and the CLI: about 3 minutes of CPU time the first time."
+echo "Building the demo, the stand-in and the CLI: some minutes of CPU time the first time."
 build_log=$(mktemp)
 # --fresh: a build folder that was copied along with the tree remembers another place.
 if ! cmake --preset demo --fresh >"$build_log" 2>&1; then
