@@ -56,6 +56,8 @@ std::size_t interrupt_everywhere(sqlite3* db, Action action, AsBefore is_as_befo
 }
 
 // Lets an authorizer deny the `nth` thing that it is asked for; or that one and all after it.
+// Columns do not count: a statement that may not read one is not prepared, as when it may do
+// nothing.
 class Denier {
  public:
   Denier(sqlite3* db, std::int64_t nth, bool for_ever) : db_{db}, left_{nth}, for_ever_{for_ever} {
@@ -68,7 +70,8 @@ class Denier {
   bool has_struck() const { return left_ <= 0; }
 
  private:
-  static int answer(void* self, int, const char*, const char*, const char*, const char*) {
+  static int answer(void* self, int action, const char*, const char*, const char*, const char*) {
+    if (action == SQLITE_READ) return SQLITE_OK;
     auto& that = *static_cast<Denier*>(self);
     --that.left_;
     return that.left_ == 0 || (that.left_ < 0 && that.for_ever_) ? SQLITE_DENY : SQLITE_OK;
@@ -158,7 +161,7 @@ TEST_CASE("a call that an authorizer denies leaves no transaction and no savepoi
     calls += deny_each(for_ever, [&] { repair(app.db()); });
   }
   MESSAGE(calls << " denied calls");
-  CHECK(calls > 1'000);
+  CHECK(calls > 500);
   CHECK(app.count("state = 'pending'") == 20);
 }
 

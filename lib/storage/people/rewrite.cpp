@@ -217,19 +217,23 @@ void fill_log(sqlite3* db, std::int64_t page, bool with_root) {
   remove_filling(db, rows);  // of an erasure that was killed
   std::int64_t first = 0;
   std::int64_t made = 0;
-  for (bool is_full = false; !is_full;) {
+  const auto is_full = [&] {
+    return made >= rows_min &&
+           query_integer(db, "pragma main.freelist_count", rewrite_action).value_or(0) == 0;
+  };
+  for (bool is_done = false; !is_done;) {
     WriteTransaction transaction{db, rewrite_action};
     const std::int64_t lowest = lowest_filling(db);
     // Another erasure that ended has removed them: the root was not full.
     if (!has_event(db, first)) made = 0;
+    if (is_full()) break;  // without filling anything, or others have taken the rest
     if (made == 0) first = lowest - 1;
     const std::string sql = numbers(1, rows) +
                             "insert into main.outbox_events (id, payload) select " +
                             std::to_string(lowest) + " - i, printf('{%" + bytes + "s}', '') from n";
     execute(db, sql.c_str(), rewrite_action);
     made += rows;
-    is_full = made >= rows_min &&
-              query_integer(db, "pragma main.freelist_count", rewrite_action).value_or(0) == 0;
+    is_done = is_full();
     transaction.commit();
     let_others_in(db);
   }
