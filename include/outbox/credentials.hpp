@@ -47,7 +47,7 @@ struct ShortLived {
 
 /// The secret in a file, white space around it ignored; read again when the file changes, and when
 /// the endpoint refuses it. A missing or unreadable file is no error here: the destination waits
-/// until it is there. At most 8 KiB. Throws: `std::invalid_argument` when `path` is empty.
+/// until it is there. At most 64 KiB, a token 8. Throws: `std::invalid_argument`: an empty path.
 [[nodiscard]] OUTBOX_API SecretSource from_file(std::string path);
 /// The secret in an environment variable, white space around it ignored; read once, now.
 /// Throws: `std::invalid_argument` when it is not set, or `variable` is null.

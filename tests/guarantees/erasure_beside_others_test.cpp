@@ -173,6 +173,15 @@ TEST_CASE("an erasure that ends does not leave the log of another one half fille
   CHECK(traces_in(app.folder().path()) == "");
 }
 
+TEST_CASE("an erasure fills nothing where no page is free") {
+  support::AppDatabase app;
+  app.enqueue(support::amy());
+  app.db().exec("pragma wal_checkpoint(truncate)");
+  const auto before = std::filesystem::file_size(app.path());
+  CHECK(outbox::erase(app.path(), outbox::Subject::email("amy@achme.com")).events == 1);
+  CHECK(std::filesystem::file_size(app.path()) < before + 100'000);
+}
+
 TEST_CASE("a step of an erasure is small for rows with keys, and for large ones") {
   SUBCASE("keys") {
     support::AppDatabase app;

@@ -96,13 +96,11 @@ Json shown_payload(const std::string& payload, const Globals& globals) {
       },
       false);
   // Objects that keep their order look through all keys for each one.
-  if (keys > keys_max && !is_deep) {
-    return globals.reveals ? Json(payload)
-                           : Json(std::to_string(payload.size()) + " bytes, too many fields");
-  }
-  if (json.is_discarded() || is_deep) {
-    return globals.reveals && !is_deep ? Json(payload)
-                                       : Json(std::to_string(payload.size()) + " bytes, no event");
+  const bool is_large = keys > keys_max && !is_deep;
+  if (json.is_discarded() || is_deep || is_large) {
+    if (globals.reveals && !is_deep) return payload;
+    return std::to_string(payload.size()) +
+           (is_large ? " bytes, too many fields" : " bytes, no event");
   }
   return globals.reveals ? json : masked(json, false);
 }

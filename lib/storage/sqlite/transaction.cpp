@@ -41,8 +41,11 @@ bool has_attached([[maybe_unused]] sqlite3* db) {
 #endif
 }
 
-// Takes the write lock of `main` alone.
-constexpr auto lock_main = "update main.outbox_destinations set name = name where 0";
+std::optional<Statement> lock_of_main(sqlite3* db, const char* action, Use use) {
+  if (!has_attached(db)) return std::nullopt;
+  return std::optional<Statement>{
+      std::in_place, db, "update main.outbox_destinations set name = name where 0", action, use};
+}
 
 const char* opening(Brackets::Kind kind, bool locks_main_alone) {
   switch (kind) {
@@ -59,12 +62,10 @@ const char* opening(Brackets::Kind kind, bool locks_main_alone) {
 }  // namespace
 
 Brackets::Brackets(sqlite3* db, Kind kind, const char* action, Use use)
-    : locks_main_alone{kind == Kind::write && has_attached(db)},
-      open{db, opening(kind, locks_main_alone), action, use},
+    : lock{kind == Kind::write ? lock_of_main(db, action, use) : std::nullopt},
+      open{db, opening(kind, lock.has_value()), action, use},
       close{db, kind == Kind::savepoint ? "release outbox_change" : "commit", action, use},
-      undo{db, kind == Kind::savepoint ? "rollback to outbox_change" : "rollback", action, use} {
-  if (locks_main_alone) lock.emplace(db, lock_main, action, use);
-}
+      undo{db, kind == Kind::savepoint ? "rollback to outbox_change" : "rollback", action, use} {}
 
 WriteTransaction::WriteTransaction(sqlite3* db, const char* action,
                                    std::chrono::milliseconds patience, Brackets* kept)

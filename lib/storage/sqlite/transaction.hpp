@@ -43,9 +43,8 @@ struct Brackets {
 
   Brackets(sqlite3* db, Kind kind, const char* action, Use use);
 
-  bool locks_main_alone;  // of a write, where other files are attached
+  std::optional<Statement> lock;  // of main alone, for a write where other files are attached
   Statement open;
-  std::optional<Statement> lock = {};
   Statement close;
   Statement undo;  // of a savepoint: `close` must follow
 };
