@@ -19,20 +19,20 @@ inline namespace v1 {
 /// A part of the events that a filter lets through.
 struct EventPage {
   std::vector<EventSummary> events = {};
-  /// What comes next: give it as `EventFilter::after_id`. None: there is nothing more.
+  /// What comes next: give it as `ListOptions::after_id`. None: there is nothing more.
   std::optional<std::int64_t> next_after_id = {};
   /// False: time was up before the page was full. `next_after_id` goes on where it stopped.
   bool is_complete = true;
   std::int64_t looked_at = 0;  ///< How many events were compared with the filter.
 };
 
-/// As `list_events`, but stops looking after `time_max`. A page holds `filter.limit` events,
-/// 100 without one. The first look is always made, so that each page gets further.
+/// As `list_events`, but stops looking after `time_max`. A page holds `options.limit`
+/// events, 100 without one. The first look is always made, so that each page gets further.
 ///
 /// Throws and threads: as `list_events`.
-[[nodiscard]] OUTBOX_API EventPage
-browse_events(ConnectionRef connection, const EventFilter& filter = {},
-              std::chrono::milliseconds time_max = std::chrono::milliseconds{150});
+[[nodiscard]] OUTBOX_API EventPage browse_events(
+    ConnectionRef connection, const EventFilter& filter = {}, const ListOptions& options = {},
+    std::chrono::milliseconds time_max = std::chrono::milliseconds{150});
 
 /// The requests of a span of time.
 struct TrafficSlot {

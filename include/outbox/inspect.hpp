@@ -118,9 +118,7 @@ struct Status {
 /// Throws and threads: as `status`.
 [[nodiscard]] OUTBOX_API std::vector<DestinationStatus> list_destinations(ConnectionRef connection);
 
-enum class Order { oldest_first, newest_first };
-
-/// Which events to list; every member narrows. Times are of the years 1970 to 9999.
+/// Which events; every member narrows. Times are of the years 1970 to 9999.
 struct EventFilter {
   std::string destination = {};          ///< Empty: all.
   std::optional<EventState> state = {};  ///< None: all. `pending`: all that is undelivered.
@@ -130,14 +128,21 @@ struct EventFilter {
   std::string error = {};                                           ///< A part of `last_error`.
   std::optional<std::chrono::system_clock::time_point> since = {};  ///< Enqueued at or after.
   std::optional<std::chrono::system_clock::time_point> until = {};  ///< Enqueued before.
-  /// At most this many; none: no limit. Page long lists with it and `after_id`.
-  std::optional<std::size_t> limit = {};
-  /// By commit; the limit keeps the first ones of this order. For listing only.
-  Order order = Order::oldest_first;
-  /// The next page: only what comes behind this event in `order`. For listing only.
-  std::optional<std::int64_t> after_id = {};
   /// Died or was discarded at or after this instant.
   std::optional<std::chrono::system_clock::time_point> settled_since = {};
+
+  friend bool operator==(const EventFilter&, const EventFilter&) = default;
+};
+
+enum class Order { oldest_first, newest_first };
+
+/// Which part of a list of events.
+struct ListOptions {
+  /// At most this many; none: no limit. Page long lists with it and `after_id`.
+  std::optional<std::size_t> limit = {};
+  Order order = Order::oldest_first;  ///< By commit; the limit keeps the first ones of this order.
+  /// The next page: only what comes behind this event in `order`.
+  std::optional<std::int64_t> after_id = {};
 };
 
 /// An event as people see it. Fields of the payload are empty where it has none, or is no JSON.
@@ -206,12 +211,14 @@ struct Explanation {
 /// state, and without an undelivered state every event.
 /// Throws too: `std::invalid_argument` for a state, a destination or a time that cannot be.
 [[nodiscard]] OUTBOX_API std::vector<EventSummary> list_events(ConnectionRef connection,
-                                                               const EventFilter& filter = {});
+                                                               const EventFilter& filter = {},
+                                                               const ListOptions& options = {});
 
 /// The same with payloads and without requests, for an export. Each call is one short read: go on
 /// with `after_id` and a limit, so that the WAL can be checkpointed between them.
 [[nodiscard]] OUTBOX_API std::vector<EventDetail> list_details(ConnectionRef connection,
-                                                               const EventFilter& filter);
+                                                               const EventFilter& filter,
+                                                               const ListOptions& options = {});
 
 /// None: there is no such event.
 [[nodiscard]] OUTBOX_API std::optional<EventDetail> find_event(ConnectionRef connection,

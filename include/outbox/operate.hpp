@@ -47,27 +47,34 @@ class Selection {
  public:
   enum class Kind { ids, matching, all };
 
-  /// Those named by id, at least one; of `within` only a destination may be set.
-  static Selection ids(std::vector<std::int64_t> ids, EventFilter within = {}) {
-    return {Kind::ids, std::move(ids), std::move(within)};
+  /// Those named by id, at least one; of `destination` only, unless it is empty.
+  static Selection ids(std::vector<std::int64_t> ids, std::string destination = {}) {
+    return {Kind::ids, std::move(ids), {.destination = std::move(destination)}, {}};
   }
-  /// All that a filter lets through. A destination or a limit alone is no filter: see `all`.
-  static Selection matching(EventFilter filter) { return {Kind::matching, {}, std::move(filter)}; }
-  /// Every event that the change can concern, of a destination or up to a limit if `within` says
-  /// so.
-  static Selection all(EventFilter within = {}) { return {Kind::all, {}, std::move(within)}; }
+  /// What a filter lets through, the oldest first, at most `limit`. A destination alone is no
+  /// filter: see `all`.
+  static Selection matching(EventFilter filter, std::optional<std::size_t> limit = {}) {
+    return {Kind::matching, {}, std::move(filter), limit};
+  }
+  /// Every event that the change can concern, the oldest first, at most `limit`; `within` narrows.
+  static Selection all(EventFilter within = {}, std::optional<std::size_t> limit = {}) {
+    return {Kind::all, {}, std::move(within), limit};
+  }
 
   Kind kind() const { return kind_; }
   const std::vector<std::int64_t>& event_ids() const { return ids_; }
   const EventFilter& filter() const { return filter_; }
+  std::optional<std::size_t> limit() const { return limit_; }
 
  private:
-  Selection(Kind kind, std::vector<std::int64_t> ids, EventFilter filter)
-      : kind_{kind}, ids_{std::move(ids)}, filter_{std::move(filter)} {}
+  Selection(Kind kind, std::vector<std::int64_t> ids, EventFilter filter,
+            std::optional<std::size_t> limit)
+      : kind_{kind}, ids_{std::move(ids)}, filter_{std::move(filter)}, limit_{limit} {}
 
   Kind kind_;
   std::vector<std::int64_t> ids_;
   EventFilter filter_;
+  std::optional<std::size_t> limit_;
 };
 
 enum class Mode { apply, dry_run };  ///< dry_run: only counts.

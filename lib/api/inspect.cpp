@@ -75,19 +75,21 @@ std::string mask_addresses(std::string_view text) {
   return core::masked_addresses(text);
 }
 
-std::vector<EventSummary> list_events(ConnectionRef connection, const EventFilter& filter) {
+std::vector<EventSummary> list_events(ConnectionRef connection, const EventFilter& filter,
+                                      const ListOptions& options) {
   sqlite3* const db = storage::readable(connection, filter);
   return storage::while_busy([&] {
     const storage::ReadTransaction moment{db};
-    return storage::read_events(db, filter, core::system_now());
+    return storage::read_events(db, filter, options, core::system_now());
   });
 }
 
-std::vector<EventDetail> list_details(ConnectionRef connection, const EventFilter& filter) {
+std::vector<EventDetail> list_details(ConnectionRef connection, const EventFilter& filter,
+                                      const ListOptions& options) {
   sqlite3* const db = storage::readable(connection, filter);
   return storage::while_busy([&] {
     const storage::ReadTransaction moment{db};
-    return storage::read_details(db, filter, core::system_now());
+    return storage::read_details(db, filter, options, core::system_now());
   });
 }
 

@@ -114,7 +114,7 @@ Outcome outcome_of(Verdict verdict, std::string reason) {
 
 std::vector<StoredEvent> stored(ConnectionRef connection, EventState state) {
   std::vector<StoredEvent> events;
-  for (const EventDetail& detail : list_details(connection, {.state = state, .limit = {}})) {
+  for (const EventDetail& detail : list_details(connection, {.state = state})) {
     events.push_back({.destination = detail.event.destination,
                       .kind = detail.kind,
                       .event_name = detail.event.event_name,

@@ -47,7 +47,7 @@ void explain_rest(SQLite::Database& db, const Verb& verb, const outbox::Selectio
   constexpr std::size_t lines_max = 20;
   for (std::size_t i = 0; i < std::min(selection.event_ids().size(), lines_max); ++i) {
     const std::int64_t id = selection.event_ids()[i];
-    const auto one = outbox::Selection::ids({id}, selection.filter());
+    const auto one = outbox::Selection::ids({id}, globals.destination);
     if (count(db, verb, one, note) > 0) continue;
     const auto event = outbox::find_event(db, id);
     using outbox::EventState;
@@ -77,7 +77,7 @@ void explain_rest(SQLite::Database& db, const Verb& verb, const outbox::Selectio
 std::string spread_text(SQLite::Database& db, const Verb& verb, const outbox::Selection& selection,
                         const outbox::ChangeNote& note) {
   outbox::EventFilter filter = selection.filter();
-  if (!selection.event_ids().empty() || !filter.destination.empty() || filter.limit) return {};
+  if (!selection.event_ids().empty() || !filter.destination.empty() || selection.limit()) return {};
   std::string text;
   std::size_t destinations = 0;
   for (const outbox::DestinationStatus& destination : outbox::list_destinations(db)) {
@@ -94,17 +94,19 @@ std::string spread_text(SQLite::Database& db, const Verb& verb, const outbox::Se
 
 outbox::Selection selection_of(const ChangeFlags& flags, const Globals& globals) {
   outbox::EventFilter filter = filter_of(flags.filters, globals);
-  if (!flags.ids.empty() && flags.filters.all) {
-    throw Failure{usage, "ids and --all: give one of them"};
-  }
+  const auto limit = limit_of(flags.filters);
   if (!flags.ids.empty()) {
+    if (flags.filters.all) throw Failure{usage, "ids and --all: give one of them"};
+    if (limit || filter != outbox::EventFilter{.destination = globals.destination}) {
+      throw Failure{usage, "ids and a filter: give one of them"};
+    }
     std::vector<std::int64_t> ids = flags.ids;  // the same one twice is told once
     std::sort(ids.begin(), ids.end());
     ids.erase(std::unique(ids.begin(), ids.end()), ids.end());
-    return outbox::Selection::ids(std::move(ids), std::move(filter));
+    return outbox::Selection::ids(std::move(ids), globals.destination);
   }
-  return flags.filters.all ? outbox::Selection::all(std::move(filter))
-                           : outbox::Selection::matching(std::move(filter));
+  return flags.filters.all ? outbox::Selection::all(std::move(filter), limit)
+                           : outbox::Selection::matching(std::move(filter), limit);
 }
 
 ExitCode change(const Verb& verb, const ChangeFlags& flags, const Globals& globals) {

@@ -89,28 +89,26 @@ class Table {
 
 // How many there are, if that is told without reading them.
 std::int64_t total_of(SQLite::Database& db, const outbox::EventFilter& filter) {
-  const bool is_plain = !filter.state && filter.event_name.empty() && filter.user_id.empty() &&
-                        filter.group_id.empty() && filter.error.empty() && !filter.since &&
-                        !filter.until && !filter.limit;
-  if (!is_plain) return 0;
+  if (filter != outbox::EventFilter{.destination = filter.destination}) return 0;
   const outbox::Counts counts = outbox::status(db, filter.destination).counts;
   return counts.pending + counts.dead + counts.discarded + counts.delivered;
 }
 
-std::size_t write_all(SQLite::Database& db, outbox::EventFilter filter, Table& table,
-                      const Globals& globals) {
-  std::size_t left = filter.limit.value_or(std::numeric_limits<std::size_t>::max());
-  Progress progress{"exported", total_of(db, filter)};
+std::size_t write_all(SQLite::Database& db, const outbox::EventFilter& filter,
+                      std::optional<std::size_t> limit, Table& table, const Globals& globals) {
+  std::size_t left = limit.value_or(std::numeric_limits<std::size_t>::max());
+  Progress progress{"exported", limit ? 0 : total_of(db, filter)};
+  outbox::ListOptions options;
   std::size_t count = 0;
   while (left > 0) {
-    filter.limit = std::min(left, page_events);
-    const auto page = outbox::list_details(db, filter);
+    options.limit = std::min(left, page_events);
+    const auto page = outbox::list_details(db, filter, options);
     for (const outbox::EventDetail& detail : page) table.put(row_of(detail, globals));
     count += page.size();
     left -= page.size();
     progress.show(static_cast<std::int64_t>(count));
-    if (page.size() < *filter.limit) break;
-    filter.after_id = page.back().event.id;
+    if (page.size() < *options.limit) break;
+    options.after_id = page.back().event.id;
   }
   return count;
 }
@@ -124,9 +122,7 @@ ExitCode export_events(const ExportFlags& flags, const Globals& globals) {
   require_used(db, globals);
   const outbox::EventFilter filter = filter_of(flags, globals);
   // A file that is there keeps what it has when the filter is bad or nothing matches.
-  outbox::EventFilter first = filter;
-  first.limit = 1;
-  if (outbox::list_events(db, first).empty()) {
+  if (outbox::list_events(db, filter, {.limit = 1}).empty()) {
     std::cerr << "no event matches\n";
     return no_match;
   }
@@ -142,7 +138,7 @@ ExitCode export_events(const ExportFlags& flags, const Globals& globals) {
   }
   std::ostream& out = has_file ? file : std::cout;
   Table table{out, flags};
-  const std::size_t count = write_all(db, filter, table, globals);
+  const std::size_t count = write_all(db, filter, limit_of(flags), table, globals);
   out.flush();
   if (!out) throw Failure{failed, "cannot write all of it: is the disk full?"};
   return count > 0 ? done : no_match;  // they can have been removed meanwhile

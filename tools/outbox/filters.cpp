@@ -58,8 +58,12 @@ outbox::EventFilter filter_of(const FilterFlags& flags, const Globals& globals) 
   if (!flags.state.empty()) filter.state = state_named(flags.state);
   if (!flags.since.empty()) filter.since = time_of(flags.since);
   if (!flags.until.empty()) filter.until = time_of(flags.until);
-  if (flags.limit > 0) filter.limit = static_cast<std::size_t>(flags.limit);
   return filter;
+}
+
+std::optional<std::size_t> limit_of(const FilterFlags& flags) {
+  if (flags.limit == 0) return std::nullopt;
+  return static_cast<std::size_t>(flags.limit);
 }
 
 }  // namespace cli

@@ -3,7 +3,9 @@
 // The options that choose events, of `list` and of the commands that change many.
 
 #include <CLI/CLI.hpp>
+#include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include "globals.hpp"
@@ -40,5 +42,8 @@ CLI::Option* add_limit(CLI::App& command, std::int64_t& limit, const std::string
 /// Throws: `Failure` with the usage code for what is no time; `std::invalid_argument` for what is
 /// no state.
 outbox::EventFilter filter_of(const FilterFlags& flags, const Globals& globals);
+
+/// None: no `--limit` was given.
+std::optional<std::size_t> limit_of(const FilterFlags& flags);
 
 }  // namespace cli

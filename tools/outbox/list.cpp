@@ -35,11 +35,14 @@ struct ListFlags : FilterFlags {
 ExitCode list(const ListFlags& flags, const Globals& globals) {
   SQLite::Database db = open_database(globals, Access::read);
   require_used(db, globals);
-  outbox::EventFilter filter = filter_of(flags, globals);
-  if (flags.all && filter.limit) throw Failure{usage, "--all and --limit: give one of them"};
-  filter.order = flags.is_oldest_first ? outbox::Order::oldest_first : outbox::Order::newest_first;
-  if (!flags.all && !filter.limit) filter.limit = usual_limit;
-  const std::vector<outbox::EventSummary> events = outbox::list_events(db, filter);
+  using outbox::Order;
+  outbox::ListOptions options{
+      .limit = limit_of(flags),
+      .order = flags.is_oldest_first ? Order::oldest_first : Order::newest_first};
+  if (flags.all && options.limit) throw Failure{usage, "--all and --limit: give one of them"};
+  if (!flags.all && !options.limit) options.limit = usual_limit;
+  const std::vector<outbox::EventSummary> events =
+      outbox::list_events(db, filter_of(flags, globals), options);
   if (globals.is_json) {
     for (const outbox::EventSummary& event : events) std::cout << line_of(json_of(event, globals));
   } else if (!events.empty()) {
@@ -49,8 +52,8 @@ ExitCode list(const ListFlags& flags, const Globals& globals) {
     std::cerr << "no event matches\n";
     return no_match;
   }
-  if (events.size() == filter.limit) {
-    std::cerr << "the " << (flags.is_oldest_first ? "oldest " : "newest ") << *filter.limit
+  if (events.size() == options.limit) {
+    std::cerr << "the " << (flags.is_oldest_first ? "oldest " : "newest ") << *options.limit
               << "; --limit N or --all shows more\n";
   }
   return done;

@@ -94,7 +94,6 @@ class Tail {
     const auto now = std::chrono::system_clock::now();
     const auto dead = outbox::list_events(database_.db(), {.destination = globals_.destination,
                                                            .state = outbox::EventState::dead,
-                                                           .limit = std::nullopt,
                                                            .settled_since = deaths_since_});
     std::set<std::int64_t> seen;
     for (const outbox::EventSummary& event : dead) {

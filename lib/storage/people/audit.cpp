@@ -35,7 +35,7 @@ std::string subject_of(const Selection& selection) {
   if (filter.since) say("since " + utc_text(*filter.since));
   if (filter.until) say("until " + utc_text(*filter.until));
   if (filter.settled_since) say("settled since " + utc_text(*filter.settled_since));
-  if (filter.limit) say("limit " + std::to_string(*filter.limit));
+  if (selection.limit()) say("limit " + std::to_string(*selection.limit()));
   return core::sanitised(text.empty() ? "all" : text, core::error_bytes_max);
 }
 

@@ -42,8 +42,8 @@ StateList queue_states_of(const EventFilter& filter) {
 // The ids of events that may be on the page, in its order, from `after` on.
 class Candidates {
  public:
-  Candidates(sqlite3* db, const EventFilter& filter)
-      : db_{db}, filter_{filter}, states_{queue_states_of(filter)} {
+  Candidates(sqlite3* db, const EventFilter& filter, Order order)
+      : db_{db}, filter_{filter}, order_{order}, states_{queue_states_of(filter)} {
     if (states_.empty()) return;
     if (!filter.destination.empty()) destinations_.push_back(filter.destination);
     if (!destinations_.empty()) return;
@@ -72,7 +72,7 @@ class Candidates {
 
  private:
   std::string behind(const std::string& column) const {
-    const bool is_newest_first = filter_.order == Order::newest_first;
+    const bool is_newest_first = order_ == Order::newest_first;
     // Both ends: see `id_end` of the queue.
     const char* const other_end = is_newest_first ? " > 0" : " < 9223372036854775807";
     return (is_newest_first ? " < ?1 and " : " > ?1 and ") + column + other_end + " order by " +
@@ -81,7 +81,7 @@ class Candidates {
 
   // In the order of the page.
   std::function<bool(std::int64_t, std::int64_t)> is_before() const {
-    if (filter_.order == Order::newest_first) return std::greater<std::int64_t>{};
+    if (order_ == Order::newest_first) return std::greater<std::int64_t>{};
     return std::less<std::int64_t>{};
   }
 
@@ -125,6 +125,7 @@ class Candidates {
 
   sqlite3* db_;
   const EventFilter& filter_;
+  Order order_;
   StateList states_;
   std::vector<std::string> destinations_ = {};
   std::optional<core::Ids> timed_ = {};
@@ -139,7 +140,7 @@ bool is_plain(const std::string& value) {
 
 // Of a look, what may be on the page. Reading the fields of a payload takes longer than to see when
 // it was enqueued, and that their values are nowhere in it.
-core::Ids glance(sqlite3* db, const EventFilter& filter, const core::Ids& ids) {
+core::Ids glance(sqlite3* db, const EventFilter& filter, Order order, const core::Ids& ids) {
   std::string sql{"select id from main.outbox_events where id in ("};
   sql += Chosen{ids}.sql();
   sql += ")";
@@ -154,7 +155,7 @@ core::Ids glance(sqlite3* db, const EventFilter& filter, const core::Ids& ids) {
     sql += ") or instr(payload, '\\u'))";
   }
   sql += " order by id";
-  if (filter.order == Order::newest_first) sql += " desc";
+  if (order == Order::newest_first) sql += " desc";
   Statement rows{db, sql, browse_action};
   for (std::size_t i = 0; i < values.size(); ++i) {
     rows.bind(static_cast<int>(i) + 1, std::string_view{values[i]});
@@ -186,24 +187,25 @@ bool lets_through(const EventFilter& filter, const EventSummary& event) {
          event.last_error.find(filter.error) != std::string::npos;
 }
 
-EventPage read_page(sqlite3* db, const EventFilter& filter, std::chrono::milliseconds time_max,
-                    core::Instant now) {
+EventPage read_page(sqlite3* db, const EventFilter& filter, const ListOptions& options,
+                    std::chrono::milliseconds time_max, core::Instant now) {
   constexpr std::chrono::milliseconds longest =
       std::chrono::hours{24};  // "for ever" would overflow
   const auto deadline = std::chrono::steady_clock::now() + std::min(time_max, longest);
-  const std::size_t limit = std::max<std::size_t>(filter.limit.value_or(limit_default), 1);
+  const std::size_t limit = std::max<std::size_t>(options.limit.value_or(limit_default), 1);
   const std::size_t look = narrows(filter) ? look_max : std::clamp(limit + 1, look_min, look_max);
   constexpr std::int64_t id_max = std::numeric_limits<std::int64_t>::max();
-  const bool is_newest_first = filter.order == Order::newest_first;
-  std::int64_t after = filter.after_id.value_or(is_newest_first ? id_max : 0);
-  Candidates candidates{db, filter};
+  const bool is_newest_first = options.order == Order::newest_first;
+  std::int64_t after = options.after_id.value_or(is_newest_first ? id_max : 0);
+  Candidates candidates{db, filter, options.order};
   EventPage page;
   for (;;) {
     const core::Ids ids = candidates.next(after, look);
     // Not before: ids do not ascend with time where a clock was set back.
     const bool is_last = ids.size() < look;
     page.looked_at += static_cast<std::int64_t>(ids.size());
-    for (EventSummary& event : read_summaries(db, glance(db, filter, ids), filter.order, now)) {
+    for (EventSummary& event :
+         read_summaries(db, glance(db, filter, options.order, ids), options.order, now)) {
       if (page.events.size() == limit) {
         page.next_after_id = page.events.back().id;
         break;
@@ -227,11 +229,11 @@ EventPage read_page(sqlite3* db, const EventFilter& filter, std::chrono::millise
 inline namespace v1 {
 
 EventPage browse_events(ConnectionRef connection, const EventFilter& filter,
-                        std::chrono::milliseconds time_max) {
+                        const ListOptions& options, std::chrono::milliseconds time_max) {
   sqlite3* const db = storage::readable(connection, filter);
   return storage::while_busy([&] {
     const storage::ReadTransaction moment{db};
-    return storage::read_page(db, filter, time_max, core::system_now());
+    return storage::read_page(db, filter, options, time_max, core::system_now());
   });
 }
 

@@ -112,8 +112,10 @@ EventStates wanted_states(const EventFilter& filter) {
 
 }  // namespace
 
-std::vector<EventSummary> read_events(sqlite3* db, const EventFilter& filter, core::Instant now) {
-  auto events = read_chosen(db, Chosen{wanted_states(filter), filter, now}, now, filter.order);
+std::vector<EventSummary> read_events(sqlite3* db, const EventFilter& filter,
+                                      const ListOptions& options, core::Instant now) {
+  auto events =
+      read_chosen(db, Chosen{wanted_states(filter), filter, options, now}, now, options.order);
   put_deliveries(db, events);
   return events;
 }
@@ -127,9 +129,10 @@ void put_deliveries(sqlite3* db, std::vector<EventSummary>& events) {
   put_deliveries(db, events, [](EventSummary& event) -> EventSummary& { return event; });
 }
 
-std::vector<EventDetail> read_details(sqlite3* db, const EventFilter& filter, core::Instant now) {
-  auto events =
-      read_chosen_details(db, Chosen{wanted_states(filter), filter, now}, now, filter.order);
+std::vector<EventDetail> read_details(sqlite3* db, const EventFilter& filter,
+                                      const ListOptions& options, core::Instant now) {
+  auto events = read_chosen_details(db, Chosen{wanted_states(filter), filter, options, now}, now,
+                                    options.order);
   put_deliveries(db, events, [](EventDetail& detail) -> EventSummary& { return detail.event; });
   return events;
 }

@@ -20,8 +20,10 @@ namespace outbox::storage {
 // The functions of outbox/inspect.hpp on a schema that has been checked.
 // Throws: `database_error`.
 
-std::vector<EventSummary> read_events(sqlite3* db, const EventFilter& filter, core::Instant now);
-std::vector<EventDetail> read_details(sqlite3* db, const EventFilter& filter, core::Instant now);
+std::vector<EventSummary> read_events(sqlite3* db, const EventFilter& filter,
+                                      const ListOptions& options, core::Instant now);
+std::vector<EventDetail> read_details(sqlite3* db, const EventFilter& filter,
+                                      const ListOptions& options, core::Instant now);
 /// Those of `ids` that are in the log. When they were delivered is for `put_deliveries` to say,
 /// which reads the request log.
 std::vector<EventSummary> read_summaries(sqlite3* db, const core::Ids& ids, Order order,

@@ -105,7 +105,8 @@ Chosen::Chosen(const core::Ids& ids) : are_named_{true} {
   for (const std::int64_t id : ids) sql_ += (sql_.empty() ? "" : ",") + std::to_string(id);
 }
 
-Chosen::Chosen(const EventStates& states, const EventFilter& filter, core::Instant now) {
+Chosen::Chosen(const EventStates& states, const EventFilter& filter, const ListOptions& options,
+               core::Instant now) {
   const bool are_delivered = !states.empty() && states.front() == EventState::delivered;
   // Only events in the queue have an error.
   const bool are_queued =
@@ -134,15 +135,15 @@ Chosen::Chosen(const EventStates& states, const EventFilter& filter, core::Insta
   if (filter.settled_since) {
     say(are_queued ? "q.settled_at_ms >= " + ms_text(*filter.settled_since) : "0");
   }
-  const bool is_newest_first = filter.order == Order::newest_first;
-  if (filter.after_id) {
+  const bool is_newest_first = options.order == Order::newest_first;
+  if (options.after_id) {
     say((are_queued ? "q.event" : "e.id") + std::string{is_newest_first ? " < " : " > "} +
-        std::to_string(*filter.after_id));
+        std::to_string(*options.after_id));
   }
   sql_ += is_newest_first ? " order by 1 desc" : " order by 1";
-  if (filter.limit) {
+  if (options.limit) {
     constexpr std::size_t limit_max = std::numeric_limits<std::int64_t>::max();
-    sql_ += " limit " + std::to_string(std::min(*filter.limit, limit_max));
+    sql_ += " limit " + std::to_string(std::min(*options.limit, limit_max));
   }
 }
 

@@ -52,9 +52,10 @@ class Chosen {
  public:
   explicit Chosen(const core::Ids& ids);
   /// The events in one of `states` (none: in any) that `filter` lets through, but for its
-  /// state: the first ones in commit order, as many as its limit says. With a state its cost grows
+  /// state: the part that `options` says. With a state its cost grows
   /// with what is undelivered; without one, or for delivered events, with the log up to the limit.
-  Chosen(const EventStates& states, const EventFilter& filter, core::Instant now);
+  Chosen(const EventStates& states, const EventFilter& filter, const ListOptions& options,
+         core::Instant now);
 
   const std::string& sql() const { return sql_; }
   /// Whether `sql` is a list of ids, and not a query.

@@ -47,7 +47,7 @@ std::vector<Delivered> find_delivered(sqlite3* db, const Selection& selection) {
   if (!filter.error.empty() || filter.settled_since) return found;  // of dead ones only
   const core::Ids ids = distinct(selection.event_ids());
   const auto limit = static_cast<std::size_t>(
-      std::min<std::uint64_t>(filter.limit.value_or(int64_max), int64_max));
+      std::min<std::uint64_t>(selection.limit().value_or(int64_max), int64_max));
   Statement requests{db,
                      "select id, delivered_ids from main.outbox_requests"
                      " where delivered_ids is not null and (?1 is null or destination = ?1)"

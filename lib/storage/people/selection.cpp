@@ -11,11 +11,9 @@ namespace outbox::storage {
 
 namespace {
 
-// A destination or a limit alone chooses nothing.
+// A destination alone chooses nothing.
 bool is_empty(const EventFilter& filter) {
-  return !filter.state && filter.event_name.empty() && filter.user_id.empty() &&
-         filter.group_id.empty() && filter.error.empty() && !filter.since && !filter.until &&
-         !filter.settled_since;
+  return filter == EventFilter{.destination = filter.destination};
 }
 
 [[noreturn]] void refuse(const char* action, const std::string& problem) {
@@ -27,16 +25,11 @@ bool is_empty(const EventFilter& filter) {
 void require_selection(const Selection& selection, const char* action) {
   const EventFilter& filter = selection.filter();
   require_filter(filter);
-  if (filter.after_id) refuse(action, "after_id: is for listing only");
-  if (filter.order != Order::oldest_first) refuse(action, "order: is for listing only");
   using Kind = Selection::Kind;
   const bool has_ids = !selection.event_ids().empty();
   const bool names_none = selection.kind() == Kind::ids ? !has_ids : is_empty(filter);
   if (names_none && selection.kind() != Kind::all) {
     refuse(action, "give ids, a filter, or all of them");
-  }
-  if (selection.kind() == Kind::ids && (!is_empty(filter) || filter.limit)) {
-    refuse(action, "ids and a filter: give one of them");
   }
 }
 
@@ -70,7 +63,7 @@ core::Ids resolve(sqlite3* db, const Selection& selection, const EventStates& na
   return while_busy([&] {
     core::Ids ids;
     if (selection.event_ids().empty()) {
-      const Chosen chosen{names, selection.filter(), now};
+      const Chosen chosen{names, selection.filter(), {.limit = selection.limit()}, now};
       Statement rows{db, chosen.sql(), "choose events"};
       chosen.bind(rows);
       while (rows.step()) ids.push_back(rows.integer(0));

@@ -25,14 +25,15 @@ std::string text_of(const std::vector<std::int64_t>& ids) {
 }
 
 // All pages of a filter, one after the other.
-std::vector<std::int64_t> browsed(support::AppDatabase& app, outbox::EventFilter filter,
+std::vector<std::int64_t> browsed(support::AppDatabase& app, const outbox::EventFilter& filter,
+                                  outbox::ListOptions options = {},
                                   std::chrono::milliseconds patience = 1min) {
   std::vector<std::int64_t> ids;
   for (int pages = 0; pages < 10'000; ++pages) {
-    const auto page = outbox::browse_events(app.db(), filter, patience);
+    const auto page = outbox::browse_events(app.db(), filter, options, patience);
     for (const std::int64_t id : ids_of(page.events)) ids.push_back(id);
     if (!page.next_after_id) return ids;
-    filter.after_id = page.next_after_id;
+    options.after_id = page.next_after_id;
   }
   FAIL("the pages never end");
   return ids;
@@ -82,15 +83,12 @@ TEST_CASE("pages are the list, in either order, for every filter and every size"
   };
   for (std::size_t i = 0; i < std::size(filters); ++i) {
     for (const auto order : {outbox::Order::oldest_first, outbox::Order::newest_first}) {
-      outbox::EventFilter filter = filters[i];
-      filter.order = order;
       CAPTURE(i);
       CAPTURE(static_cast<int>(order));
-      const auto expected = ids_of(outbox::list_events(app.db(), filter));
+      const auto expected = ids_of(outbox::list_events(app.db(), filters[i], {.order = order}));
       for (const std::size_t limit : {1, 3, 7, 200}) {
         CAPTURE(limit);
-        filter.limit = limit;
-        const auto found = browsed(app, filter);
+        const auto found = browsed(app, filters[i], {.limit = limit, .order = order});
         CHECK(text_of(found) == text_of(expected));
       }
     }
@@ -116,24 +114,25 @@ TEST_CASE("ids that are numbers in the payload are found by their text") {
 TEST_CASE("without time a page stops after one look, says so, and the next goes on") {
   support::AppDatabase app;
   app.enqueue_many(9'000);
-  outbox::EventFilter filter{.user_id = "user-0", .order = outbox::Order::newest_first};
-  const auto page = outbox::browse_events(app.db(), filter, 0ms);
+  const outbox::EventFilter filter{.user_id = "user-0"};
+  const outbox::ListOptions options{.order = outbox::Order::newest_first};
+  const auto page = outbox::browse_events(app.db(), filter, options, 0ms);
   CHECK_FALSE(page.is_complete);
   CHECK(page.events.empty());
   CHECK(page.looked_at > 0);
   CHECK(page.looked_at < 9'000);
   REQUIRE(page.next_after_id);
   CHECK(*page.next_after_id == 9'001 - page.looked_at);
-  CHECK(browsed(app, filter, 0ms) == std::vector<std::int64_t>{1});
+  CHECK(browsed(app, filter, options, 0ms) == std::vector<std::int64_t>{1});
 }
 
 TEST_CASE("newest first, what was stored before the clock was set back is on a page") {
   support::AppDatabase app;
   app.enqueue_many(9'000);
   app.db().exec("update outbox_events set enqueued_at_ms = 1000 where id between 100 and 8899");
-  outbox::EventFilter filter{.since = std::chrono::system_clock::now() - 1h, .limit = 300};
-  filter.order = outbox::Order::newest_first;
-  const auto page = outbox::browse_events(app.db(), filter, 1min);
+  const auto page =
+      outbox::browse_events(app.db(), {.since = std::chrono::system_clock::now() - 1h},
+                            {.limit = 300, .order = outbox::Order::newest_first}, 1min);
   CHECK(page.events.size() == 101 + 99);
   CHECK(page.is_complete);
   CHECK_FALSE(page.next_after_id);
@@ -144,11 +143,10 @@ TEST_CASE("all looks of a page sort the scheduled events once") {
   const auto tomorrow = std::chrono::system_clock::now() + 24h;
   app.enqueue_many(10'000, {.not_before = tomorrow});
   const auto steps_to = [&app](std::int64_t looks) {
-    outbox::EventFilter filter{.state = outbox::EventState::scheduled};
-    filter.user_id = "nobody";
-    filter.after_id = 10'000 - 1'000 * looks;
+    const outbox::EventFilter filter{.state = outbox::EventState::scheduled, .user_id = "nobody"};
+    const outbox::ListOptions options{.after_id = 10'000 - 1'000 * looks};
     return support::steps_of(app.db().getHandle(), [&] {
-      CHECK(outbox::browse_events(app.db(), filter, 1min).events.empty());
+      CHECK(outbox::browse_events(app.db(), filter, options, 1min).events.empty());
     });
   };
   // The others read their own events alone.
@@ -181,8 +179,8 @@ TEST_CASE("a delivery is looked for where it should be, and found wherever it is
   app.mark_delivered(1, 1, 77);                                   // after all others
   app.db().exec("delete from outbox_queue where event = 20000");  // no request delivered it
   const auto settled = [&](std::int64_t id) {
-    const auto page = outbox::browse_events(
-        app.db(), {.state = outbox::EventState::delivered, .limit = 1, .after_id = id - 1});
+    const auto page = outbox::browse_events(app.db(), {.state = outbox::EventState::delivered},
+                                            {.limit = 1, .after_id = id - 1});
     REQUIRE(page.events.size() == 1);
     REQUIRE(page.events[0].id == id);
     return page.events[0].settled_at;
@@ -266,7 +264,7 @@ TEST_CASE("a window is whole slots, and not too many") {
 TEST_CASE("all the patience there is does not end a list at once") {
   support::AppDatabase app;
   app.enqueue_many(3);
-  const auto page = outbox::browse_events(app.db(), {}, std::chrono::milliseconds::max());
+  const auto page = outbox::browse_events(app.db(), {}, {}, std::chrono::milliseconds::max());
   CHECK(page.events.size() == 3);
   CHECK(page.is_complete);
 }

@@ -172,20 +172,20 @@ TEST_CASE("a repair lets go what waits for an event that is not there") {
 TEST_CASE("events are listed page by page, from either end") {
   support::AppDatabase app;
   app.enqueue_many(5);
-  const auto ids = [&app](const outbox::EventFilter& filter) {
+  const auto ids = [&app](const outbox::EventFilter& filter,
+                          const outbox::ListOptions& options = {}) {
     std::string text;
-    for (const auto& detail : outbox::list_details(app.db(), filter)) {
+    for (const auto& detail : outbox::list_details(app.db(), filter, options)) {
       text += std::to_string(detail.event.id);
     }
     return text;
   };
-  CHECK(ids({.limit = 2}) == "12");
-  CHECK(ids({.limit = 2, .after_id = 2}) == "34");
-  CHECK(ids({.limit = 2, .order = outbox::Order::newest_first}) == "54");
-  CHECK(ids({.limit = 2, .order = outbox::Order::newest_first, .after_id = 4}) == "32");
-  CHECK(ids({.state = outbox::EventState::pending,
-             .order = outbox::Order::newest_first,
-             .after_id = 4}) == "321");
+  CHECK(ids({}, {.limit = 2}) == "12");
+  CHECK(ids({}, {.limit = 2, .after_id = 2}) == "34");
+  CHECK(ids({}, {.limit = 2, .order = outbox::Order::newest_first}) == "54");
+  CHECK(ids({}, {.limit = 2, .order = outbox::Order::newest_first, .after_id = 4}) == "32");
+  CHECK(ids({.state = outbox::EventState::pending},
+            {.order = outbox::Order::newest_first, .after_id = 4}) == "321");
   app.db().exec("update outbox_queue set state = 4, settled_at_ms = event * 1000 where event > 2");
   const std::chrono::system_clock::time_point four{std::chrono::seconds{4}};
   CHECK(ids({.settled_since = four}) == "45");

@@ -159,6 +159,8 @@ class Reading(CliTest):
             self.assertIn("more than one line", several.err)
         self.assertIn("give one of them", self.cli("list", "--all", "--limit", "3", code=2).err)
         self.assertIn("give one of them", self.cli("export", "--json", "--format", "csv", code=2).err)
+        for flags in (["--all"], ["--state", "dead"], ["--since", "1h"], ["--limit", "3"]):
+            self.assertIn("give one of them", self.cli("retry", "1", *flags, "--yes", code=2).err)
         self.assertIn("give one of them", self.cli("status", "--json", "--prometheus", code=2).err)
         self.assertIn("give one of them", self.cli("check", "--json", "--prometheus", code=3).err)
         self.assertEqual(self.sql("select count(*) from outbox_queue where state = 0"), [(3,)])

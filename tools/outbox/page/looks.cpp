@@ -62,7 +62,7 @@ std::size_t limit_of(const Parameters& parameters, std::size_t usual) {
 
 Json look_at_events(const Desk& desk, SQLite::Database& db, const Parameters& parameters) {
   const outbox::EventPage found =
-      outbox::browse_events(db, filter_of(desk, parameters), list_patience);
+      outbox::browse_events(db, filter_of(desk, parameters), part_of(parameters), list_patience);
   Json json{{"events", Json::array()},
             {"next", nullptr},
             {"complete", found.is_complete},

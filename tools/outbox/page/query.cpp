@@ -100,17 +100,19 @@ std::int64_t number_of(const char* name, const std::string& text, std::int64_t m
 outbox::EventFilter filter_of(const Desk& desk, const Parameters& parameters) {
   require_known(parameters, {"destination", "state", "event_name", "user_id", "group_id", "error",
                              "since", "until", "after", "limit"});
-  outbox::EventFilter filter =
-      shared_filter(desk, [&parameters](const char* name) { return value_of(parameters, name); });
-  filter.order = outbox::Order::newest_first;
-  filter.limit = limit_default;
+  return shared_filter(desk,
+                       [&parameters](const char* name) { return value_of(parameters, name); });
+}
+
+outbox::ListOptions part_of(const Parameters& parameters) {
+  outbox::ListOptions part{.limit = limit_default, .order = outbox::Order::newest_first};
   if (const std::string limit = value_of(parameters, "limit"); !limit.empty()) {
-    filter.limit = static_cast<std::size_t>(number_of("limit", limit, limit_max));
+    part.limit = static_cast<std::size_t>(number_of("limit", limit, limit_max));
   }
   if (const std::string after = value_of(parameters, "after"); !after.empty()) {
-    filter.after_id = number_of("after", after, id_max);
+    part.after_id = number_of("after", after, id_max);
   }
-  return filter;
+  return part;
 }
 
 Json parse_body(const std::string& body) {
@@ -138,8 +140,7 @@ Order order_of(const Desk& desk, const Json& body) {
               .reason = text_of(body, "reason"),
               .is_dry = flag_of(body, "dry")};
   if (has_ids) {
-    order.selection =
-        outbox::Selection::ids(ids_of(body["ids"]), {.destination = desk.globals.destination});
+    order.selection = outbox::Selection::ids(ids_of(body["ids"]), desk.globals.destination);
     return order;
   }
   const Json& given = body["filter"];

@@ -20,8 +20,9 @@ std::string value_of(const Parameters& parameters, const char* name);
 /// Throws: `Problem` unless `text` is a whole number of 1 to `max`.
 std::int64_t number_of(const char* name, const std::string& text, std::int64_t max);
 
-/// The filter of a list, newest first. Throws: `Problem`.
+/// The filter of a list, and which part of it, newest first. Throws: `Problem`.
 outbox::EventFilter filter_of(const Desk& desk, const Parameters& parameters);
+outbox::ListOptions part_of(const Parameters& parameters);
 
 /// What a change is asked to do.
 struct Order {
