@@ -2,12 +2,13 @@
 
 #include <algorithm>
 #include <new>
-#include <optional>
 #include <stdexcept>
+#include <string_view>
 
 #include "core/encoding.hpp"
 #include "core/event/limits.hpp"
 #include "core/event/text.hpp"
+#include "sinks/retry_after.hpp"
 #include "sinks/sigpipe.hpp"
 
 namespace outbox::sinks {
@@ -16,8 +17,7 @@ namespace {
 
 constexpr std::size_t kept_bytes_max = 64 * 1024;        // of an answer's body
 constexpr std::size_t received_bytes_max = 1024 * 1024;  // then the transfer is cut
-constexpr std::size_t header_value_bytes_max = 256;
-constexpr std::size_t header_bytes_max = 128 * 1024;  // libcurl keeps them all
+constexpr std::size_t header_bytes_max = 128 * 1024;     // libcurl keeps them all
 
 core::Arrival arrival_of(CURLcode result, CURL* easy) {
   switch (result) {
@@ -119,8 +119,6 @@ void HttpTransfer::prepare(std::uint64_t token, const std::string& url, std::str
   header_bytes_ = 0;
   has_headers_ended_ = false;
   is_early_ = false;
-  is_chunked_ = false;
-  is_packed_ = false;
   is_out_of_memory_ = false;
   answer_ = {};
   error_[0] = '\0';
@@ -162,16 +160,44 @@ std::string HttpTransfer::words_for(CURLcode result) const {
   return core::sanitised(is_quoted ? curl_easy_strerror(result) : error_, core::error_bytes_max);
 }
 
+// Of the final answer: not of a proxy, a 1xx or a trailer.
+template <class Look>
+void HttpTransfer::for_each_header(const char* name, Look look) const {
+  curl_header* line = nullptr;
+  for (std::size_t i = 0;
+       curl_easy_header(easy_.get(), name, i, CURLH_HEADER, -1, &line) == CURLHE_OK; ++i) {
+    look(line->value);
+  }
+}
+
+// Without a length its end is that of the connection. libcurl does not say whether what is packed
+// has reached its own end (seen with 7.88.1).
+bool HttpTransfer::may_be_cut() const {
+  bool is_chunked = false;
+  bool is_packed = false;
+  for_each_header("content-encoding", [&is_packed](std::string_view coding) {
+    const bool is_plain =
+        coding.empty() || core::are_alike(coding, "identity") || core::are_alike(coding, "none");
+    is_packed = is_packed || !is_plain;
+  });
+  // By the last coding: libcurl reads what is "identity" to the end of the connection.
+  for_each_header("transfer-encoding", [&](std::string_view codings) {
+    is_chunked = core::are_alike(core::trimmed(codings.substr(codings.rfind(',') + 1)), "chunked");
+    is_packed = is_packed || codings.find(',') != std::string_view::npos;  // gzip, chunked
+  });
+  curl_off_t length = -1;
+  curl_easy_getinfo(easy_.get(), CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &length);
+  return ((!is_chunked && length < 0) || is_packed) && received_ <= kept_bytes_max;
+}
+
 core::Answer HttpTransfer::answer(CURLcode result) {
   CURL* const easy = easy_.get();
   long status = 0;
   curl_off_t took_us = 0;
-  curl_off_t length = -1;
   const char* content_type = nullptr;
   curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status);
   curl_easy_getinfo(easy, CURLINFO_TOTAL_TIME_T, &took_us);
   curl_easy_getinfo(easy, CURLINFO_CONTENT_TYPE, &content_type);
-  curl_easy_getinfo(easy, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &length);
   answer_.took = std::chrono::milliseconds{took_us / 1000};
   const bool is_success = status >= 200 && status < 300;
   if (is_out_of_memory_) {
@@ -180,10 +206,12 @@ core::Answer HttpTransfer::answer(CURLcode result) {
   } else if (status >= 200 && (!is_success || is_complete(result))) {
     answer_.arrival = core::Arrival::answered;
     answer_.status = static_cast<int>(status);
-    // Without a length its end is that of the connection. libcurl does not say whether what is
-    // packed has reached its own end (seen with 7.88.1).
-    answer_.may_be_cut =
-        ((!is_chunked_ && length < 0) || is_packed_) && received_ <= kept_bytes_max;
+    answer_.may_be_cut = may_be_cut();
+    std::string later;
+    std::string date;
+    for_each_header("retry-after", [&later](const char* value) { later = value; });
+    for_each_header("date", [&date](const char* value) { date = value; });
+    answer_.retry_after = retry_after(later, date, core::system_now());
     if (content_type != nullptr) answer_.content_type = content_type;
   } else if (is_success) {
     answer_.arrival = core::Arrival::lost;
@@ -230,41 +258,16 @@ bool HttpTransfer::read_header(std::string_view line) {
   header_bytes_ += line.size();
   if (header_bytes_ > header_bytes_max) return false;  // a flood: the answer is lost
   if (line.rfind("HTTP/", 0) == 0) {  // what was said before belongs to another answer
-    answer_.retry_after.clear();
-    answer_.date.clear();
     has_headers_ended_ = false;
-    is_chunked_ = false;
-    is_packed_ = false;
     return true;
   }
-  if (has_headers_ended_) return true;  // a trailer
-  if (line == "\r\n" || line == "\n") {
+  const bool is_end = line == "\r\n" || line == "\n";
+  if (is_end && !has_headers_ended_) {  // else: a trailer
     long status = 0;
     curl_easy_getinfo(easy_.get(), CURLINFO_RESPONSE_CODE, &status);
     has_headers_ended_ = status >= 200;
     // What libcurl has handed over may still be in this machine: nobody can have read it.
     is_early_ = sockets_.may_hold_unsent(local_port());
-    return true;
-  }
-  const auto value_of = [line](std::string_view name) -> std::optional<std::string> {
-    const bool is_it = line.size() > name.size() && line[name.size()] == ':' &&
-                       core::are_alike(line.substr(0, name.size()), name);
-    if (!is_it) return std::nullopt;
-    return std::string{
-        core::trimmed(line.substr(name.size() + 1)).substr(0, header_value_bytes_max)};
-  };
-  if (auto value = value_of("retry-after")) answer_.retry_after = std::move(*value);
-  if (auto value = value_of("date")) answer_.date = std::move(*value);
-  if (const auto value = value_of("content-encoding")) {
-    const bool is_plain =
-        value->empty() || core::are_alike(*value, "identity") || core::are_alike(*value, "none");
-    is_packed_ = is_packed_ || !is_plain;
-  }
-  // By the last coding: libcurl reads what is "identity" to the end of the connection.
-  if (const auto value = value_of("transfer-encoding")) {
-    const std::string_view codings{*value};
-    is_chunked_ = core::are_alike(core::trimmed(codings.substr(codings.rfind(',') + 1)), "chunked");
-    is_packed_ = is_packed_ || codings.find(',') != std::string_view::npos;  // gzip, chunked
   }
   return true;
 }

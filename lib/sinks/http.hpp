@@ -75,6 +75,9 @@ class HttpTransfer {
  private:
   std::string words_for(CURLcode result) const;
   bool is_complete(CURLcode result) const;
+  bool may_be_cut() const;
+  template <class Look>
+  void for_each_header(const char* name, Look look) const;
   struct CloseEasy {
     void operator()(CURL* easy) const { curl_easy_cleanup(easy); }
   };
@@ -104,8 +107,6 @@ class HttpTransfer {
   std::size_t header_bytes_ = 0;    // of all header lines, those of 1xx and trailers too
   bool has_headers_ended_ = false;  // of the final answer
   bool is_early_ = false;           // the answer came before all of the request had left
-  bool is_chunked_ = false;         // the answer: its last chunk says that it is whole
-  bool is_packed_ = false;          // the answer: it has a Content-Encoding
   bool is_out_of_memory_ = false;   // the answer could not be kept
   core::Answer answer_;
 };

@@ -130,7 +130,7 @@ void HttpSink::note_refusal() {
 }
 
 void HttpSink::reply(std::uint64_t token, const core::Answer& answer) {
-  Outcome outcome = core::judge(answer, core::system_now(), service_.meanings, service_.bodies);
+  Outcome outcome = core::judge(answer, service_.meanings, service_.bodies);
   if (core::is_about_credential(outcome)) note_refusal();
   replies_.push_back({token, std::move(outcome)});
 }

@@ -65,26 +65,18 @@ void run_with_passers_by(Desk& desk) {
 }  // namespace
 
 TEST_CASE("every status does to batches of 1, 2 and 100 what the table says") {
-  struct RetryAfter {
-    const char* value;
-    std::optional<std::chrono::milliseconds> wait;
-  };
-  const RetryAfter kinds[] = {{"", std::nullopt},
-                              {"120", 120s},
-                              {"Tue, 24 Nov 2026 10:10:00 GMT", 600s},
-                              {"soon", std::nullopt},
-                              {"315360000", 24h}};
+  const std::optional<std::chrono::milliseconds> waits_asked[] = {std::nullopt, 120s, 24h};
   Desk desk;
   for (const std::size_t events : {1U, 2U, 100U}) {
     desk.db().exec("delete from outbox_events; delete from outbox_queue");
     desk.app.enqueue_many(events);
     for (int status = 100; status < 600; ++status) {
-      for (const RetryAfter& kind : kinds) {
+      for (const auto& wait_asked : waits_asked) {
         // How long to wait is read from the answer alone, whatever was sent.
-        if (events > 1 && *kind.value != '\0') continue;
+        if (events > 1 && wait_asked) continue;
         CAPTURE(events);
         CAPTURE(status);
-        CAPTURE(kind.value);
+        CAPTURE(wait_asked.value_or(0ms).count());
         desk.db().exec(
             "delete from outbox_requests; delete from outbox_queue;"
             " insert into outbox_queue (destination, event, enqueued_at_ms)"
@@ -94,8 +86,7 @@ TEST_CASE("every status does to batches of 1, 2 and 100 what the table says") {
         desk.restart();
         desk.sink.answer = [&](const std::string&) {
           core::Answer answer = answer_of(status);
-          answer.retry_after = kind.value;
-          answer.date = "Tue, 24 Nov 2026 10:00:00 GMT";
+          answer.retry_after = wait_asked;
           return answer;
         };
 
@@ -117,8 +108,8 @@ TEST_CASE("every status does to batches of 1, 2 and 100 what the table says") {
         if (state.endpoint.hold) {
           const auto wait = state.endpoint.hold->until - desk.clock.now();
           const bool is_slow = hold_kind == "misconfigured";
-          if (kind.wait && hold_kind != "unauthorized") {
-            CHECK(wait == std::max<std::chrono::milliseconds>(*kind.wait, 1s));
+          if (wait_asked && hold_kind != "unauthorized") {
+            CHECK(wait == *wait_asked);
           } else if (hold_kind == "unauthorized") {
             CHECK(wait == 0ms);
           } else {

@@ -120,7 +120,7 @@ Answer Endpoint::answer(const std::vector<std::int64_t>& ids, const std::string&
       return {.arrival = Arrival::lost, .error = "time-out"};
     case Mood::throttles: {
       Answer answer = status(pick(2) == 0 ? 429 : 503);
-      answer.retry_after = std::to_string(pick(100));
+      answer.retry_after = std::chrono::seconds{std::max(pick(100), 1)};
       return answer;
     }
     case Mood::unauthorized:
@@ -234,7 +234,7 @@ std::vector<outbox::Sink::Reply> Endpoint::collect(std::chrono::milliseconds) {
     if (request.rounds_left-- > 0) return false;
     keep_books(request);
     model_.tell("  ", destination().name, "answered", text_of(request.ids));
-    replies.push_back({request.token, outbox::core::judge(request.answer, {})});
+    replies.push_back({request.token, outbox::core::judge(request.answer)});
     return true;
   });
   return replies;

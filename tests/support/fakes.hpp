@@ -58,7 +58,7 @@ class FakeSink final : public outbox::Sink {
         continue;
       }
       const outbox::core::Answer answered = answer(waiting_[i].second);
-      replies.push_back({waiting_[i].first, outbox::core::judge(answered, {}, meanings)});
+      replies.push_back({waiting_[i].first, outbox::core::judge(answered, meanings)});
       waiting_.erase(waiting_.begin() + static_cast<std::ptrdiff_t>(i));
     }
     return replies;

@@ -8,7 +8,7 @@ set -euo pipefail
 cd "$(dirname "$0")/../.."
 count=$1
 targets=("${@:2}")
-[ ${#targets[@]} -gt 0 ] || targets=(retry_after answer payload ranges text timestamp decode subject)
+[ ${#targets[@]} -gt 0 ] || targets=(answer payload ranges text timestamp decode subject)
 seed=${OUTBOX_SEED:-$RANDOM}
 if ! command -v clang++ >/dev/null || [ ! -e "$(clang++ -print-file-name=libclang_rt.fuzzer-x86_64.a)" ]; then
   echo "torture: skipped clang's libFuzzer (libclang-rt-dev) is not installed"

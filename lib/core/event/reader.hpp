@@ -28,14 +28,6 @@ class Reader {
     return value;
   }
 
-  /// Exactly `length` characters.
-  std::string_view text(std::size_t length) {
-    if (rest_.size() < length) fail();
-    const std::string_view found = rest_.substr(0, length);
-    rest_.remove_prefix(found.size());
-    return found;
-  }
-
   bool accept(char c) {
     if (rest_.empty() || rest_.front() != c) return false;
     rest_.remove_prefix(1);
@@ -48,16 +40,6 @@ class Reader {
 
   void skip_digits() {
     while (starts_with_digit()) rest_.remove_prefix(1);
-  }
-
-  /// Skips to just behind the next `c`.
-  void skip_through(char c) {
-    const std::size_t at = rest_.find(c);
-    if (at == std::string_view::npos) {
-      fail();
-    } else {
-      rest_.remove_prefix(at + 1);
-    }
   }
 
   bool starts_with_digit() const { return !rest_.empty() && is_digit(rest_.front()); }

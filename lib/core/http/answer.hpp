@@ -3,7 +3,7 @@
 // What came back for a request, as plain facts. What they mean is `judge`'s business.
 
 #include <chrono>
-#include <cstddef>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -21,9 +21,8 @@ struct Answer {
   Arrival arrival = Arrival::lost;
   int status = 0;  // HTTP status; 0: none
   std::string content_type = {};
-  std::string retry_after = {};  // header values as received
-  std::string date = {};
-  std::string body = {};  // at most 64 KiB of it
+  std::optional<std::chrono::milliseconds> retry_after = {};  // how long it asks to be left alone
+  std::string body = {};                                      // at most 64 KiB of it
   // Nothing said how long the body is: it ended with the connection, or was packed. Never of one
   // that is longer than what is kept: its end is not looked at.
   bool may_be_cut = false;

@@ -7,7 +7,6 @@
 #include "core/event/limits.hpp"
 #include "core/event/text.hpp"
 #include "core/http/answer_body.hpp"
-#include "core/http/retry_after.hpp"
 
 namespace outbox::core {
 
@@ -73,7 +72,7 @@ Verdict usual_verdict(const Answer& answer) {
     case 429:
       return Verdict::unavailable;
     case 503:  // with a time to come back it speaks of itself, not of this request
-      return answer.retry_after.empty() ? Verdict::failed : Verdict::unavailable;
+      return answer.retry_after ? Verdict::unavailable : Verdict::failed;
     default:
       break;
   }
@@ -154,13 +153,12 @@ bool is_about_credential(const Outcome& outcome) {
          outcome.status == 403 || outcome.status == 407;
 }
 
-Outcome judge(const Answer& answer, Instant now, std::span<const StatusMeaning> meanings,
-              AnswerBodies bodies) {
+Outcome judge(const Answer& answer, std::span<const StatusMeaning> meanings, AnswerBodies bodies) {
   Outcome outcome;
   switch (answer.arrival) {
     case Arrival::answered:
       outcome = judge_answered(answer, meanings, bodies);
-      outcome.retry_after = retry_after(answer.retry_after, answer.date, now);
+      outcome.retry_after = answer.retry_after;
       break;
     case Arrival::no_credential:
       outcome = trouble(Verdict::unauthorized, "no credential", answer);

@@ -6,7 +6,6 @@
 #include <span>
 #include <string_view>
 
-#include "core/clock.hpp"
 #include "core/http/answer.hpp"
 #include "outbox/sink.hpp"
 
@@ -24,11 +23,11 @@ inline constexpr std::string_view not_the_receiver = " with a web page: not the 
 inline constexpr std::string_view body_was_cut = ", but its body was cut";
 inline constexpr std::string_view own_words[] = {not_the_api, not_the_receiver, body_was_cut};
 
-/// The meaning of `answer`, which arrived at `now`. A 2xx is delivered, unless it says
+/// The meaning of `answer`. A 2xx is delivered, unless it says
 /// `"success": false` (refused) or is a web page (misconfigured: a wrong URL or a proxy's log-in
 /// page). Where `meanings` name a status, that is what it means; a web page is still none of the
 /// API's.
-Outcome judge(const Answer& answer, Instant now, std::span<const StatusMeaning> meanings = {},
+Outcome judge(const Answer& answer, std::span<const StatusMeaning> meanings = {},
               AnswerBodies bodies = AnswerBodies::of_track_api);
 
 /// Whether the endpoint speaks of the credential: by the status, or by the verdict, which

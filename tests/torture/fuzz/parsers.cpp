@@ -17,14 +17,11 @@
 #include "core/event/timestamp.hpp"
 #include "core/http/answer_body.hpp"
 #include "core/http/judge.hpp"
-#include "core/http/retry_after.hpp"
 
 using namespace outbox::core;
 using namespace std::chrono_literals;
 
 namespace {
-
-constexpr Instant now{1'800'000'000'000ms};
 
 void require(bool holds, const char* what) {
   if (holds) return;
@@ -38,20 +35,13 @@ std::pair<std::string_view, std::string_view> two_in(std::string_view input) {
   return {input.substr(0, at), input.substr(std::min(at + 1, input.size()))};
 }
 
-void retry_after_target(std::string_view input) {
-  const auto [value, date] = two_in(input);
-  http_date(value);
-  const auto wait = retry_after(value, date, now);
-  require(!wait || (*wait >= retry_after_min && *wait <= 24h), "1 s <= Retry-After <= 24 h");
-}
-
 void answer_target(std::string_view input) {
   const auto [head, body] = two_in(input);
   Answer answer{.arrival = Arrival::answered, .status = 200, .body = std::string{body}};
   if (!head.empty()) answer.status = 100 + (head[0] & 0xff) * 2 % 500;
   answer.content_type = std::string{head};
   answer.secrets = {"canary-t0ken"};
-  const outbox::Outcome outcome = judge(answer, now);
+  const outbox::Outcome outcome = judge(answer);
   for (const std::string& text : {outcome.reason, outcome.warnings, outcome.response_id}) {
     require(text.size() <= 1024, "what is kept of an answer is short");
     require(!first_invalid_utf8(text), "what is kept of an answer is UTF-8");
@@ -115,7 +105,6 @@ using Target = void (*)(std::string_view);
 
 Target target() {
   const std::pair<std::string_view, Target> targets[] = {
-      {"retry_after", retry_after_target},
       {"answer", answer_target},
       {"payload", payload_target},
       {"ranges", ranges_target},
