@@ -109,9 +109,10 @@ class Checks {
 
   void look_at_age(const outbox::DestinationStatus& destination,
                    const std::optional<milliseconds>& age, const std::string& which) {
-    if (!age || *age < duration_of(flags_.warn_age)) return;
-    say(*age >= duration_of(flags_.crit_age) ? critical : warning, destination,
-        which + how_long(*age) + " old");
+    if (!age) return;
+    const bool is_critical = *age >= duration_of(flags_.crit_age);
+    if (!is_critical && *age < duration_of(flags_.warn_age)) return;
+    say(is_critical ? critical : warning, destination, which + how_long(*age) + " old");
   }
 
   void look_at_count(const outbox::DestinationStatus& destination, std::int64_t count,

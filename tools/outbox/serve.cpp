@@ -119,6 +119,7 @@ void add_serve(CLI::App& app, const Globals& globals, Action& action) {
   command->callback([&globals, &action, flags] {
     action = [&globals, flags] {
       if (globals.is_dry_run) throw Failure{usage, "serve: has no --dry-run"};
+      if (globals.is_json) throw Failure{usage, "serve: has no --json"};
       return serve(*flags, globals);
     };
   });

@@ -1188,6 +1188,7 @@ class RunOptions(CliTest):
         self.assertEqual(said, "would serve track: 1 event due\n")
         self.assertEqual(endpoint.end(), 0)
         self.cli("serve", "--dry-run", code=2)
+        self.cli("serve", "--json", code=2)
 
     def test_flags_are_nearer_than_the_file_and_the_file_than_the_environment(self):
         flag, section, environment = self.endpoint(), self.endpoint(), self.endpoint()

@@ -129,6 +129,7 @@ class Suspects(CliTest):
         told = "the oldest event that was refused or failed alone is 9"  # and some seconds
         self.assertIn(told, self.cli("check", code=2).out)  # and nobody dispatches
         self.assertNotIn(told, self.cli("check", "--warn-age", "1h", "--crit-age", "2h", code=2).out)
+        self.assertIn(told, self.cli("check", "--warn-age", "1h", "--crit-age", "1m", code=2).out)
         (status,) = self.json("status", "status")
         self.assertGreaterEqual(status["oldest_retrying_age_ms"], 90000)
         self.assertLess(status["oldest_due_age_ms"], 90000)
