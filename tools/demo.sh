@@ -44,6 +44,7 @@ cd "$folder"
 # Starts a program, and waits until it has printed where it listens.
 start() { # NAME PROGRAM ARGUMENTS…
   local name=$1; shift
+  : >"$name.out"  # the program may begin later than what looks for it
   "$@" >"$name.out" 2>"$name.err" &
   children+=($!)
   for _ in $(seq 200); do

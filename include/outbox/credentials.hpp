@@ -54,7 +54,8 @@ struct ShortLived {
 [[nodiscard]] OUTBOX_API SecretSource from_env(const char* variable);
 /// The secret from a callback, e.g. one that asks a token endpoint and caches the answer.
 /// Throws: `std::invalid_argument` for an empty function, which would mean "no secret".
-/// Threads: called on the thread that delivers.
+/// Threads: called on the thread that delivers, which waits for it, and `Dispatcher::stop` too: it
+/// must end within seconds.
 [[nodiscard]] OUTBOX_API SecretSource from_callback(std::function<std::string()> callback);
 /// The same for a callback that makes secrets with a lifetime: asked when there is none, when a
 /// tenth of the lifetime is left, and when the endpoint refuses it; not before each request. While

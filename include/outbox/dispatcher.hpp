@@ -93,6 +93,7 @@ struct Stats {
   bool is_paused = false;  ///< Until `resume`; see `Pause`.
   /// Why the destination waits, e.g. "HTTP 503", without words of the endpoint; empty: it does not.
   std::string hold = {};
+  std::optional<HoldKind> hold_kind = {};
   std::string database_trouble = {};  ///< The last error of the database, until a round succeeds.
   std::vector<std::string> warnings = {};  ///< What may cost events; see `Notice::Kind::warning`.
   Histogram request_duration{request_duration_bounds};
@@ -144,7 +145,8 @@ class OUTBOX_API Dispatcher {
 
   /// Takes no more events, waits up to `time_max` for requests under way, aborts the rest (they
   /// stay pending and are sent again), records, and joins the thread. Further calls do nothing.
-  /// Returns true when no request had to be aborted.
+  /// Returns true when no request had to be aborted. A callback of the host's that is at work
+  /// (credential, observer) is waited for, however long it takes.
   ///
   /// Throws: `std::logic_error` on the dispatcher's own thread (in the observer or in a
   /// credential's callback), where it would wait for itself; `forked_process`. Threads: any other.
@@ -171,7 +173,8 @@ struct DeliverReport {
   /// A dispatcher is at work: then nothing was sent by this call. Or one may be, since the lock
   /// file was removed meanwhile: then this call has done a part, and ended.
   bool is_served_elsewhere = false;
-  std::string hold = {};  ///< Why the destination waits; empty: it does not.
+  std::string hold = {};  ///< As `Stats::hold`.
+  std::optional<HoldKind> hold_kind = {};
 };
 
 /// Delivers what is due, on the caller's thread, and returns when nothing is due any more or after

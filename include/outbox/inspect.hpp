@@ -58,8 +58,11 @@ struct Hold {
 
 /// A dispatcher that is alive: it holds the destination's lock.
 struct ActiveDispatcher {
+  /// 0: the lock file may not be read, since it is another user's. Then only `last_round` is known.
   std::int64_t pid = 0;
   std::string host = {};
+  bool is_elsewhere =
+      false;  ///< `host` is not this one's name: a container's, say, with its own pids.
   std::chrono::system_clock::time_point since = {};
   std::chrono::system_clock::time_point last_round = {};
   /// When the oldest request was put together that was still under way, or not yet recorded, at the

@@ -8,11 +8,13 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "outbox/export.hpp"
 #include "outbox/sink.hpp"
+#include "outbox/states.hpp"
 #include "outbox/verdict.hpp"
 
 namespace outbox {
@@ -46,8 +48,9 @@ struct Notice {
   std::string destination = {};
   std::string text = {};  ///< One line for people: "HTTP 503", "refused: HTTP 400", …
   std::size_t events = 0;
-  int status = 0;  ///< HTTP status; 0: no answer, or not of HTTP.
-  Verdict verdict = Verdict::delivered;
+  int status = 0;                          ///< HTTP status; 0: no answer, or not of HTTP.
+  std::optional<Verdict> verdict = {};     ///< Of a `request`.
+  std::optional<HoldKind> hold_kind = {};  ///< Of a `hold`.
   std::chrono::milliseconds took{0};
   std::int64_t id = 0;
   /// Of a `request`: the events that it delivered and that have headers. Headers

@@ -23,9 +23,6 @@ inline namespace v1 {
 
 namespace {
 
-// A round comes every second at least: the longest sleep of a dispatcher is 250 ms.
-constexpr std::chrono::seconds silent_max{10};
-
 // 'T' in the third field: stopped by a signal or a debugger (man 5 proc).
 bool is_stopped(std::int64_t pid) {
   std::ifstream file{"/proc/" + std::to_string(pid) + "/stat"};
@@ -37,12 +34,13 @@ bool is_stopped(std::int64_t pid) {
 
 std::string trouble_of(const ActiveDispatcher& dispatcher, core::Instant now) {
   const std::string pid = std::to_string(dispatcher.pid);
-  if (is_stopped(dispatcher.pid)) {
+  if (!dispatcher.is_elsewhere && is_stopped(dispatcher.pid)) {
     return "process " + pid + " is stopped (`kill -CONT " + pid + "` lets it go on)";
   }
   const auto silent = std::chrono::floor<std::chrono::seconds>(now - dispatcher.last_round);
-  if (silent < silent_max) return {};
-  return "process " + pid + " has done nothing for " + std::to_string(silent.count()) +
+  if (silent < dispatch::silent_max) return {};
+  return "process " + pid + (dispatcher.is_elsewhere ? " on " + dispatcher.host : "") +
+         " has done nothing for " + std::to_string(silent.count()) +
          " s; it waits for the database, or hangs";
 }
 

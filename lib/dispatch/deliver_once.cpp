@@ -34,7 +34,8 @@ void add(DeliverReport& sum, const RoundReport& round) {
   // Once is not enough: the credential is read again then, and may have been renewed.
   sum.is_unauthorized =
       round.failure == Verdict::unauthorized && round.hold && round.hold->tries > 1;
-  sum.hold = round.hold ? round.hold->reason : std::string{};
+  sum.hold_kind = round.hold ? std::optional{round.hold->kind} : std::nullopt;
+  sum.hold = round.hold ? without_quotation(round.hold->reason) : std::string{};
 }
 
 std::uint64_t remaining_count(storage::Store& store, const core::Clock& clock) {
@@ -44,8 +45,9 @@ std::uint64_t remaining_count(storage::Store& store, const core::Clock& clock) {
 void serve(storage::Store& store, const storage::ServeOptions& serving, const core::Clock& clock,
            const DispatcherOptions& options) {
   if (store.serve(serving, clock.now())) return;
-  tell(options.observer,
-       {.kind = Notice::Kind::warning, .destination = options.destination, .text = is_copy_text});
+  tell(options.observer, {.kind = Notice::Kind::warning,
+                          .destination = options.destination,
+                          .text = copy_text(options)});
 }
 
 // Rounds until nothing is due, nothing can be done about it, or time is up.

@@ -61,6 +61,22 @@ const char* lock_problem(int file, const std::string& database_path) {
   return is_given ? nullptr : "belongs to another user than the database: remove it";
 }
 
+std::string belongs_to(const struct stat& database) {
+  return "the database belongs to uid " + std::to_string(database.st_uid) +
+         ": only that user's dispatcher can serve it";
+}
+
+// Why the lock file at `path` may not be opened; empty: that is not known.
+std::string permission_problem(const std::string& path, const std::string& database_path) {
+  struct stat lock {};
+  struct stat database {};
+  if (stat(database_path.c_str(), &database) != 0 || stat(path.c_str(), &lock) != 0) return {};
+  if (geteuid() != 0 && geteuid() != database.st_uid) return ": " + belongs_to(database);
+  return lock.st_uid == database.st_uid
+             ? ""
+             : ": it belongs to another user than the database: remove it";
+}
+
 // One word, as the line in the file needs it.
 std::string host_name() {
   std::array<char, 256> buffer{};
@@ -106,12 +122,14 @@ bool Lock::try_acquire(core::Instant now) {
 bool Lock::try_once(core::Instant now) {
   file_ = ForkState::of_process().open_file(path_, lock_mode);
   if (file_ < 0) {
-    throw std::runtime_error{"outbox: cannot open " + path_ + ": " + std::strerror(errno)};
+    const int error = errno;
+    throw std::runtime_error{
+        "outbox: cannot open " + path_ + ": " + std::strerror(error) +
+        (error == EACCES ? permission_problem(path_, database_path_) : std::string{})};
   }
   pid_ = getpid();
   if (const char* const problem = lock_problem(file_, database_path_)) {
-    release();
-    throw std::runtime_error{"outbox: " + path_ + " " + problem};
+    refuse(problem);
   }
   // Removed between open and flock, it would not be the file that others lock.
   if (flock(file_, LOCK_EX | LOCK_NB) != 0 || !is_same_file()) {
@@ -125,6 +143,20 @@ bool Lock::try_once(core::Instant now) {
   in_flight_since_.reset();
   write_owner();
   return true;
+}
+
+// A file of this user's that can be no lock would keep the database's owner out.
+void Lock::refuse(const char* problem) {
+  std::string text = "outbox: " + path_ + " " + problem;
+  struct stat lock {};
+  struct stat database {};
+  if (fstat(file_, &lock) == 0 && stat(database_path_.c_str(), &database) == 0 &&
+      lock.st_uid == geteuid() && lock.st_uid != database.st_uid && is_same_file()) {
+    text = "outbox: " + database_path_ + ": " + belongs_to(database);
+    unlink(path_.c_str());
+  }
+  release();
+  throw std::runtime_error{text};
 }
 
 bool Lock::keep(std::optional<core::Instant> in_flight_since) {
@@ -184,6 +216,26 @@ void Lock::write_owner() const {
 
 namespace {
 
+std::chrono::system_clock::time_point touched_at(const struct stat& facts) {
+  return std::chrono::system_clock::time_point{
+      std::chrono::seconds{facts.st_mtim.tv_sec} +
+      std::chrono::duration_cast<std::chrono::system_clock::duration>(
+          std::chrono::nanoseconds{facts.st_mtim.tv_nsec})};
+}
+
+// Who may not open the file can still see that it is touched. Its pid and all else are not known.
+std::optional<ActiveDispatcher> by_heartbeat(const std::string& path,
+                                             const std::string& database_path) {
+  struct stat lock {};
+  struct stat database {};
+  if (lstat(path.c_str(), &lock) != 0 || stat(database_path.c_str(), &database) != 0 ||
+      !S_ISREG(lock.st_mode) || lock.st_uid != database.st_uid)
+    return std::nullopt;
+  const auto last_round = touched_at(lock);
+  if (core::system_now() - last_round >= silent_max) return std::nullopt;
+  return ActiveDispatcher{.last_round = last_round};
+}
+
 // Who holds the lock; `problem`: why the file may not be looked at.
 std::optional<ActiveDispatcher> look_at_lock(const std::string& database_path,
                                              const std::string& destination, std::string& problem) {
@@ -191,8 +243,9 @@ std::optional<ActiveDispatcher> look_at_lock(const std::string& database_path,
   const std::string path = lock_path(database_path, destination);
   const Descriptor file{open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK)};
   if (file.get() < 0) {
-    if (errno != ENOENT) problem = "cannot open " + path + ": " + std::strerror(errno);
-    return std::nullopt;
+    if (errno == ENOENT) return std::nullopt;
+    problem = "cannot open " + path + ": " + std::strerror(errno);
+    return by_heartbeat(path, database_path);
   }
   if (const char* const reason = lock_problem(file.get(), database_path)) {
     problem = path + " " + reason;
@@ -216,12 +269,8 @@ std::optional<ActiveDispatcher> look_at_lock(const std::string& database_path,
     std::getline(owner.ignore(), found.database_trouble);
   }
   found.since = core::instant_of(since_ms);
-  if (has_facts) {
-    found.last_round = std::chrono::system_clock::time_point{
-        std::chrono::seconds{facts.st_mtim.tv_sec} +
-        std::chrono::duration_cast<std::chrono::system_clock::duration>(
-            std::chrono::nanoseconds{facts.st_mtim.tv_nsec})};
-  }
+  found.is_elsewhere = found.host != host_name();
+  if (has_facts) found.last_round = touched_at(facts);
   return found;
 }
 

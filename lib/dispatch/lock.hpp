@@ -7,6 +7,7 @@
 
 #include <sys/types.h>
 
+#include <chrono>
 #include <optional>
 #include <string>
 
@@ -15,6 +16,9 @@
 #include "outbox/inspect.hpp"
 
 namespace outbox::dispatch {
+
+/// A round comes every second at least: the longest sleep of a dispatcher is 250 ms.
+inline constexpr std::chrono::seconds silent_max{10};
 
 class Lock {
  public:
@@ -43,6 +47,7 @@ class Lock {
 
  private:
   bool try_once(core::Instant now);
+  [[noreturn]] void refuse(const char* problem);
   bool is_same_file() const;
   void write_owner() const;
 
@@ -67,9 +72,10 @@ class SqliteUser {
   SqliteUser& operator=(const SqliteUser&) = delete;
 };
 
-/// Who serves `destination` of the database now; none: nobody, or the lock file may not be looked
-/// at. Takes no lock that could make an election fail for more than an instant. Where the file does
-/// not say what is under way, that is since 1970.
+/// Who serves `destination` of the database now; none: nobody. Where the lock file may not be
+/// opened, one without a pid as long as somebody touches it. Takes no lock that could make an
+/// election fail for more than an instant. Where the file does not say what is under way, that is
+/// since 1970.
 std::optional<ActiveDispatcher> active_dispatcher(const std::string& database_path,
                                                   const std::string& destination);
 /// The same for who must know. Throws: `std::runtime_error` when there is a lock file that may not

@@ -53,8 +53,19 @@ std::string without_quotation(const std::string& reason) {
   return {reason.begin(), end};
 }
 
-std::string hold_text(const core::HoldState& hold) {
-  return std::string{to_string(hold.kind)} + ": " + without_quotation(hold.reason);
+std::string copy_text(const DispatcherOptions& options) {
+  const std::string text =
+      "this database is a copy or was restored: its pending events may have been delivered already";
+  return text + (options.pauses_foreign_database
+                     ? ". Nothing is sent until `outbox resume` says that they may be"
+                     : ", and are sent again");
+}
+
+Notice notice_of(const std::string& destination, const core::HoldState& hold) {
+  return {.kind = Notice::Kind::hold,
+          .destination = destination,
+          .text = std::string{to_string(hold.kind)} + ": " + without_quotation(hold.reason),
+          .hold_kind = hold.kind};
 }
 
 void tell(const Observer& observer, const Notice& notice) noexcept {
@@ -91,8 +102,7 @@ void tell_of(const Observer& observer, const std::string& destination,
     }
     const auto& hold = settlement.endpoint.hold;
     if (settlement.hold_change == core::HoldChange::begun) {
-      tell(observer,
-           {.kind = Notice::Kind::hold, .destination = destination, .text = hold_text(*hold)});
+      tell(observer, notice_of(destination, *hold));
     } else if (settlement.hold_change == core::HoldChange::ended) {
       tell(observer, {.kind = Notice::Kind::resumed,
                       .destination = destination,

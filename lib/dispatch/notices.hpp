@@ -5,6 +5,7 @@
 #include <string>
 
 #include "core/decide/settle.hpp"
+#include "outbox/dispatcher.hpp"
 #include "outbox/observer.hpp"
 
 namespace outbox::dispatch {
@@ -14,12 +15,10 @@ namespace outbox::dispatch {
 std::string without_quotation(const std::string& reason);
 
 /// Of a database that was delivered from by another file.
-constexpr auto is_copy_text =
-    "this database is a copy or was restored: its pending events may have been delivered already, "
-    "and are sent again";
+std::string copy_text(const DispatcherOptions& options);
 
-/// Why a destination waits, as a notice says it.
-std::string hold_text(const core::HoldState& hold);
+/// Why a destination waits.
+Notice notice_of(const std::string& destination, const core::HoldState& hold);
 
 /// Tells `observer`, if there is one. What it throws goes no further.
 void tell(const Observer& observer, const Notice& notice) noexcept;

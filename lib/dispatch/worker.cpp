@@ -159,12 +159,16 @@ bool Worker::is_elected() {
     is_serving_ = false;
   }
   if (was_active_ != holds) {
-    // It may have begun in an earlier process, and nothing happens until it ends.
-    const auto hold = holds ? store_->destination.read().endpoint.hold : std::nullopt;
+    // They may have begun in an earlier process, and nothing happens until they end.
+    const core::DestinationState state =
+        holds ? store_->destination.read() : core::DestinationState{};
+    const auto& hold = state.endpoint.hold;
     tell(holds ? Notice::Kind::active : Notice::Kind::standby,
-         holds ? "delivers from here on" : "another dispatcher delivers; stands by");
+         !holds            ? "another dispatcher delivers; stands by"
+         : state.is_paused ? "the destination is paused: delivers when it is resumed"
+                           : "delivers from here on");
     was_active_ = holds;
-    if (hold) tell(Notice::Kind::hold, hold_text(*hold));
+    if (hold) dispatch::tell(options_.observer, notice_of(options_.destination, *hold));
   }
   const std::lock_guard guard{mutex_};
   stats_.is_active = holds;
@@ -177,9 +181,7 @@ void Worker::serve() {
   const storage::EndsWhen stopped{storage::handle_of(database_), [this] { return is_to_end(); }};
   storage::ServeOptions serving = serve_options_of(endpoint_.sink(), options_, identity_);
   serving.is_over = [this] { return is_to_end(); };
-  if (!store_->serve(serving, clock_.now())) {
-    warn(is_copy_text);
-  }
+  if (!store_->serve(serving, clock_.now())) warn(copy_text(options_));
   is_serving_ = true;
 }
 

@@ -51,6 +51,7 @@ void Worker::note(const RoundReport& report) {
   stats_.request_duration = round_.totals().request_duration;
   stats_.delivery_lag = round_.totals().delivery_lag;
   stats_.is_paused = report.is_paused;
+  stats_.hold_kind = report.hold ? std::optional{report.hold->kind} : std::nullopt;
   stats_.hold = report.hold ? without_quotation(report.hold->reason) : std::string{};
   stats_.database_trouble.clear();
   lock_->tell_trouble({}, round_.in_flight_since());

@@ -106,7 +106,9 @@ class SecretFile {
         &file, [](const int* descriptor) { close(*descriptor); }};
     struct stat opened {};
     if (fstat(file, &opened) != 0 || !S_ISREG(opened.st_mode)) {
-      throw CredentialProblem{"the secret file is no regular file"};
+      throw CredentialProblem{
+          "the secret file is no regular file; a secret from a pipe goes into an environment "
+          "variable"};
     }
     std::string buffer(file_bytes_max, '\0');
     std::size_t length = 0;

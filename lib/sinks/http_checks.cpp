@@ -15,7 +15,7 @@ void require_allowed(const std::string& url, PlainText plain_text, const std::st
   if (facts.is_https || facts.is_loopback || plain_text == PlainText::to_anyone) return;
   refuse(option +
          ": plain http:// goes only to loopback, since it would show the token to the network; "
-         "use https://, or allow it");
+         "use https://, or allow it by plain_text (--allow-plain-http)");
 }
 
 std::string with_fingerprint(const std::string& url, std::size_t shown) {

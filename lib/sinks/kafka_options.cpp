@@ -38,7 +38,8 @@ void require_broker(const std::string& address, bool may_be_anywhere) {
   require(!host.empty(), "brokers: not an address: HOST:PORT, several separated by commas");
   require(may_be_anywhere || is_loopback(host),
           "brokers: without TLS only on loopback, since it shows everything to the network; set "
-          "security.protocol to SSL or SASL_SSL in settings, or allow it");
+          "security.protocol to SSL or SASL_SSL in settings, or allow it by plain_text "
+          "(--allow-plain-http)");
 }
 
 void require_brokers(const KafkaOptions& options) {

@@ -90,7 +90,7 @@ std::vector<NatsServer> require_servers(const NatsOptions& options) {
     require(servers.back().is_tls || is_loopback(servers.back().host) ||
                 options.plain_text == PlainText::to_anyone,
             "url: nats:// goes only to loopback, since it may show everything to the network; "
-            "use tls://, or allow it");
+            "use tls://, or allow it by plain_text (--allow-plain-http)");
     at = comma + 1;
   }
   return servers;

@@ -147,7 +147,8 @@ TEST_CASE("an endpoint that stays away leaves everything pending, with the reaso
                                             {.backoff_min = 1ms, .backoff_max = 2ms}, 500ms);
   CHECK(report.delivered == 0);
   CHECK(report.remaining == 10);
-  CHECK(report.hold.rfind("HTTP 503", 0) == 0);
+  CHECK(report.hold == "HTTP 503");  // without the endpoint's words
+  CHECK(report.hold_kind == HoldKind::backing_off);
   CHECK(app.count("state = 'pending' and refusals = 0") == 10);
 }
 
@@ -360,6 +361,15 @@ TEST_CASE("a copy of a database is told of, as a dispatcher tells of it") {
   deliver_once(DatabaseFile{copy}, endpoint.endpoint(), options);
   REQUIRE(warnings.size() == 1);
   CHECK(warnings[0].find("is a copy or was restored") != std::string::npos);
+  CHECK(warnings[0].find("are sent again") != std::string::npos);
+
+  const std::string second = app.folder().file("second.db");
+  app.db().exec("vacuum into '" + second + "'");
+  options.pauses_foreign_database = true;
+  CHECK(deliver_once(DatabaseFile{second}, endpoint.endpoint(), options).is_paused);
+  REQUIRE(warnings.size() == 2);
+  CHECK(warnings[1].find("Nothing is sent until") != std::string::npos);
+  warnings.pop_back();
 
   deliver_once(app.db(), endpoint.endpoint(), options);
   CHECK(warnings.size() == 1);

@@ -121,6 +121,72 @@ TEST_CASE("only the owner may open the lock file: who has it open can hold the l
   CHECK((facts.st_mode & 0777U) == 0600U);
 }
 
+namespace {
+
+// What `check` says in a process of another user; -1 where nobody can become one.
+template <class Check>
+int as_another_user(const Place& place, Check check) {
+  if (geteuid() != 0) return -1;
+  REQUIRE(chmod(place.folder.path().c_str(), 0777) == 0);
+  const pid_t child = fork();
+  REQUIRE(child >= 0);
+  if (child == 0) _exit(setuid(12'345) == 0 ? check() : 99);
+  int status = -1;
+  waitpid(child, &status, 0);
+  return WIFEXITED(status) ? WEXITSTATUS(status) : 98;
+}
+
+}  // namespace
+
+TEST_CASE(
+    "another user than the database's is refused, and leaves no file that keeps the owner out") {
+  const Place place;
+  const int found = as_another_user(place, [&] {
+    try {
+      Lock{place.path, "track"}.try_acquire(now);
+    } catch (const std::runtime_error& error) {
+      return std::string{error.what()}.find("the database belongs to uid 0") != std::string::npos
+                 ? 1
+                 : 2;
+    }
+    return 3;
+  });
+  if (found == -1) return;
+  CHECK(found == 1);
+  CHECK_FALSE(std::filesystem::exists(place.lock_file));
+  Lock lock{place.path, "track"};
+  CHECK(lock.try_acquire(now));
+}
+
+TEST_CASE("who may not open the lock file sees by its heartbeat that somebody delivers") {
+  const Place place;
+  Lock lock{place.path, "track"};
+  REQUIRE(lock.try_acquire(now));
+  REQUIRE(lock.keep({}));
+  const auto seen = [&] {
+    const auto dispatcher = active_dispatcher(place.path, "track");
+    if (!dispatcher) return 1;
+    return dispatcher->pid == 0 &&
+                   dispatcher->last_round > outbox::core::system_now() - std::chrono::minutes{1}
+               ? 2
+               : 3;
+  };
+  const int found = as_another_user(place, seen);
+  if (found == -1) return;
+  CHECK(found == 2);
+  CHECK(as_another_user(place, [&] {
+          try {
+            outbox::dispatch::known_dispatcher(place.path, "track");
+          } catch (const std::runtime_error&) {
+            return 1;
+          }
+          return 2;
+        }) == 1);
+  const auto old = std::filesystem::file_time_type::clock::now() - std::chrono::seconds{11};
+  std::filesystem::last_write_time(place.lock_file, old);
+  CHECK(as_another_user(place, seen) == 1);
+}
+
 TEST_CASE("what stands in the place of the lock file and is none is refused at once") {
   const Place place;
   const std::string other = place.folder.file("other");

@@ -177,4 +177,19 @@ TEST_CASE("a hold that began in an earlier process is told after the election") 
   CHECK(becomes_true([&] { return diary.has(Kind::hold); }));
   CHECK(diary.all_texts().find("delivers from here on\nbacking_off: HTTP 503\n") !=
         std::string::npos);
+  const Notice hold = diary.of(Kind::hold).at(0);
+  CHECK(hold.hold_kind == HoldKind::backing_off);
+  CHECK_FALSE(hold.verdict);  // it is about no request
+  CHECK(becomes_true([&] { return dispatcher.stats().hold_kind == HoldKind::backing_off; }));
+}
+
+TEST_CASE("a pause that began before the election is told with it") {
+  support::AppDatabase app;
+  TrackServer server;
+  app.enqueue_many(1);
+  pause(app.db(), "track", {.reason = "their maintenance"});
+  Diary diary;
+  Dispatcher dispatcher{app.path(), endpoint_of(server), with(diary.observer())};
+  REQUIRE(becomes_true([&] { return diary.has(Notice::Kind::active); }));
+  CHECK(diary.all_texts().find("is paused: delivers when it is resumed") != std::string::npos);
 }

@@ -307,8 +307,15 @@ TEST_CASE("a database that others may read is warned of, and a private one is no
   TrackServer server;
   support::TemporaryFolder folder;
   SQLite::Database db = host(folder.file("app.db"));
-  for (const bool is_private : {true, false}) {
-    fs::permissions(folder.file("app.db"), is_private ? fs::perms{0600} : fs::perms{0644});
+  struct Row {
+    int folder;
+    int file;
+    bool is_private;
+  };
+  for (const auto& [folder_mode, mode, is_private] :
+       {Row{0755, 0600, true}, Row{0755, 0644, false}, Row{0700, 0644, true}}) {
+    fs::permissions(folder.path(), fs::perms(folder_mode));
+    fs::permissions(folder.file("app.db"), fs::perms(mode));
     const Dispatcher dispatcher{folder.file("app.db"), endpoint_of(server)};
     REQUIRE(becomes_true([&] { return dispatcher.stats().is_active; }));
     CHECK(dispatcher.stats().warnings.empty() == is_private);

@@ -83,10 +83,13 @@ TEST_CASE("a token file that holds no token is a problem, whatever it is") {
   CHECK(problem_of(bearer_from_file(path)) == "the token is longer than 8 KiB");
   write(path, std::string(8 * 1024, 'a') + "\n");
   CHECK(problem_of(bearer_from_file(path)) == "none");
-  CHECK(problem_of(bearer_from_file(folder.path().native())) ==
-        "the secret file is no regular file");
+  CHECK(
+      problem_of(bearer_from_file(folder.path().native())) ==
+      "the secret file is no regular file; a secret from a pipe goes into an environment variable");
   REQUIRE(mkfifo((path + ".fifo").c_str(), 0600) == 0);
-  CHECK(problem_of(bearer_from_file(path + ".fifo")) == "the secret file is no regular file");
+  CHECK(
+      problem_of(bearer_from_file(path + ".fifo")) ==
+      "the secret file is no regular file; a secret from a pipe goes into an environment variable");
 }
 
 TEST_CASE("a token can come from the environment") {

@@ -47,6 +47,20 @@ std::vector<std::string> processes_with(const std::string& path) {
   return found;
 }
 
+// Whether other users than the owner and the group come to the file through its folders.
+bool may_be_reached(const std::string& path) {
+  namespace fs = std::filesystem;
+  std::error_code error;
+  fs::path folder = fs::canonical(path, error);
+  while (!error && folder.has_relative_path()) {
+    folder = folder.parent_path();
+    if ((fs::status(folder, error).permissions() & fs::perms::others_exec) == fs::perms::none) {
+      return false;
+    }
+  }
+  return !error;
+}
+
 void look_at_wal(const Globals& globals, Findings& findings) {
   const std::uint64_t bytes = bytes_of_wal(globals);
   const auto processes = processes_with(path_of_database(globals).native() + "-wal");
@@ -71,7 +85,7 @@ void look_at_files(const Globals& globals, Findings& findings) {
     findings.push_back({"files", Level::problem, std::move(problem)});
     is_well = false;
   }
-  if ((database.st_mode & S_IROTH) != 0) {
+  if ((database.st_mode & S_IROTH) != 0 && may_be_reached(globals.db)) {
     findings.push_back(
         {"files", Level::warning,
          "every user of this machine may read the people in the events:  chmod o-r " +

@@ -144,8 +144,11 @@ void look_at_destinations(SQLite::Database& db, const Globals& globals, Findings
     if (notes.empty() && destination.dispatcher) {
       findings.push_back(
           {name, Level::good,
-           "pid " + std::to_string(destination.dispatcher->pid) + " holds the lock, for " +
-               how_long(whole_ms(system_clock::now() - destination.dispatcher->since))});
+           name_of(*destination.dispatcher) + " holds the lock" +
+               (destination.dispatcher->pid == 0
+                    ? ""
+                    : ", for " + how_long(whole_ms(system_clock::now() -
+                                                   destination.dispatcher->since)))});
     } else if (notes.empty()) {
       findings.push_back({name, Level::good, "nothing is pending, and no dispatcher is running"});
     }

@@ -39,9 +39,8 @@ outbox::DeliverReport wait_for_dispatcher(SQLite::Database& db, const std::strin
   outbox::nudge(db, destination);
   if (before.dispatcher && !before.paused) {
     const std::string& trouble = before.dispatcher->trouble;
-    std::cerr << "pid " << before.dispatcher->pid << " dispatches " << destination
-              << ": waits for it" << (trouble.empty() ? "" : ", although " + escaped(trouble))
-              << "\n";
+    std::cerr << name_of(*before.dispatcher) << " dispatches " << destination << ": waits for it"
+              << (trouble.empty() ? "" : ", although " + escaped(trouble)) << "\n";
   }
   outbox::DestinationStatus now = status_of(db, destination);
   while (now.counts.due > 0 && !now.paused && now.dispatcher && SteadyClock::now() < deadline) {
@@ -75,7 +74,7 @@ outbox::DeliverReport deliver_alone(SQLite::Database& db, const outbox::Destinat
   outbox::Verdict last = outbox::Verdict::delivered;
   options.observer = [&](const outbox::Notice& notice) {
     if (notice.kind != outbox::Notice::Kind::request) return;
-    last = notice.verdict;
+    last = notice.verdict.value_or(last);
     if (notice.verdict != outbox::Verdict::delivered) return;
     progress.show(delivered += static_cast<std::int64_t>(notice.events));
   };
@@ -122,7 +121,7 @@ void explain(const outbox::DeliverReport& report, const outbox::DestinationStatu
     if (report.is_paused) {
       std::cerr << "the destination is paused:  " << hint(globals, "resume" + on) << "\n";
     } else if (!report.hold.empty()) {
-      std::cerr << escaped(shown(report.hold, globals)) << "\n";
+      std::cerr << escaped(shown(now.hold ? now.hold->reason : report.hold, globals)) << "\n";
       // What is in trouble itself is tried again by the next drain.
       if (now.hold && now.hold->kind != outbox::HoldKind::backing_off) {
         std::cerr << "  " << hold_advice(now, globals) << "\n";

@@ -81,17 +81,21 @@ ExitCode nudge(const Globals& globals) {
                                 " …` sends what is due"};
   }
   if (!globals.is_dry_run) outbox::nudge(db, before.name);
-  const std::string pid = std::to_string(before.dispatcher->pid);
-  std::string text = globals.is_dry_run ? "would nudge pid " + pid : "pid " + pid + " tries now";
+  const outbox::ActiveDispatcher& dispatcher = *before.dispatcher;
+  const std::string name = name_of(dispatcher);
+  const bool has_trouble = !dispatcher.trouble.empty() || !dispatcher.database_trouble.empty();
+  const bool tries = !before.paused && !has_trouble;
+  std::string text = globals.is_dry_run ? "would nudge " + name : name + " tries now";
   if (before.paused) {
-    text = before.name + " is paused: pid " + pid + " sends nothing until `" +
+    text = before.name + " is paused: " + name + " sends nothing until `" +
            hint(globals, "resume --destination " + before.name) + "`";
-  } else if (!before.dispatcher->trouble.empty()) {
-    text = "pid " + pid + " does nothing: " + with_hints(globals, before.dispatcher->trouble);
+  } else if (!dispatcher.trouble.empty()) {
+    text = name + " does nothing: " + with_hints(globals, dispatcher.trouble);
+  } else if (has_trouble) {
+    text =
+        name + " cannot use the database: " + escaped(shown(dispatcher.database_trouble, globals));
   }
-  const bool tries = !before.paused && before.dispatcher->trouble.empty();
-  report(globals,
-         {{"destination", before.name}, {"pid", before.dispatcher->pid}, {"tries_now", tries}},
+  report(globals, {{"destination", before.name}, {"pid", dispatcher.pid}, {"tries_now", tries}},
          text);
   return tries ? done : no_match;
 }

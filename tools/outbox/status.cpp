@@ -56,7 +56,7 @@ Json json_of(const outbox::DestinationStatus& destination, const Globals& global
     json["dispatcher"] = {
         {"pid", dispatcher->pid},
         {"host", dispatcher->host},
-        {"since", rfc3339(dispatcher->since)},
+        {"since", dispatcher->pid == 0 ? Json(nullptr) : Json(rfc3339(dispatcher->since))},
         {"last_round", rfc3339(dispatcher->last_round)},
         {"in_flight_since",
          dispatcher->in_flight_since ? Json(rfc3339(*dispatcher->in_flight_since)) : Json(nullptr)},

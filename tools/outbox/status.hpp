@@ -16,6 +16,9 @@ Json json_of(const outbox::DestinationStatus& destination, const Globals& global
 /// The columns of `outbox status`.
 std::string table_of(const outbox::Status& status);
 
+/// "pid 12", and of another host its name.
+std::string name_of(const outbox::ActiveDispatcher& dispatcher);
+
 /// What is out of the ordinary at a destination.
 struct Note {
   enum class About { hold, pause, suspects, trouble };

@@ -26,8 +26,9 @@ milliseconds since(Time time) {
 
 std::string dispatcher_text(const outbox::DestinationStatus& destination) {
   if (!destination.dispatcher) return destination.was_ever_served ? "none running" : "never served";
-  return "pid " + std::to_string(destination.dispatcher->pid) + ", for " +
-         how_long(since(destination.dispatcher->since));
+  const std::string name = name_of(*destination.dispatcher);
+  if (destination.dispatcher->pid == 0) return name;
+  return name + ", for " + how_long(since(destination.dispatcher->since));
 }
 
 // Which event keeps others waiting, and why.
@@ -53,6 +54,12 @@ std::string hold_text(const outbox::Hold& hold, const Globals& globals) {
 }
 
 }  // namespace
+
+std::string name_of(const outbox::ActiveDispatcher& dispatcher) {
+  if (dispatcher.pid == 0) return "another user's dispatcher";
+  return "pid " + std::to_string(dispatcher.pid) +
+         (dispatcher.is_elsewhere ? " on " + escaped(dispatcher.host) : "");
+}
 
 std::string hold_advice(const outbox::DestinationStatus& destination, const Globals& globals) {
   const std::string on = " --destination " + escaped(destination.name);
@@ -133,8 +140,7 @@ std::vector<Note> notes_on(const outbox::DestinationStatus& destination, const G
   }
   const auto& dispatcher = destination.dispatcher;
   if (dispatcher && !dispatcher->database_trouble.empty()) {
-    notes.push_back({About::trouble, "pid " + std::to_string(dispatcher->pid) +
-                                         " cannot use the database: " +
+    notes.push_back({About::trouble, name_of(*dispatcher) + " cannot use the database: " +
                                          escaped(shown(dispatcher->database_trouble, globals))});
   }
   if (dispatcher && !dispatcher->trouble.empty()) {
@@ -150,7 +156,8 @@ std::vector<Note> notes_on(const outbox::DestinationStatus& destination, const G
          .names_destination = false});
   }
   if (destination.counts.pending == 0) return notes;
-  if (dispatcher && dispatcher->in_flight_since) {
+  // With trouble the answer may be there, and not recorded.
+  if (dispatcher && dispatcher->in_flight_since && dispatcher->database_trouble.empty()) {
     const auto waits = since(*dispatcher->in_flight_since);
     if (waits >= slow_request) {
       notes.push_back({About::trouble, "it has waited " + how_long(waits) +

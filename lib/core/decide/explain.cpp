@@ -60,6 +60,19 @@ std::string what_to_do(const std::string& id) {
          " --reason …` gives it up";
 }
 
+// One that cannot be sent as it is would only die again.
+std::string what_to_do(const EventSummary& dead) {
+  const std::string id = std::to_string(dead.id);
+  if (!dead.last_error.starts_with("unsendable: ")) return what_to_do(id);
+  return "It cannot be sent as it is; `outbox discard " + id + " --reason …` gives it up";
+}
+
+std::string name_of(const ActiveDispatcher& dispatcher) {
+  if (dispatcher.pid == 0) return "another user's dispatcher";
+  return "process " + std::to_string(dispatcher.pid) +
+         (dispatcher.is_elsewhere ? " on " + dispatcher.host : "");
+}
+
 std::string state_of(const Holder& blocker) {
   const std::string id = std::to_string(blocker.id);
   const std::string decide = what_to_do(id) + " and lets the others go.";
@@ -141,8 +154,8 @@ Cause cause_of(const ExplainFacts& facts) {
             "a request that held it was refused or failed, and the guilty event is searched for."};
   }
   const auto& since = destination.dispatcher->in_flight_since;
-  return {WaitingFor::turn, "its turn has not come yet; process " +
-                                std::to_string(destination.dispatcher->pid) + " delivers" +
+  return {WaitingFor::turn, "its turn has not come yet; " + name_of(*destination.dispatcher) +
+                                " delivers" +
                                 (since ? ", and has waited " + in_words(facts.now, *since) +
                                              " for the answer to a request, which may hold it."
                                        : ".")};
@@ -173,7 +186,7 @@ Explanation explain(const ExplainFacts& facts) {
       explanation.text += " in request " + std::to_string(last->id);
     }
     explanation.text += event.last_error.empty() ? "." : ": " + event.last_error + ".";
-    if (is_dead) explanation.text += " " + what_to_do(std::to_string(event.id)) + ".";
+    if (is_dead) explanation.text += " " + what_to_do(event) + ".";
     return explanation;
   }
   Cause cause = cause_of(facts);

@@ -29,7 +29,7 @@ void require_selection(const Selection& selection, const char* action) {
   const bool has_ids = !selection.event_ids().empty();
   const bool names_none = selection.kind() == Kind::ids ? !has_ids : is_empty(filter);
   if (names_none && selection.kind() != Kind::all) {
-    refuse(action, "give ids, a filter, or all of them");
+    refuse(action, "give ids, a filter, or all of them (--all)");
   }
 }
 

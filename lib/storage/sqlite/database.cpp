@@ -192,8 +192,16 @@ bool has_moved(sqlite3* db) {
 }
 
 bool is_readable_by_others(const std::string& path) {
-  struct stat facts {};
-  return stat(path.c_str(), &facts) == 0 && (facts.st_mode & S_IROTH) != 0;
+  namespace fs = std::filesystem;
+  std::error_code error;
+  fs::path file = fs::canonical(path, error);
+  fs::perms needed = fs::perms::others_read;
+  while (!error && (fs::status(file, error).permissions() & needed) != fs::perms::none) {
+    if (!file.has_relative_path()) return true;
+    file = file.parent_path();
+    needed = fs::perms::others_exec;  // to come through a folder
+  }
+  return false;
 }
 
 int sqlite_copies() {

@@ -58,7 +58,7 @@ bool has_moved(sqlite3* db);
 /// from writing. What was sent could not be recorded there.
 void require_writable(sqlite3* db);
 
-/// True when others than the file's owner and group may read it.
+/// True when others than the file's owner and group may read it, and come through its folders.
 bool is_readable_by_others(const std::string& path);
 
 /// How many copies of SQLite are loaded in this process, as far as they show themselves. Two of

@@ -71,6 +71,10 @@ TEST_CASE("an event without a name is told by its kind, and a request under way 
             "8812 (order.created) is pending: its turn has not come yet; process 4127 delivers, "
             "and has waited 5 s for the answer to a request, which may hold it. ",
             0) == 0);
+  facts.destination.dispatcher = ActiveDispatcher{.pid = 1, .host = "web-7", .is_elsewhere = true};
+  CHECK(core::explain(facts).text.find("process 1 on web-7 delivers") != std::string::npos);
+  facts.destination.dispatcher = ActiveDispatcher{};
+  CHECK(core::explain(facts).text.find("another user's dispatcher delivers") != std::string::npos);
 }
 
 TEST_CASE("a hold is told with its reason, its tries and the next one") {
@@ -99,8 +103,12 @@ TEST_CASE("a settled event waits for nothing") {
   facts.event.event.state = outbox::EventState::dead;
   facts.event.event.last_error = "unsendable: user_id: required";
   CHECK(core::explain(facts).text ==
-        "8812 invite_sent died 3 s ago: unsendable: user_id: required. `outbox retry 8812` tries it "
-        "again, `outbox discard 8812 --reason …` gives it up.");
+        "8812 invite_sent died 3 s ago: unsendable: user_id: required. It cannot be sent as it is; "
+        "`outbox discard 8812 --reason …` gives it up.");
+  facts.event.event.last_error = "refused: HTTP 400";
+  CHECK(core::explain(facts).text ==
+        "8812 invite_sent died 3 s ago: refused: HTTP 400. `outbox retry 8812` tries it again, "
+        "`outbox discard 8812 --reason …` gives it up.");
 }
 
 TEST_CASE("a destination that nobody has ever served is called a possible typo") {

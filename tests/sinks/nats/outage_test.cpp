@@ -185,7 +185,7 @@ TEST_CASE("a server that is back before the next batch is connected to without a
   std::vector<std::string> outcomes;
   DispatcherOptions dispatching = to_events();
   dispatching.observer = [&](const Notice& notice) {
-    if (notice.kind == Notice::Kind::request) outcomes.push_back(to_string(notice.verdict));
+    if (notice.kind == Notice::Kind::request) outcomes.push_back(to_string(notice.verdict.value()));
   };
   Dispatcher dispatcher{desk.app.path(), nats_jetstream(nats_options(desk.server)), dispatching};
   enqueue_numbers(desk.app, 1);

@@ -905,6 +905,7 @@ class Doctor(CliTest):
 
     def test_files_and_settings(self):
         os.chmod(self.db, 0o644)
+        self.folder.chmod(0o755)
         _, found = self.findings(code=7)
         self.assertEqual(found["files"]["level"], "warning")
         self.sql("pragma journal_mode = delete")

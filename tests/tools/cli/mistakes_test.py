@@ -145,6 +145,13 @@ class Suspects(CliTest):
         self.cli("enqueue", "--delay", "1h", text=event("u4"))
         self.assertIn(told, self.cli("status").out)
 
+    def test_a_dispatcher_that_cannot_record_does_not_try_now(self):
+        self.sql("create trigger full before insert on outbox_requests begin select raise(abort, 'quota'); end")
+        self.start("run", "--url", self.good.url, ready=b"outbox dispatches track")
+        trouble = "cannot use the database: outbox: record a round: quota"
+        eventually(lambda: trouble in self.cli("status").out, "the trouble of the database")
+        self.assertIn(trouble, self.cli("nudge", code=3).out)
+
     def test_nothing_is_said_while_others_are_due(self):
         self.cli("enqueue", text=event("u4"))
         self.assertNotIn("tried again", self.cli("status").out)
@@ -363,6 +370,8 @@ class Words(CliTest):
     def test_a_command_to_paste_has_its_path_quoted(self):
         quoted = shlex.quote(self.db).replace("'\"'\"'", "'\\''")
         os.chmod(self.db, 0o644)
+        self.assertNotIn("chmod o-r", self.run_cli("doctor").out)  # nobody comes through the folder
+        self.folder.chmod(0o755)
         self.assertIn(f"chmod o-r {quoted}\n", self.run_cli("doctor").out)
         if os.geteuid() == 0:
             pathlib.Path(self.db + "-outbox-track.lock").touch()

@@ -40,7 +40,8 @@ function failures(errors) {
 function card(room, d) {
   const said = describe(d, room.now());
   const orders = room.status.can_change ? said.actions : [];
-  const pid = d.dispatcher ? `Dispatcher: process ${d.dispatcher.pid}, for ${duration(room.now() - Date.parse(d.dispatcher.since))}` : "No dispatcher";
+  const pid = !d.dispatcher ? "No dispatcher" : d.dispatcher.pid === 0 ? "Dispatcher: another user's"
+    : `Dispatcher: process ${d.dispatcher.pid}, for ${duration(room.now() - Date.parse(d.dispatcher.since))}`;
   return h("div.told", {}, h("header", {}, h("h2", {}, d.name), badge(said.state, said.word), h("span.hint.who", {}, pid)),
     h("p.sentence", {}, said.text),
     d.is_foreign && h("p.advice", {}, "This file is a copy or was restored: its pending events may have been delivered already."),
