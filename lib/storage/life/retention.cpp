@@ -28,13 +28,12 @@ constexpr int young_max = 100;
 OldRequests::OldRequests(sqlite3* db, std::string destination)
     : db_{db}, destination_{std::move(destination)} {}
 
-core::Ids OldRequests::find(core::Instant ended_before, core::Instant now,
-                            core::Instant ended_after) {
-  return find_up_to(removed_requests_max + 1, ended_before, now, ended_after);
+core::Ids OldRequests::find(core::Instant ended_before, core::Instant now) {
+  return find_up_to(removed_requests_max + 1, ended_before, now);
 }
 
 core::Ids OldRequests::find_up_to(std::size_t requests_max, core::Instant ended_before,
-                                  core::Instant now, core::Instant ended_after) {
+                                  core::Instant now) {
   // A backup that was restored into the file brings lower ids back.
   const std::int64_t newest =
       query_integer(db_, "select max(id) from main.outbox_requests", retention_action).value_or(0);
@@ -54,10 +53,7 @@ core::Ids OldRequests::find_up_to(std::size_t requests_max, core::Instant ended_
     has_own = has_own || is_own;
     if (!has_own) first_ = rows.integer(0) + 1;
     const std::int64_t ended_ms = rows.integer(1);
-    if (ended_ms > core::unix_ms(now)) {
-      if (is_own && ended_ms > core::unix_ms(ended_after)) found.push_back(rows.integer(0));
-      continue;
-    }
+    if (ended_ms > core::unix_ms(now)) continue;
     const bool is_old = ended_ms <= core::unix_ms(ended_before);
     young = is_old ? 0 : young + 1;
     if (is_old && is_own) found.push_back(rows.integer(0));
@@ -125,13 +121,12 @@ std::int64_t OldRequests::remove(const core::Ids& requests) {
   return removed;
 }
 
-std::int64_t OldRequests::count(core::Instant ended_before, core::Instant now,
-                                core::Instant ended_after) {
+std::int64_t OldRequests::count(core::Instant ended_before, core::Instant now) {
   Statement events{db_, "select count(*) from main.outbox_events where id between ?1 and ?2",
                    retention_action};
   Statement delivered_ids{db_, read_delivered_ids, retention_action};
   std::int64_t found = 0;
-  for (const std::int64_t request : find_up_to(all_of_them, ended_before, now, ended_after)) {
+  for (const std::int64_t request : find_up_to(all_of_them, ended_before, now)) {
     const ResetAtEnd end{delivered_ids};
     if (!delivered_ids.bind(1, request).step()) continue;
     core::for_each_range(delivered_ids.text(0), [&](std::int64_t first, std::int64_t last) {

@@ -27,10 +27,8 @@ class OldRequests {
   OldRequests(sqlite3* db, std::string destination);
 
   /// The oldest requests that ended at `ended_before` or earlier, as many as one `remove` takes,
-  /// and one more; and those that ended later than `ended_after` by a clock that was ahead. Reads
-  /// only.
-  core::Ids find(core::Instant ended_before, core::Instant now,
-                 core::Instant ended_after = core::Instant::max());
+  /// and one more. Reads only.
+  core::Ids find(core::Instant ended_before, core::Instant now);
 
   /// Removes the events of the first ones of `requests`, with the rows of those requests, and moves
   /// the counters of the destination. Returns how many events. What was requeued stays, and so does
@@ -42,12 +40,10 @@ class OldRequests {
   bool is_through() const { return is_through_; }
 
   /// How many events there are to remove in all. Reads only.
-  std::int64_t count(core::Instant ended_before, core::Instant now,
-                     core::Instant ended_after = core::Instant::max());
+  std::int64_t count(core::Instant ended_before, core::Instant now);
 
  private:
-  core::Ids find_up_to(std::size_t requests_max, core::Instant ended_before, core::Instant now,
-                       core::Instant ended_after);
+  core::Ids find_up_to(std::size_t requests_max, core::Instant ended_before, core::Instant now);
 
   sqlite3* db_;
   std::string destination_;

@@ -1,6 +1,5 @@
 // prune: old events leave the log because a person asks for it; dispatchers do so by themselves.
 
-#include <algorithm>
 #include <stdexcept>
 
 #include "core/clock.hpp"
@@ -38,12 +37,9 @@ std::vector<std::string> destinations(sqlite3* db, const std::string& wanted) {
 std::int64_t prune_delivered(sqlite3* db, BulkChange& bulk, const std::string& destination,
                              core::Instant before, core::Instant now, Mode mode) {
   OldRequests old{db, destination};
-  // What ended as far ahead of now was delivered while a clock was ahead. Nearer than that it may
-  // have been just now, and the clock was set back since.
-  const core::Instant after = now + std::min(now - before, core::Instant::max() - now);
-  if (mode == Mode::dry_run) return old.count(before, now, after);
+  if (mode == Mode::dry_run) return old.count(before, now);
   while (!old.is_through()) {
-    const core::Ids requests = while_busy([&] { return old.find(before, now, after); });
+    const core::Ids requests = while_busy([&] { return old.find(before, now); });
     bulk.run([&] {  // the retention moves the counters itself
       return Tally{{destination, {.events = old.remove(requests)}}};
     });

@@ -4,7 +4,6 @@
 
 #include <doctest/doctest.h>
 
-#include "core/clock.hpp"
 #include "support/database.hpp"
 
 using outbox::Mode;
@@ -238,22 +237,6 @@ TEST_CASE("pruning removes what was settled long ago, and the counters know it")
   CHECK(queue.audit() ==
         "prune/app/settled 604800000 ms ago/1/; prune/ann/settled 604800000 ms ago,"
         " discarded too/1/");
-}
-
-TEST_CASE("what was delivered while the clock was far ahead is pruned by a person too") {
-  support::AppDatabase app;
-  app.enqueue_many(3);
-  const std::int64_t now = outbox::core::unix_ms(outbox::core::system_now());
-  const std::int64_t day = std::int64_t{24} * 3'600'000;
-  app.mark_delivered(1, 1, now + 30 * day);
-  app.mark_delivered(2, 2, now + day);  // or the clock was set back by a little just now
-  app.mark_delivered(3, 3, now);
-
-  const outbox::PruneOptions options{.older_than = std::chrono::hours{24 * 7}};
-  CHECK(outbox::prune(app.path(), options, {}, outbox::Mode::dry_run) == 1);
-  CHECK(outbox::prune(app.path(), options) == 1);
-
-  CHECK(app.text("select group_concat(id) from outbox_events") == "2,3");
 }
 
 TEST_CASE("a discard and an erasure let the next event of the key go") {
