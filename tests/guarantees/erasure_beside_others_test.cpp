@@ -87,6 +87,8 @@ TEST_CASE("what the host has made of the columns of an event does not stop an er
   for (const char* const sql :
        {"alter table outbox_events add column user text generated always as"
         " (json_extract(payload, '$.user_id')) virtual",
+        "alter table outbox_events add column user text generated always as"
+        " (json_extract(payload, '$.user_id')) virtual not null",
         "create index by_user on outbox_events (json_extract(payload, '$.user_id'))",
         "create unique index one_id on outbox_events (destination, event_id)",
         "create unique index one_place on outbox_queue (event)"}) {

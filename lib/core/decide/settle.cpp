@@ -92,7 +92,6 @@ class Settler {
 
   // The endpoint took others of the same request: from now on this one goes alone.
   void fail_beside_others(const SentBatch& sent, std::int64_t id, const std::string& reason) {
-    ++result_.endpoint.suspects;
     suspect(sent, id, {}, reason);
     if (OpenSearch* const search = search_of(sent)) {
       search->search.set_aside(id, result_.endpoint.suspects + 1);
@@ -186,10 +185,11 @@ class Settler {
     const std::int64_t last = suspicion.is_suspect() ? suspicion.request : suspicion.since;
     // One that was in no search yet has nothing against it but this failure.
     const bool is_again = last != 0 && others_accepted_since(last);
-    if (is_again) ++suspicion.solo_failures;
     const std::int64_t id = sent.ids.front();
-    // A token, a URL or a rate is the endpoint's own affair: for that nothing dies, ever.
+    // A token, a URL or a rate is the endpoint's own affair: for that nothing dies, ever. The first
+    // counts all the same, since an event without any goes with each acceptance.
     const bool is_deadly = sent.outcome.verdict == Verdict::failed;
+    if (is_again && (is_deadly || suspicion.solo_failures == 0)) ++suspicion.solo_failures;
     if (is_deadly && suspicion.solo_failures >= guilty_after(policy_.solo_failures_max)) {
       const std::string times = std::to_string(suspicion.solo_failures);
       result_.dead.push_back({id,

@@ -108,11 +108,17 @@ bool hides_address(std::string_view text) {
   const auto addresses_in = [](std::string_view view) {
     return std::count(view.begin(), view.end(), '@');
   };
+  const auto letters_beyond_ascii = [](std::string_view view) {
+    return std::count_if(view.begin(), view.end(), [](unsigned char c) { return c >= 0x80; });
+  };
   const auto in_sight = addresses_in(text);
   std::string view{text};
   for (int i = 0; i < decodings_max; ++i) {
-    view = decoded(view);
-    if (addresses_in(view) > in_sight) return true;
+    std::string next = decoded(view);
+    if (addresses_in(next) > in_sight) return true;
+    // A mask ends at the code of a letter, and the name begins before that: "m\\u00fcller@…".
+    if (in_sight > 0 && letters_beyond_ascii(next) > letters_beyond_ascii(view)) return true;
+    view = std::move(next);
   }
   return false;
 }

@@ -208,8 +208,9 @@ void remove_filling(sqlite3* db, std::int64_t rows) {
 // so is a page that becomes free now. The root names each page in 15 bytes, with ids as long as
 // these, and each of these rows has a page of its own.
 //
-// Each row is an event to the host's indexes and generated columns: a JSON object, with an id of
-// its own. Whether a page is free is asked before the commit, while nobody else can free one.
+// Each row is an event to the host's indexes and generated columns: what each track has is there,
+// and differs where an index may want it to. Whether a page is free is asked before the commit,
+// while nobody else can free one.
 void fill_log(sqlite3* db, std::int64_t page, bool with_root) {
   const std::int64_t rows = std::max<std::int64_t>(1, filled_bytes / page);
   const std::int64_t rows_min = with_root ? page / 15 * 3 / 2 : 0;  // half as many again to be sure
@@ -230,7 +231,10 @@ void fill_log(sqlite3* db, std::int64_t page, bool with_root) {
     if (made == 0) first = lowest - 1;
     const std::string sql = numbers(1, rows) +
                             "insert into main.outbox_events (id, payload) select " +
-                            std::to_string(lowest) + " - i, printf('{%" + bytes + "s}', '') from n";
+                            std::to_string(lowest) +
+                            " - i, printf('{\"event_name\":\"\",\"user_id\":\"%d\",\"timestamp\":"
+                            "\"1970-01-01T00:00:00Z\"%" +
+                            bytes + "s}', " + std::to_string(lowest) + " - i, '') from n";
     execute(db, sql.c_str(), rewrite_action);
     made += rows;
     is_done = is_full();

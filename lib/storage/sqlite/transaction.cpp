@@ -82,7 +82,7 @@ WriteTransaction::WriteTransaction(sqlite3* db, const char* action,
         try {
           statements_->lock->run();
         } catch (...) {
-          end_with(db_, statements_->undo);
+          end_with(db_, statements_->close);  // nothing was written, and a hook would be called
           throw;
         }
       },

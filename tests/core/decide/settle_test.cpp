@@ -489,7 +489,23 @@ TEST_CASE("an event at which the endpoint fails alone dies after ten times, each
       CHECK(settlement.dead.empty());
       CHECK(settlement.suspects.size() == 1);
       CHECK_FALSE(settlement.endpoint.hold);
+      CHECK(settlement.suspects[0].suspicion.solo_failures == 900);
     }
+  }
+  SUBCASE("of those only the first counts, which makes the event wait its time") {
+    Suspicion suspicion{.request = 20, .since = 7};
+    state.accepted_request = 21;
+    for (int tries = 0; tries < 20; ++tries) {
+      SentBatch batch = sent_alone(2, Verdict::unavailable, suspicion);
+      batch.outcome.has_arrived = true;
+      const Settlement settlement = settle_of(state, {batch});
+      REQUIRE(settlement.suspects.size() == 1);
+      suspicion.solo_failures = settlement.suspects[0].suspicion.solo_failures;
+      CHECK(suspicion.solo_failures == 1);
+    }
+    const Settlement settlement = settle_of(state, {sent_alone(2, Verdict::failed, suspicion)});
+    CHECK(settlement.dead.empty());
+    CHECK(settlement.suspects.at(0).suspicion.solo_failures == 2);
   }
 }
 
@@ -594,6 +610,23 @@ TEST_CASE("where the sink answers for each event, each gets what it deserves") {
   CHECK_FALSE(nothing.accepted);
   CHECK(nothing.endpoint.hold);
   CHECK(nothing.suspects.empty());
+}
+
+TEST_CASE("an endpoint that takes others of the same request does not refuse everything") {
+  Ids ids;
+  std::vector<outbox::EventOutcome> events;
+  for (std::size_t i = 0; i < 20; ++i) {
+    ids.push_back(static_cast<std::int64_t>(i) + 1);
+    const Verdict verdict = i == 0    ? Verdict::delivered
+                            : i == 19 ? Verdict::refused
+                                      : Verdict::failed;
+    events.push_back({i, verdict, "full"});
+  }
+  SentBatch mixed = sent(ids, Verdict::delivered);
+  mixed.outcome.events = events;
+  const Settlement settlement = settle_of({}, {mixed});
+  CHECK(settlement.suspects.size() == 19);
+  CHECK_FALSE(settlement.endpoint.hold);
 }
 
 TEST_CASE("an event that waits for a reason of the destination is not to blame") {

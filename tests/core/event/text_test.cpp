@@ -74,11 +74,13 @@ TEST_CASE("white space around a text is cut") {
 TEST_CASE("an address is found in the encodings in which answers quote things") {
   for (const char* const hidden :
        {"amy%40achme.com", "amy%2540achme.com", "amy\\u0040achme.com", "amy\\x40achme.com",
-        "amy&#64;achme.com", "amy&#64achme.com", "amy&#x40;achme.com", "b@c and amy%40achme.com"}) {
+        "amy&#64;achme.com", "amy&#64achme.com", "amy&#x40;achme.com", "b@c and amy%40achme.com",
+        "m\\u00fcller@achme.com", "juergen.m&#252;ller@achme.com"}) {
     CAPTURE(hidden);
     CHECK(hides_address(hidden));
   }
-  for (const char* const plain : {"", "amy@achme.com", "100%", "a \\n b", "&#65; and %41"}) {
+  for (const char* const plain :
+       {"", "amy@achme.com", "100%", "a \\n b", "&#65; and %41", "a \\u00fc", "a%20b@achme.com"}) {
     CAPTURE(plain);
     CHECK_FALSE(hides_address(plain));
   }

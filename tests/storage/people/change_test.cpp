@@ -4,6 +4,8 @@
 
 #include <doctest/doctest.h>
 
+#include "core/clock.hpp"
+#include "storage/sqlite/transaction.hpp"
 #include "support/database.hpp"
 
 using outbox::Mode;
@@ -239,6 +241,16 @@ TEST_CASE("pruning removes what was settled long ago, and the counters know it")
         " discarded too/1/");
 }
 
+TEST_CASE("what was delivered later than now is not old: it may be this clock that is wrong") {
+  support::AppDatabase app;
+  app.enqueue_many(2);
+  const std::int64_t now = outbox::core::unix_ms(outbox::core::system_now());
+  app.mark_delivered(1, 1, now + std::int64_t{24} * 365 * 3'600'000);
+  app.mark_delivered(2, 2, now);
+  const outbox::PruneOptions options{.older_than = std::chrono::hours{24 * 7}};
+  CHECK(outbox::prune(app.path(), options) == 0);
+}
+
 TEST_CASE("a discard and an erasure let the next event of the key go") {
   support::AppDatabase app;
   for (int i = 0; i < 3; ++i) app.enqueue(support::event_of("u"), {.ordering_key = "k"});
@@ -318,6 +330,26 @@ TEST_CASE("a change does not wait for the writer of a file that the host has att
   other.exec("begin immediate");
   CHECK_NOTHROW(outbox::pause(app.db(), "track", {}));
   CHECK(sqlite3_get_autocommit(app.db().getHandle()) != 0);
+}
+
+TEST_CASE("no hook of the host's is called while a change waits for the lock") {
+  support::AppDatabase app;
+  const std::string path = app.path() + ".other";
+  SQLite::Database other{path, SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE};
+  other.exec("create table t (x)");
+  app.db().exec("attach '" + path + "' as other; pragma busy_timeout = 1");
+  int rollbacks = 0;
+  sqlite3_rollback_hook(
+      app.db().getHandle(), [](void* count) { ++*static_cast<int*>(count); }, &rollbacks);
+  SQLite::Database writer{app.path(), SQLite::OPEN_READWRITE};
+  writer.exec("begin immediate");
+  using outbox::storage::WriteTransaction;
+  CHECK_THROWS_AS((WriteTransaction{app.db().getHandle(), "test", std::chrono::milliseconds{20}}),
+                  outbox::database_error);
+  CHECK(rollbacks == 0);
+  writer.exec("commit");
+  CHECK_NOTHROW(outbox::pause(app.db(), "track", {}));
+  CHECK(rollbacks == 0);
 }
 
 TEST_CASE("a pause that is there keeps its reason when it is asked for again without one") {
