@@ -31,15 +31,19 @@ std::string dispatcher_text(const outbox::DestinationStatus& destination) {
   return name + ", for " + how_long(since(destination.dispatcher->since));
 }
 
+std::string times(std::int64_t count) {
+  return count == 1 ? "once" : grouped(count) + " times";
+}
+
 // Which event keeps others waiting, and why.
 std::string holder_text(const outbox::Holder& holder) {
   std::string text = "event " + std::to_string(holder.id);
   if (holder.is_dead) {
     text += " is dead";
   } else if (holder.refusals > 0) {
-    text += " was refused alone " + std::to_string(holder.refusals) + " times";
+    text += " was refused alone " + times(holder.refusals);
   } else if (holder.solo_failures > 0) {
-    text += " failed alone " + std::to_string(holder.solo_failures) + " times";
+    text += " failed alone " + times(holder.solo_failures);
   } else {
     text += " has failed beside others";
   }

@@ -93,8 +93,9 @@ export function describe(d, now) {
 }
 
 export function holderText(holder) {
-  const what = holder.dead ? "is dead" : holder.refusals > 0
-    ? `was refused alone ${count(holder.refusals)} times` : `failed alone ${count(holder.solo_failures)} times`;
+  const times = number => number === 1 ? "once" : `${count(number)} times`;
+  const what = holder.dead ? "is dead" : holder.refusals > 0 ? `was refused alone ${times(holder.refusals)}`
+    : holder.solo_failures > 0 ? `failed alone ${times(holder.solo_failures)}` : "has failed beside others";
   const held = holder.holds > 1000 ? "more than 1,000" : count(holder.holds);
   return `Event ${holder.id} ${what} and holds back ${held} later ${holder.holds === 1 ? "event" : "events"} of its key.`;
 }
