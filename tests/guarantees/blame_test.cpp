@@ -309,6 +309,27 @@ TEST_CASE("an event on which the server dies is found while the others pass") {
   }
 }
 
+TEST_CASE("an event that is always told to come back later holds the others up for minutes") {
+  for (const int status : {429, 503, 500}) {
+    CAPTURE(status);
+    Desk desk;
+    desk.sink.answer = [&](const std::string& body) {
+      core::Answer answer = answer_of(holds(body, "user-5") ? status : 200);
+      if (answer.status != 200) answer.retry_after = 60s;
+      return answer;
+    };
+    desk.app.enqueue_many(100);
+    for (int i = 0; i < 30; ++i) {
+      run_for(desk, 1min);
+      desk.app.enqueue(support::event_of("passer-by"));
+    }
+    CHECK(desk.count("state = 'delivered'") == 128);  // the last one has just come
+    const bool is_deadly = status == 500;
+    CHECK(desk.count("state = 'dead' and id = 6") == (is_deadly ? 1 : 0));
+    CHECK(desk.count("state = 'pending' and solo_failures > 0") == (is_deadly ? 0 : 1));
+  }
+}
+
 TEST_CASE(
     "several events on which the server dies, one behind the other, hold up nobody for good") {
   Desk desk{{.batch_events = 4}};

@@ -156,20 +156,22 @@ class Settler {
 
   // Down, or at odds with these events? First the destination waits, and other events ask. When
   // others are accepted and these fail again, the endpoint is selective: from then on a failure is
-  // searched at once like a refusal, until too many stand in a row.
+  // searched at once like a refusal, until too many stand in a row; after the wait, if it says how
+  // long, since it may limit the rate of one tenant.
   void fail(SentBatch& sent) {
     EndpointState& endpoint = result_.endpoint;
     if (before_.endpoint.hold || !sent.outcome.has_arrived) return trouble(sent);
     if (sent.suspicion.is_suspect()) return fail_alone(sent, sent.suspicion);
     const bool is_again = sent.search && others_accepted_since(*sent.search);
-    const bool is_selective = endpoint.is_selective || is_again;
-    if (!is_selective || endpoint.failures >= failures_max || sent.outcome.retry_after) {
+    const bool says_when = sent.outcome.retry_after.has_value();
+    if ((!is_again && (says_when || !endpoint.is_selective)) || endpoint.failures >= failures_max) {
       if (!sent.search) sent.begun = Search::of_failed(sent.ids);
       return trouble(sent);
     }
     OpenSearch* const search = search_of(sent);
-    endpoint.is_selective = true;
-    ++endpoint.failures;
+    endpoint.is_selective = true;  // unless there is a hold
+    if (says_when) trouble(sent);
+    if (!says_when) ++endpoint.failures;
     if (sent.ids.size() == 1) {
       ++endpoint.suspects;
       fail_alone(sent, {.since = search == nullptr ? 0 : search->request});
@@ -187,7 +189,7 @@ class Settler {
     const bool is_again = last != 0 && others_accepted_since(last);
     const std::int64_t id = sent.ids.front();
     // A token, a URL or a rate is the endpoint's own affair: for that nothing dies, ever. The first
-    // counts all the same, since an event without any goes with each acceptance.
+    // counts, since an event without any goes with each acceptance.
     const bool is_deadly = sent.outcome.verdict == Verdict::failed;
     if (is_again && (is_deadly || suspicion.solo_failures == 0)) ++suspicion.solo_failures;
     if (is_deadly && suspicion.solo_failures >= guilty_after(policy_.solo_failures_max)) {
@@ -236,10 +238,9 @@ class Settler {
   // The search that the request was a part of, to be changed; null: none.
   OpenSearch* search_of(const SentBatch& sent) {
     if (!sent.search) return nullptr;
-    const auto is_it = [&](const OpenSearch& search) { return search.request == *sent.search; };
-    auto found = std::find_if(result_.searches.begin(), result_.searches.end(), is_it);
+    const auto found = std::ranges::find(result_.searches, *sent.search, &OpenSearch::request);
     if (found != result_.searches.end()) return &*found;
-    const auto known = std::find_if(before_.searches.begin(), before_.searches.end(), is_it);
+    const auto known = std::ranges::find(before_.searches, *sent.search, &OpenSearch::request);
     if (known == before_.searches.end()) return nullptr;
     return &result_.searches.emplace_back(*known);
   }

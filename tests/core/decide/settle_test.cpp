@@ -402,6 +402,14 @@ TEST_CASE("a failed batch is searched only once others have succeeded") {
     CHECK(settlement.searches.at(0).search.text() == "1-2|3-4");
     CHECK_FALSE(settlement.endpoint.hold);
     CHECK(settlement.endpoint.is_selective);
+
+    // It is halved too when the endpoint says how long to wait, and all wait for so long.
+    SentBatch patient = answered(part_of(7, {1, 2, 3, 4}, verdict));
+    patient.outcome.retry_after = 2s;
+    settlement = settle_of(state, {patient});
+    CHECK(settlement.searches.at(0).search.text() == "1-2|3-4");
+    CHECK(settlement.endpoint.hold);
+    CHECK_FALSE(settlement.endpoint.is_selective);
     CHECK(settlement.endpoint.failures == 1);
 
     // And so is a batch that fails for the first time.
