@@ -61,8 +61,8 @@ struct ActiveDispatcher {
   /// 0: the lock file may not be read, since it is another user's. Then only `last_round` is known.
   std::int64_t pid = 0;
   std::string host = {};
-  bool is_elsewhere =
-      false;  ///< `host` is not this one's name: a container's, say, with its own pids.
+  /// `host` is not the name of this one: that of a container, say, with pids of its own.
+  bool is_elsewhere = false;
   std::chrono::system_clock::time_point since = {};
   std::chrono::system_clock::time_point last_round = {};
   /// When the oldest request was put together that was still under way, or not yet recorded, at the
