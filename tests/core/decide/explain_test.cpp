@@ -161,10 +161,11 @@ TEST_CASE("the suspect that holds a key is named, with what may be done") {
   facts.event.event.state = outbox::EventState::waiting;
   facts.blocker = Holder{.id = 101, .refusals = 12};
   facts.due_before = 0;
-  CHECK(core::explain(facts).text ==
-        "8812 invite_sent is waiting: event 101, with the same ordering key, is before it and was "
-        "refused alone 12 times: `outbox retry 101` tries it again, `outbox discard 101 --reason …` "
-        "gives it up and lets the others go. It has no refusals of its own.");
+  CHECK(
+      core::explain(facts).text ==
+      "8812 invite_sent is waiting: event 101, with the same ordering key, is before it and was "
+      "refused alone 12 times: `outbox retry 101` tries it again, `outbox discard 101 --reason …` "
+      "gives it up and lets the others go. It has no refusals of its own.");
   facts.blocker = Holder{.id = 101, .solo_failures = 1};
   CHECK(core::explain(facts).text.find("failed alone once: `outbox retry 101`") !=
         std::string::npos);
@@ -177,6 +178,7 @@ TEST_CASE("a dispatcher that does nothing is the reason") {
   CHECK(core::explain(facts).waiting_for == outbox::WaitingFor::dispatcher);
   CHECK(core::explain(facts).text.find("does nothing: process 7 is stopped.") != std::string::npos);
   facts.destination.hold = outbox::Hold{.reason = "HTTP 503", .tries = 2};  // it tries nothing
-  CHECK(core::explain(facts).text.find("next try due; but its dispatcher does nothing: process 7 is "
-                                       "stopped.") != std::string::npos);
+  CHECK(
+      core::explain(facts).text.find("next try due; but its dispatcher does nothing: process 7 is "
+                                     "stopped.") != std::string::npos);
 }

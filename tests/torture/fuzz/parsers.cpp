@@ -105,12 +105,8 @@ using Target = void (*)(std::string_view);
 
 Target target() {
   const std::pair<std::string_view, Target> targets[] = {
-      {"answer", answer_target},
-      {"payload", payload_target},
-      {"ranges", ranges_target},
-      {"text", text_target},
-      {"timestamp", timestamp_target},
-      {"decode", decode_target},
+      {"answer", answer_target},   {"payload", payload_target},     {"ranges", ranges_target},
+      {"text", text_target},       {"timestamp", timestamp_target}, {"decode", decode_target},
       {"subject", subject_target},
   };
   const char* const name = std::getenv("OUTBOX_FUZZ_TARGET");
