@@ -21,7 +21,7 @@ if [ $# -eq 0 ]; then
 fi
 mkdir -p build/defects
 if [ "$steps" != run ]; then
-  git ls-files -z | tar --create --null --files-from=- | tar --extract --directory build/defects
+  git ls-files -z | tar --create --null --files-from=- | tar --extract --touch --directory build/defects
 fi
 cd build/defects
 
